@@ -1,0 +1,78 @@
+"""The one door for private or version-bound names of scikit-learn and torch.
+
+Nothing else in the package imports a name that starts with an underscore from another library.
+"""
+
+import copy
+from typing import Any
+
+import torch
+from sklearn.base import _fit_context as fit_context
+from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    InvalidParameterError,
+    Options,
+    StrOptions,
+    validate_parameter_constraints,
+)
+from sklearn.utils.validation import _check_sample_weight as check_sample_weight
+
+# Kernels that update a parameter, its gradient and the optimizer's state in one pass.
+fused_adam_ = torch._fused_adam_
+fused_sgd_ = torch._fused_sgd_
+fused_adagrad_ = torch._fused_adagrad_
+
+foreach_copy_ = torch._foreach_copy_
+
+# Element-wise derivatives as single kernels; the overloads with an output allocate nothing.
+threshold_backward = torch.ops.aten.threshold_backward.grad_input
+tanh_backward = torch.ops.aten.tanh_backward.grad_input
+sigmoid_backward = torch.ops.aten.sigmoid_backward.grad_input
+leaky_relu_backward = torch.ops.aten.leaky_relu_backward.grad_input
+elu_backward = torch.ops.aten.elu_backward.grad_input
+gelu_backward = torch.ops.aten.gelu_backward.grad_input
+silu_backward = torch.ops.aten.silu_backward.grad_input
+softplus_backward = torch.ops.aten.softplus_backward.grad_input
+
+
+def has_callbacks(estimator: Any) -> bool:
+    """Whether scikit-learn callbacks were set on an estimator, or propagated to it."""
+    return bool(getattr(estimator, "_skl_callbacks", None))
+
+
+def fitted_copy(estimator: Any, attributes: dict[str, Any]) -> Any:
+    """A shallow copy of an estimator with fitted attributes, for scorers of unnamed arrays."""
+    twin = copy.copy(estimator)
+    vars(twin).update(attributes)
+    vars(twin).pop("feature_names_in_", None)
+    return twin
+
+
+__all__ = [
+    "CallbackSupportMixin",
+    "HasMethods",
+    "Interval",
+    "InvalidParameterError",
+    "Options",
+    "StrOptions",
+    "check_sample_weight",
+    "elu_backward",
+    "fit_context",
+    "fitted_copy",
+    "foreach_copy_",
+    "fused_adagrad_",
+    "fused_adam_",
+    "fused_sgd_",
+    "gelu_backward",
+    "has_callbacks",
+    "leaky_relu_backward",
+    "sigmoid_backward",
+    "silu_backward",
+    "softplus_backward",
+    "tanh_backward",
+    "threshold_backward",
+    "validate_parameter_constraints",
+    "with_callbacks",
+]

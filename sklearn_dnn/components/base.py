@@ -1,0 +1,139 @@
+"""What every component is, and how a name becomes one."""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Callable, Iterator
+from difflib import get_close_matches
+from typing import Any, ClassVar, Generic, TypeVar
+
+from sklearn.base import BaseEstimator
+
+from .._compat import InvalidParameterError, validate_parameter_constraints
+
+
+class Component(ABC, BaseEstimator):
+    """A part of a network or of its training, with parameters of its own.
+
+    Deriving from scikit-learn's ``BaseEstimator`` gives ``get_params``, ``clone``, ``repr``,
+    pickling, and nested names such as ``optimizer__momentum`` in a search.
+
+    A subclass stores its constructor's arguments untouched, lists what it allows in
+    ``_parameter_constraints`` (scikit-learn's constraint objects), and puts contradictions
+    between its own parameters into :meth:`_check`.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
+
+    def validate(self) -> None:
+        """Refuse bad parameters.
+
+        Raises
+        ------
+        ValueError
+            Naming the parameter, what is allowed and what came.
+        """
+        validate_parameter_constraints(
+            self._parameter_constraints, self.get_params(deep=False), type(self).__name__
+        )
+        self._check()
+
+    def _check(self) -> None:
+        """Refuse contradictions between parameters; nothing by default."""
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """A closing sentence that names the known name most like `name`, or nothing."""
+    close = get_close_matches(name, known, n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
+C = TypeVar("C", bound=Component)
+
+
+class Registry(Generic[C]):
+    """The names of one family of components.
+
+    Parameters
+    ----------
+    family : str
+        The parameter that takes these names, for messages.
+    base : type
+        The abstract class of the family.
+    """
+
+    def __init__(self, family: str, base: type[C]) -> None:
+        self.family = family
+        self.base = base
+        self._classes: dict[str, type[C]] = {}
+
+    def register(self, name: str) -> Callable[[type[C]], type[C]]:
+        """Class decorator that enters a component under `name`."""
+
+        def enter(cls: type[C]) -> type[C]:
+            assert name not in self._classes, f"{name!r} stands twice in {self.family}"
+            self._classes[name] = cls
+            return cls
+
+        return enter
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._classes)
+
+    def __getitem__(self, name: str) -> type[C]:
+        return self._classes[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._classes
+
+    def name_of(self, component: C) -> str:
+        """The registered name of a component, or its class name if it is a user's own."""
+        for name, cls in self._classes.items():
+            if type(component) is cls:
+                return name
+        return type(component).__name__
+
+    def rebuild(self, plain: dict[str, Any], own: Any) -> C:
+        """A component from its class name and parameters, as ``FitSpec.as_dict`` writes them.
+
+        A class that is not registered is a user's: then it is the type of `own`, the
+        component that was given.
+        """
+        parameters = {name: value for name, value in plain.items() if name != "component"}
+        for cls in self._classes.values():
+            if cls.__name__ == plain["component"]:
+                return cls(**parameters)
+        assert isinstance(own, self.base), f"{plain['component']!r} is not a known {self.family}"
+        return own
+
+    def resolve(self, value: str | C) -> C:
+        """A checked component from a name or a component.
+
+        Raises
+        ------
+        ValueError
+            If the name is unknown (the nearest known name is given) or the component's
+            parameters are not allowed.
+        TypeError
+            If `value` is neither a name nor a component of this family.
+        """
+        if isinstance(value, str):
+            if value not in self._classes:
+                raise InvalidParameterError(
+                    f"The {self.family!r} parameter must be one of {sorted(self._classes)} or an "
+                    f"instance of {self.base.__name__}. Got {value!r} instead."
+                    + nearest(value, list(self._classes))
+                )
+            return self._classes[value]()
+        if isinstance(value, type) and issubclass(value, self.base):
+            raise TypeError(
+                f"The {self.family!r} parameter takes an instance, not a class: "
+                f"write {value.__name__}() instead of {value.__name__}."
+            )
+        if not isinstance(value, self.base):
+            raise InvalidParameterError(
+                f"The {self.family!r} parameter must be one of {sorted(self._classes)} or an "
+                f"instance of {self.base.__name__}. Got {value!r} instead."
+            )
+        value.validate()
+        return value

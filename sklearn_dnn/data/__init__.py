@@ -1,0 +1,1 @@
+"""From tables and targets to what a network learns from."""

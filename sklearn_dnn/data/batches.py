@@ -1,0 +1,159 @@
+"""The rows of an epoch in batches, for one network or for a stack.
+
+``m`` members, ``n`` rows a member, ``b`` rows a batch, ``p`` columns. One network has no
+leading axis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .features import RESIDENT_BYTES, Features
+
+
+class Batch(NamedTuple):
+    """What one step learns from.
+
+    Attributes
+    ----------
+    x : Tensor of shape (b, p) or (m, b, p)
+    y : Tensor of shape (b, ...) or (m, b, ...)
+    share : float or Tensor of shape (b, 1) or (m, b, 1)
+        What each row counts: its weight over the batch's sum of weights.
+    total : float or Tensor of shape (m, 1)
+        The batch's sum of weights.
+    rows : slice
+        Where the batch stands in the epoch.
+    """
+
+    x: Tensor
+    y: Tensor
+    share: float | Tensor
+    total: float | Tensor
+    rows: slice
+
+
+class Epoch(NamedTuple):
+    """Targets and weights in the order of an epoch, and its batches."""
+
+    y: Tensor
+    weight: Tensor | None
+    batches: Iterator[Batch]
+
+
+@dataclass
+class TrainingSet:
+    """What a stack is trained on.
+
+    Parameters
+    ----------
+    features : Features
+        One table for all members.
+    y : Tensor of shape (n_table, ...)
+        Encoded targets of the table's rows.
+    weight : Tensor of shape (n_table,) or None
+        Positive where a row is used.
+    rows : Tensor of int64, shape (m, n)
+        The rows of the table that each member learns from.
+    """
+
+    features: Features
+    y: Tensor
+    weight: Tensor | None
+    rows: Tensor
+
+    @property
+    def n_rows(self) -> int:
+        """Rows a member."""
+        return int(self.rows.shape[1])
+
+    def select(self, members: Sequence[int]) -> TrainingSet:
+        """The same for some of the members."""
+        return TrainingSet(self.features, self.y, self.weight, self.rows[list(members)])
+
+
+def batch_bounds(n_rows: int, batch_size: int, merge_single: bool) -> list[slice]:
+    """Slices that cut `n_rows` into batches; the last one may be shorter.
+
+    With `merge_single` a last batch of one row, which has no variance, joins the one before.
+    """
+    starts = list(range(0, n_rows, batch_size))
+    if merge_single and len(starts) > 1 and n_rows - starts[-1] == 1:
+        starts.pop()
+    stops = [*starts[1:], n_rows]
+    return [slice(a, b) for a, b in zip(starts, stops, strict=True)]
+
+
+class Batcher:
+    """Deals out epochs.
+
+    Parameters
+    ----------
+    data : TrainingSet
+    batch_size : int
+    shuffle : bool
+        Whether each epoch has an order of its own; a single batch is never reordered.
+    merge_single : bool
+        See :func:`batch_bounds`.
+    """
+
+    def __init__(
+        self, data: TrainingSet, batch_size: int, shuffle: bool, merge_single: bool
+    ) -> None:
+        self.data = data
+        self.bounds = batch_bounds(data.n_rows, batch_size, merge_single)
+        self.shuffle = shuffle and len(self.bounds) > 1
+        self._fixed: tuple[Tensor, Tensor | None, Tensor] | None = None
+
+    def epoch(self, generators: Sequence[torch.Generator]) -> Epoch:
+        """One pass over every member's rows; `generators`, one a member, give the order."""
+        if self.shuffle or self._fixed is None:
+            ordered = self._order(generators)
+            if not self.shuffle:
+                self._fixed = ordered
+        else:
+            ordered = self._fixed
+        y, weight, index = ordered
+        return Epoch(y, weight, self._batches(y, weight, index))
+
+    def _order(self, generators: Sequence[torch.Generator]) -> tuple[Tensor, Tensor | None, Tensor]:
+        """Targets (.., n, ..), weights (.., n) and row numbers (.., n) in a new order."""
+        rows = self.data.rows
+        if self.shuffle:
+            orders = [torch.randperm(rows.shape[1], generator=g) for g in generators]
+            rows = rows.gather(1, torch.stack(orders))
+        if len(rows) == 1:
+            rows = rows[0]
+        there = rows.to(self.data.y.device)
+        y = self.data.y[there]
+        weight = None if self.data.weight is None else self.data.weight[there]
+        return y, weight, rows
+
+    def _batches(self, y: Tensor, weight: Tensor | None, index: Tensor) -> Iterator[Batch]:
+        features = self.data.features
+        width = features.X.shape[1] * features.standardiser.dtype.itemsize
+        ahead = None
+        if features.resident is not None and index.numel() * width <= RESIDENT_BYTES:
+            ahead = features.rows(index)
+        axis = index.dim() - 1
+        for rows in self.bounds:
+            length = rows.stop - rows.start
+            x = (
+                ahead.narrow(axis, rows.start, length)
+                if ahead is not None
+                else features.rows(index.narrow(axis, rows.start, length))
+            )
+            share: float | Tensor = 1.0 / length
+            total: float | Tensor = float(length)
+            if weight is not None:
+                w = weight.narrow(axis, rows.start, length)
+                total = w.sum(-1, keepdim=True)
+                share = (w / total).unsqueeze(-1)
+                if axis == 0:
+                    total = total.unsqueeze(0)
+            yield Batch(x, y.narrow(axis, rows.start, length), share, total, rows)

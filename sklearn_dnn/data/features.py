@@ -1,0 +1,140 @@
+"""Tables as the network reads them: rows of standardised numbers.
+
+A table that is small, or that fits on the GPU, is standardised once and kept as one tensor.
+Any other table stays where it is (an array, a read-only memory map, a CSR matrix) and is
+gathered, made dense and standardised batch by batch.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from sklearn.preprocessing import StandardScaler
+from torch import Tensor
+
+# Bytes of a standardised copy that are cheaper to hold than to gather again and again.
+RESIDENT_BYTES = 64 * 2**20
+# Bytes of a table that are read at a time where it can't be held.
+CHUNK_BYTES = 8 * 2**20
+
+Table = np.ndarray | sp.csr_matrix | sp.csr_array
+
+
+class Scaling(NamedTuple):
+    """Column means and scales, float64 of shape (p,); columns without spread have scale 1."""
+
+    mean: np.ndarray
+    scale: np.ndarray
+
+
+def fit_scaling(X: Table, rows: np.ndarray | None, sample_weight: np.ndarray | None) -> Scaling:
+    """Weighted means and standard deviations of the rows to train on, without a copy of X.
+
+    Parameters
+    ----------
+    X : array or CSR matrix of shape (n, p)
+    rows : ndarray of int or None
+        The rows to take; None for all.
+    sample_weight : ndarray of shape (n,) or None
+    """
+    scaler = StandardScaler(with_mean=not sp.issparse(X))
+    n = X.shape[0] if rows is None else len(rows)
+    step = max(1, CHUNK_BYTES // (8 * max(1, X.shape[1])))
+    for start in range(0, n, step):
+        part = slice(start, start + step) if rows is None else rows[start : start + step]
+        scaler.partial_fit(X[part], None, None if sample_weight is None else sample_weight[part])
+    # A CSR chunk's means are computed for its variances, and kept.
+    return Scaling(np.asarray(scaler.mean_, np.float64), np.asarray(scaler.scale_, np.float64))
+
+
+class Standardiser:
+    """Turns rows of a table into rows of network inputs.
+
+    Parameters
+    ----------
+    scaling : Scaling or None
+        None passes the numbers through.
+    dtype : torch.dtype
+        Of the result. Standardisation itself is done in the table's own type.
+    device : str
+    """
+
+    def __init__(self, scaling: Scaling | None, dtype: torch.dtype, device: str) -> None:
+        self.scaling = scaling
+        self.dtype = dtype
+        self.device = device
+        self._columns: dict[torch.dtype, tuple[Tensor, Tensor]] = {}
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """``(x - mean) / scale`` in the network's type and place; `x` is left alone."""
+        if self.scaling is not None:
+            mean, factor = self._in(x.dtype)
+            x = (x - mean).mul_(factor)
+        return x.to(device=self.device, dtype=self.dtype)
+
+    def _in(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        if dtype not in self._columns:
+            assert self.scaling is not None
+            self._columns[dtype] = (
+                torch.from_numpy(self.scaling.mean).to(dtype),
+                torch.from_numpy(1.0 / self.scaling.scale).to(dtype),
+            )
+        return self._columns[dtype]
+
+
+class Features:
+    """Rows of network inputs by index.
+
+    Parameters
+    ----------
+    X : array or CSR matrix of shape (n, p), float32 or float64
+    standardiser : Standardiser
+    """
+
+    def __init__(self, X: Table, standardiser: Standardiser) -> None:
+        self.X = X
+        self.standardiser = standardiser
+        self.resident: Tensor | None = None
+        self._buffer = np.empty((0, X.shape[1]), dtype=X.dtype)
+        if self._fits():
+            self.resident = standardiser(self._read(np.arange(X.shape[0])))
+
+    @property
+    def n_rows(self) -> int:
+        return int(self.X.shape[0])
+
+    def _fits(self) -> bool:
+        needed = self.X.shape[0] * self.X.shape[1] * self.standardiser.dtype.itemsize
+        if torch.device(self.standardiser.device).type == "cuda":
+            free, _ = torch.cuda.mem_get_info(self.standardiser.device)
+            return needed <= free // 3
+        return needed <= RESIDENT_BYTES
+
+    def _read(self, index: np.ndarray) -> Tensor:
+        """Rows of the table in its own type, in a buffer that the next call reuses."""
+        if sp.issparse(self.X):
+            return torch.from_numpy(self.X[index].toarray())
+        if len(index) > len(self._buffer):
+            self._buffer = np.empty((len(index), self.X.shape[1]), dtype=self.X.dtype)
+        out = self._buffer[: len(index)]
+        # mode="clip" writes straight to `out`; indices are always within the table
+        np.take(self.X, index, axis=0, out=out, mode="clip")
+        return torch.from_numpy(out)
+
+    def rows(self, index: Tensor) -> Tensor:
+        """Inputs of the rows in `index`, of its shape with an axis of columns behind."""
+        if self.resident is not None:
+            flat = index.reshape(-1).to(self.resident.device)
+            x = self.resident.index_select(0, flat)
+        else:
+            flat = index.reshape(-1)
+            x = self.standardiser(self._read(flat.cpu().numpy()))
+            if (
+                self.standardiser.scaling is None
+                and x.dtype == torch.from_numpy(self._buffer[:0]).dtype
+            ):
+                x = x.clone()  # else the next call would overwrite it
+        return x.view(*index.shape, -1)

@@ -1,0 +1,84 @@
+"""Which rows judge a fit instead of training it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+
+
+class Split(NamedTuple):
+    """Row positions, sorted; `validation` is None where nothing is held out."""
+
+    training: np.ndarray
+    validation: np.ndarray | None
+
+
+def inner_split(
+    rows: np.ndarray,
+    how: float | Any,
+    *,
+    labels: np.ndarray | None,
+    shuffle: bool,
+    seed: int,
+    splitter: Callable[[Any], tuple[np.ndarray, np.ndarray]],
+) -> Split:
+    """Hold out a validation part.
+
+    Parameters
+    ----------
+    rows : ndarray of int
+        The rows that may be used (those of positive weight).
+    how : float or scikit-learn splitter
+        The fraction to hold out, or a splitter whose first split is taken.
+    labels : ndarray or None
+        Class of each of `rows`, to stratify by.
+    shuffle : bool
+        If False, a fraction takes the last rows.
+    seed : int
+    splitter : callable
+        ``splitter(how)`` gives the first split of a scikit-learn splitter as positions in
+        `rows`.
+
+    Returns
+    -------
+    Split
+        Without a validation part, and with a warning, where a class or a part would be too
+        small.
+    """
+    if not isinstance(how, float | int):
+        training, validation = splitter(how)
+        if len(training) == 0 or len(validation) == 0:
+            raise ValueError(
+                f"The splitter validation_fraction={how!r} gave {len(training)} rows to train on "
+                f"and {len(validation)} to validate with; both must be positive."
+            )
+        return Split(rows[np.sort(training)], rows[np.sort(validation)])
+    n_validation = int(np.ceil(how * len(rows)))
+    n_training = len(rows) - n_validation
+    fault = ""
+    if n_validation < 2 or n_training < 2:
+        fault = f"{len(rows)} rows leave {n_training} to train on and {n_validation} to hold out"
+    elif labels is not None:
+        counts = np.unique(labels, return_counts=True)[1]
+        if counts.min() < 2:
+            fault = "a class has a single row"
+        elif shuffle and min(n_validation, n_training) < len(counts):
+            fault = f"{n_validation} rows can't hold {len(counts)} classes"
+    if fault:
+        warnings.warn(
+            f"No validation part was held out, because {fault}; the training loss is monitored "
+            "instead. Give X_val and y_val, more rows, or early_stopping=False.",
+            UserWarning,
+            stacklevel=5,
+        )
+        return Split(rows, None)
+    if not shuffle:
+        return Split(rows[:n_training], rows[n_training:])
+    training, validation = train_test_split(
+        rows, test_size=n_validation, random_state=seed, stratify=labels
+    )
+    return Split(np.sort(training), np.sort(validation))

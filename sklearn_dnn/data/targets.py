@@ -1,0 +1,223 @@
+"""Targets: from what the user calls them to what a network learns, and back.
+
+A codec owns units and labels. ``n`` rows, ``k`` raw outputs of the network.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+class Codec(ABC):
+    """Encodes targets for the network and decodes its predictions."""
+
+    kind: ClassVar[str]
+    n_outputs: int
+
+    @abstractmethod
+    def encode(self, y: np.ndarray, dtype: torch.dtype) -> Tensor:
+        """Targets as the loss takes them: ``(n, k)`` numbers or ``(n,)`` class indices."""
+
+    @abstractmethod
+    def decode(self, prediction: np.ndarray) -> np.ndarray:
+        """Predictions of the network, ``(n, k)``, in the user's units, labels and shape."""
+
+    @abstractmethod
+    def units(self) -> tuple[np.ndarray, np.ndarray]:
+        """Offset and factor (k,) that turn the network's predictions into the user's units."""
+
+    @abstractmethod
+    def score(self, prediction: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
+        """The estimator's default score from network predictions ``(..., n, k)``: ``(...)``."""
+
+
+class RegressionCodec(Codec):
+    """Real targets, standardised or as they are.
+
+    Parameters
+    ----------
+    mean, scale : ndarray of shape (k,)
+        The network learns ``(y - mean) / scale``.
+    one_column : bool
+        True if `y` had one axis, and predictions get one.
+    """
+
+    kind = "regression"
+
+    def __init__(self, mean: np.ndarray, scale: np.ndarray, one_column: bool) -> None:
+        self.mean = mean
+        self.scale = scale
+        self.one_column = one_column
+        self.n_outputs = len(mean)
+
+    @classmethod
+    def unscaled(cls, y: np.ndarray) -> RegressionCodec:
+        """The codec of targets taken as they are."""
+        k = 1 if y.ndim == 1 else y.shape[1]
+        return cls(np.zeros(k), np.ones(k), y.ndim == 1)
+
+    def fitted(self, y: np.ndarray, weight: np.ndarray | None) -> RegressionCodec:
+        """A codec that standardises by these rows' weighted mean and deviation."""
+        y = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+        mean = np.average(y, axis=0, weights=weight)
+        deviation = np.sqrt(np.average((y - mean) ** 2, axis=0, weights=weight))
+        # a constant column has a deviation of rounding errors
+        constant = deviation <= 10 * np.finfo(np.float64).eps * np.maximum(np.abs(mean), 1e-300)
+        return RegressionCodec(mean, np.where(constant, 1.0, deviation), self.one_column)
+
+    def encode(self, y: np.ndarray, dtype: torch.dtype) -> Tensor:
+        y = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+        return torch.from_numpy((y - self.mean) / self.scale).to(dtype)
+
+    def decode(self, prediction: np.ndarray) -> np.ndarray:
+        # in the prediction's own type, so that float32 tables get float32 predictions
+        dtype = prediction.dtype
+        y = prediction * self.scale.astype(dtype) + self.mean.astype(dtype)
+        return y[:, 0] if self.one_column else y
+
+    def units(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.mean, self.scale
+
+    def score(self, prediction: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
+        """Coefficient of determination, averaged over outputs (the same in any units)."""
+        w = 1.0 if weight is None else weight.unsqueeze(-1)
+        total = target.shape[-2] if weight is None else weight.sum(-1)[..., None, None]
+        mean = (w * target).sum(-2, keepdim=True) / total
+        residual = (w * (target - prediction).square()).sum(-2)
+        spread = (w * (target - mean).square()).sum(-2)
+        r2 = 1 - residual / spread
+        # scikit-learn's convention for a target without spread
+        flat = torch.where(residual == 0, 1.0, 0.0).to(r2)
+        return torch.where(spread == 0, flat, r2).mean(-1)
+
+
+class _LabelCodec(Codec):
+    """Labels have no units."""
+
+    classes: np.ndarray
+
+    def units(self) -> tuple[np.ndarray, np.ndarray]:
+        return np.zeros(self.n_outputs), np.ones(self.n_outputs)
+
+    @abstractmethod
+    def probabilities(self, positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
+        """Values of all classes or labels, ``(n, n_classes)``.
+
+        Parameters
+        ----------
+        positive, negative : ndarray of shape (n, k)
+            (Logarithms of) the network's predictions, and of their complements.
+        """
+
+
+class ClassCodec(_LabelCodec):
+    """Labels of one column.
+
+    Parameters
+    ----------
+    classes : ndarray of shape (n_classes,)
+        Sorted labels, of any type.
+    """
+
+    def __init__(self, classes: np.ndarray) -> None:
+        self.classes = classes
+
+    def index(self, y: np.ndarray) -> np.ndarray:
+        """Positions of labels in `classes`.
+
+        Raises
+        ------
+        ValueError
+            If a label is none of them.
+        """
+        position = np.searchsorted(self.classes, y)
+        position = np.minimum(position, len(self.classes) - 1)
+        unknown = self.classes[position] != y
+        if np.any(unknown):
+            raise ValueError(
+                f"y holds labels that are not in classes_: {np.unique(y[unknown])[:5]!r}; known "
+                f"are {self.classes!r}. Name all classes in the first call of partial_fit, or "
+                "call fit."
+            )
+        return position
+
+
+class BinaryCodec(ClassCodec):
+    """Two classes on one logistic output, or the only class there is."""
+
+    kind = "binary"
+    n_outputs = 1
+
+    def encode(self, y: np.ndarray, dtype: torch.dtype) -> Tensor:
+        return torch.from_numpy(self.index(y)).to(dtype).unsqueeze(-1)
+
+    def decode(self, prediction: np.ndarray) -> np.ndarray:
+        if len(self.classes) == 1:
+            return np.repeat(self.classes, len(prediction))
+        return self.classes[(prediction[:, 0] > 0.5).astype(np.intp)]
+
+    def probabilities(self, positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
+        if len(self.classes) == 1:  # certain: probability 1, logarithm 0
+            return np.maximum(positive + negative, 0) if positive.min() >= 0 else positive * 0
+        return np.concatenate([negative, positive], axis=1)
+
+    def score(self, prediction: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
+        """Accuracy."""
+        return _share((prediction > 0.5).squeeze(-1) == (target > 0.5).squeeze(-1), weight)
+
+
+class MulticlassCodec(ClassCodec):
+    """One class of several, a softmax output for each."""
+
+    kind = "multiclass"
+
+    def __init__(self, classes: np.ndarray) -> None:
+        super().__init__(classes)
+        self.n_outputs = len(classes)
+
+    def encode(self, y: np.ndarray, dtype: torch.dtype) -> Tensor:
+        return torch.from_numpy(self.index(y))
+
+    def decode(self, prediction: np.ndarray) -> np.ndarray:
+        return self.classes[prediction.argmax(-1)]
+
+    def probabilities(self, positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
+        return positive
+
+    def score(self, prediction: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
+        """Accuracy."""
+        return _share(prediction.argmax(-1) == target, weight)
+
+
+class MultilabelCodec(_LabelCodec):
+    """A 0/1 indicator matrix, a logistic output for each label."""
+
+    kind = "multilabel"
+
+    def __init__(self, n_labels: int) -> None:
+        self.n_outputs = n_labels
+        self.classes = np.arange(n_labels)
+
+    def encode(self, y: np.ndarray, dtype: torch.dtype) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(y)).to(dtype)
+
+    def decode(self, prediction: np.ndarray) -> np.ndarray:
+        return (prediction > 0.5).astype(np.int64)
+
+    def probabilities(self, positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
+        return positive
+
+    def score(self, prediction: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
+        """Share of rows with every label right, as scikit-learn's accuracy."""
+        return _share(((prediction > 0.5) == (target > 0.5)).all(-1), weight)
+
+
+def _share(right: Tensor, weight: Tensor | None) -> Tensor:
+    if weight is None:
+        return right.double().mean(-1)
+    return (right * weight).sum(-1) / weight.sum(-1)

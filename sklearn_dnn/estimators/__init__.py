@@ -1,0 +1,1 @@
+"""The estimators: the only part that knows scikit-learn's estimator API."""

@@ -1,0 +1,589 @@
+"""What both estimators share: the way from `fit` to the engine, and from weights to outputs."""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABCMeta, abstractmethod
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+)
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import check_scoring
+from sklearn.utils import check_random_state
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from .._compat import (
+    CallbackSupportMixin,
+    InvalidParameterError,
+    fit_context,
+    fitted_copy,
+    has_callbacks,
+    with_callbacks,
+)
+from .._threads import available_threads, in_forked_child, limit_threads
+from ..callbacks.observers import Bar, CallbackObserver, Lines, shows_bar
+from ..components.activations import ACTIVATIONS
+from ..components.base import Component, nearest
+from ..components.dropouts import DROPOUTS
+from ..components.losses import LOSSES, Loss
+from ..components.norms import NORMS
+from ..components.optimizers import OPTIMIZERS
+from ..data.features import Scaling, Standardiser, Table
+from ..data.targets import Codec
+from ..network.export import TorchNetwork
+from ..network.mlp import Architecture, affine, hidden
+from ..network.parameters import Layer
+from ..network.weights import Weights
+from ..specification import step_work
+from ..training.engine import DIVERGED, INTERRUPTED, MAX_ITER, Observer, Outcome, train
+from ..training.forward import piece_rows, table_outputs
+from ._inputs import Given, as_array, read_given, read_table, read_validation
+from ._parameters import Parameter
+from ._session import Session, begin, go_on
+
+STATE_FORMAT = 1
+
+
+class BaseMLP(
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    CallbackSupportMixin,
+    BaseEstimator,
+    metaclass=ABCMeta,
+):
+    """Fit, prediction and state of a multilayer perceptron; see its two subclasses."""
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
+    _parameters: ClassVar[dict[str, Parameter]] = {}
+    _numeric_targets: ClassVar[bool]
+
+    # What differs between classification and regression
+
+    @abstractmethod
+    def _read_targets(self, given: Given, classes: Any, *, going_on: bool) -> tuple[Given, Codec]:
+        """Checked targets, and the codec that knows their units or labels."""
+
+    @abstractmethod
+    def _fitted_codec(self) -> Codec:
+        """The codec, from fitted attributes."""
+
+    @abstractmethod
+    def _codec_attributes(self, codec: Codec) -> dict[str, Any]:
+        """The fitted attributes that :meth:`_fitted_codec` reads."""
+
+    @abstractmethod
+    def _weigher(self, given: Given, rows: np.ndarray) -> Callable[[Given], Given]:
+        """What multiplies class weights, computed on `rows`, into a table's weights."""
+
+    # Fitting
+
+    @with_callbacks
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+        groups: Any = None,
+    ) -> BaseMLP:
+        """Train the network.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame, Tensor} of shape (n_samples, n_features)
+            Finite numbers. A CSR matrix is made dense batch by batch; a float32 memory map is
+            read batch by batch.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets: numbers for a regressor; labels, or a 0/1 indicator matrix of several
+            labels, for a classifier.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights, not negative. A row of weight 0 is left out; with a single batch, a row
+            of weight 2 is the same as the row given twice.
+        X_val : array-like of shape (n_val, n_features), default=None
+            Table that early stopping is judged on, instead of a part of X.
+        y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
+            Its targets.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Its weights.
+        groups : array-like of shape (n_samples,), default=None
+            Passed to a splitter given as `validation_fraction`.
+
+        Returns
+        -------
+        self : estimator
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            For input or parameters that are not allowed or contradict each other, and if the
+            loss was not finite after any epoch.
+        """
+        going_on = bool(self.warm_start) and self.__sklearn_is_fitted__()
+        validation = (X_val, y_val, sample_weight_val)
+        session = self._open(X, y, sample_weight, validation, groups, going_on=going_on)
+        if going_on:
+            if session.spec.schedule.has_horizon and session.spec.schedule.horizon is None:
+                session.progress.origin = session.progress.epoch
+            if self.end_reason_ in {"patience", "tol"}:
+                session.progress.patience[0].count = 0
+        root = self._init_callback_context(max_subtasks=int(self.max_iter))
+        metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
+        told = {"estimator": self, "X": X, "y": y, "metadata": metadata}
+        root.call_on_fit_task_begin(**told)
+        observers: list[Observer] = []
+        if has_callbacks(self):
+            attributes = self._attributes_at(session)
+            observers.append(CallbackObserver(self, root, X, y, metadata, attributes))
+        outcome = self._train(session, observers, n_epochs=int(self.max_iter), patient=True)
+        self._store(session, outcome, keep_progress=bool(self.warm_start))
+        self._tell_how_it_ended(session, outcome)
+        root.call_on_fit_task_end(
+            **told,
+            reconstruction_attributes=lambda: self._attributes(session, outcome),
+        )
+        return self
+
+    def _open(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        validation: tuple[Any, Any, Any],
+        groups: Any,
+        *,
+        going_on: bool,
+        classes: Any = None,
+    ) -> Session:
+        """Check everything that was given, and set up what the engine needs."""
+        numeric = self._numeric_targets
+        given = read_given(self, X, y, sample_weight, y_numeric=numeric, reset=not going_on)
+        given, codec = self._read_targets(given, classes, going_on=going_on)
+        held = read_validation(self, *validation, y_numeric=numeric)
+        if held is not None:
+            held, _ = self._read_targets(held, codec, going_on=going_on)
+        lowest = float(np.min(given.y)) if numeric else 0.0
+        fault = LOSSES.resolve(self.loss).target_fault(lowest)
+        if fault:
+            raise ValueError(f"loss={self.loss!r}: {fault}. Choose another loss.")
+        parameters = {name: getattr(self, name) for name in self._parameters}
+        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        if not going_on:
+            return begin(
+                parameters,
+                given,
+                codec,
+                held,
+                weigher=self._weigher,
+                splitter=lambda how, rows: _first_split(how, rows, given.y, groups),
+                seed=seed,
+            )
+        return go_on(
+            parameters,
+            given,
+            codec,
+            held,
+            weigher=self._weigher,
+            seed=seed,
+            scaling=self._fitted_scaling(),
+            before=self.spec_,
+            saved=vars(self).get("_progress"),
+            weights=self._fitted_weights(),
+            history=self.history_,
+        )
+
+    def _train(
+        self, session: Session, observers: list[Observer], *, n_epochs: int, patient: bool
+    ) -> Outcome:
+        """Let the engine train."""
+        training = session.training_set()
+        validation = session.validation_set(training)
+        bar = Bar(n_epochs, type(self).__name__) if shows_bar(self.verbose) else None
+        if bar is not None:
+            observers = [*observers, bar]
+        elif self.verbose:
+            observers = [*observers, Lines()]
+        try:
+            (outcome,) = train(
+                [session.spec],
+                session.progress,
+                training,
+                validation,
+                observers=observers,
+                judge=self._judge(session),
+                n_epochs=n_epochs,
+                patient=patient,
+            )
+        finally:
+            if bar is not None:
+                bar.close()
+        if outcome.end_reason == DIVERGED and outcome.best_iter == 0:
+            raise ValueError(f"The loss was not finite after any epoch. {_advice(session)}")
+        return outcome
+
+    def _judge(self, session: Session) -> Callable[[Weights], float] | None:
+        """The scorer that early stopping monitors, of weights; None for the loss."""
+        if self.monitor == "loss" or session.held is None:
+            return None
+        held, rows = session.held, session.held.rows
+        scorer = check_scoring(self, scoring=self.monitor)
+        extra = {}
+        if held.given.weight is not None and isinstance(self.monitor, str):
+            extra["sample_weight"] = held.given.weight[rows]
+        attributes = self._attributes_at(session)
+        X, y = held.given.X[rows], held.given.y[rows]
+        return lambda weights: float(scorer(fitted_copy(self, attributes(weights)), X, y, **extra))
+
+    def _tell_how_it_ended(self, session: Session, outcome: Outcome) -> None:
+        """Warnings about an end that the user should know of."""
+        spec = session.spec
+        if outcome.end_reason == INTERRUPTED:
+            warnings.warn("Training interrupted by user.", UserWarning, stacklevel=5)
+        elif outcome.end_reason == DIVERGED:
+            warnings.warn(
+                f"The loss was no longer finite after epoch {outcome.n_iter}; the weights of "
+                f"epoch {outcome.best_iter} are kept. {_advice(session)}",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
+        elif (
+            outcome.end_reason == MAX_ITER
+            and outcome.improving
+            and not (spec.schedule.has_horizon and spec.schedule.horizon is None)
+        ):
+            warnings.warn(
+                f"Maximum iterations ({spec.max_iter}) reached and the optimization hasn't "
+                "converged yet: the last epoch still improved. Increase max_iter.",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
+
+    # State: written in one place, as NumPy arrays and plain Python values
+
+    def _store(self, session: Session, outcome: Outcome, *, keep_progress: bool) -> None:
+        vars(self).pop("_progress", None)
+        vars(self).update(self._attributes(session, outcome))
+        if keep_progress:
+            held = session.held
+            self._progress = {
+                "progress": outcome.progress.export(),
+                "validation": None if held is None else held.export(),
+            }
+
+    def _attributes(self, session: Session, outcome: Outcome) -> dict[str, Any]:
+        """All fitted attributes."""
+        history = outcome.history
+        judged = session.held is not None
+        scores = list(history["validation_score"]) if judged else None
+        early = judged and session.spec.early_stopping
+        return {
+            **self._network_attributes(session, outcome.weights),
+            "n_iter_": outcome.n_iter,
+            "t_": outcome.n_iter * len(session.rows),
+            "best_iter_": outcome.best_iter,
+            "end_reason_": outcome.end_reason,
+            "loss_": history["loss"][-1] if history["loss"] else np.inf,
+            "best_loss_": None if early else min(history["loss"], default=np.inf),
+            "loss_curve_": list(history["loss"]),
+            "validation_loss_curve_": list(history["validation_loss"]) if judged else None,
+            "validation_scores_": scores,
+            "best_validation_score_": max(scores, default=None) if scores is not None else None,
+            "lr_curve_": list(history["learning_rate"]),
+            "history_": {name: list(values) for name, values in history.items()},
+        }
+
+    def _network_attributes(self, session: Session, weights: Weights) -> dict[str, Any]:
+        """The fitted attributes that predictions are made from."""
+        spec, scaling = session.spec, session.scaling
+        vectors = [*weights.coefs, *weights.intercepts]
+        vectors += [v for norm in weights.norms for v in norm.values()]
+        return {
+            "state_format_": STATE_FORMAT,
+            "coefs_": weights.coefs,
+            "intercepts_": weights.intercepts,
+            "norm_weights_": weights.norms,
+            "norm_statistics_": weights.statistics,
+            "input_mean_": None if scaling is None else scaling.mean,
+            "input_scale_": None if scaling is None else scaling.scale,
+            **self._codec_attributes(session.codec),
+            "n_layers_": len(weights.coefs) + 1,
+            "n_outputs_": weights.coefs[-1].shape[1],
+            "n_parameters_": sum(vector.size for vector in vectors),
+            "out_activation_": spec.objective.out_activation,
+            "spec_": spec.as_dict(),
+            "device_": spec.device,
+        }
+
+    def _attributes_at(self, session: Session) -> Callable[[Weights], dict[str, Any]]:
+        """Fitted attributes as if training had ended with some weights."""
+
+        def attributes(weights: Weights) -> dict[str, Any]:
+            progress = session.progress
+            outcome = Outcome(
+                weights=weights,
+                history=progress.histories[0],
+                end_reason=MAX_ITER,
+                n_iter=progress.epoch,
+                best_iter=progress.patience[0].best_iter,
+                improving=False,
+                progress=progress,
+            )
+            return self._attributes(session, outcome)
+
+        return attributes
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return "coefs_" in vars(self)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        found = state.get("state_format_", STATE_FORMAT)
+        if found > STATE_FORMAT:
+            raise ValueError(
+                f"This {type(self).__name__} was saved in state format {found}, and this "
+                f"version of sklearn_dnn reads formats up to {STATE_FORMAT}. Load it with the "
+                "version that saved it, or a newer one."
+            )
+        super().__setstate__(state)
+
+    def _fitted_weights(self) -> Weights:
+        return Weights(self.coefs_, self.intercepts_, self.norm_weights_, self.norm_statistics_)
+
+    def _fitted_scaling(self) -> Scaling | None:
+        if self.input_mean_ is None:
+            return None
+        return Scaling(self.input_mean_, self.input_scale_)
+
+    def _fitted_architecture(self) -> Architecture:
+        norm = self.spec_["norm"]
+        return Architecture(
+            ACTIVATIONS.rebuild(self.spec_["activation"], self.activation),
+            None if norm is None else NORMS.rebuild(norm, self.norm),
+            None,
+        )
+
+    def _fitted_loss(self) -> Loss:
+        return LOSSES.rebuild(self.spec_["loss"], self.loss).bind(self.spec_["task"]["kind"])
+
+    # Outputs
+
+    def _outputs(
+        self, X: Any, finish: Callable[[Tensor, list[Layer], Architecture], Tensor]
+    ) -> np.ndarray:
+        """What the network makes of X, computed in X's type."""
+        check_is_fitted(self)
+        table = read_table(self, X)
+        device = _present(self.device_)
+        dtype = torch.float64 if table.dtype == np.float64 else torch.float32
+        if device == "mps":
+            dtype = torch.float32
+        layers = self._fitted_weights().layers(dtype, device)
+        architecture = self._fitted_architecture()
+        standardiser = Standardiser(self._fitted_scaling(), dtype, device)
+        with torch.no_grad(), self._prediction_threads(layers, table):
+            return table_outputs(
+                table, standardiser, layers, lambda x: finish(x, layers, architecture)
+            )
+
+    def _prediction_threads(self, layers: list[Layer], table: Table) -> Any:
+        sizes = (layers[0].weight.shape[0], *(layer.weight.shape[1] for layer in layers))
+        rows = min(table.shape[0], piece_rows(layers))
+        work = step_work(sizes, rows)
+        if work < 2**16 and not in_forked_child():
+            return nullcontext()  # kernels this small never ask for a second thread
+        limit = available_threads() if self.n_threads is None else int(self.n_threads)
+        return limit_threads(max(1, min(limit, work >> 21)))
+
+    def _raw(self, X: Any) -> np.ndarray:
+        """Raw outputs, of shape (n, k)."""
+        return self._outputs(X, lambda x, layers, a: affine(hidden(x, layers, a), layers[-1]))
+
+    def _predictions(self, X: Any) -> np.ndarray:
+        """Raw outputs through the inverse link, of shape (n, k)."""
+        loss = self._fitted_loss()
+        return self._outputs(
+            X,
+            lambda x, layers, a: loss.inverse_link(affine(hidden(x, layers, a), layers[-1])),
+        )
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Activations of the last hidden layer.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_units), in X's type
+            Of a network without hidden layers, the standardised columns.
+        """
+        return self._outputs(X, hidden)
+
+    @property
+    def _n_features_out(self) -> int:
+        return int(self.coefs_[-1].shape[0])
+
+    def to_torch(self) -> torch.nn.Module:
+        """The fitted network as a module, from raw columns to what `predict` needs.
+
+        Returns
+        -------
+        torch.nn.Module
+            On the CPU, in evaluation mode and in the type it was trained in. It standardises
+            its input (n, n_features) itself. A regressor's gives predictions (n, n_outputs) in
+            the units of y; a classifier's gives probabilities: of the second class (n, 1) for
+            two classes, else one a class or label (n, n_classes).
+        """
+        check_is_fitted(self)
+        codec = self._fitted_codec()
+        return TorchNetwork(
+            self._fitted_weights(),
+            self._fitted_architecture(),
+            self._fitted_loss(),
+            self._fitted_scaling(),
+            codec.units(),
+        ).eval()
+
+    # Parameters
+
+    def set_params(self, **params: Any) -> BaseMLP:
+        """Set the parameters of this estimator, or nested ones of its components.
+
+        Parameters
+        ----------
+        **params : dict
+            ``name=value``, or ``component__name=value`` where the parameter holds a component.
+
+        Returns
+        -------
+        self : estimator
+        """
+        for key in params:
+            name, nested, sub = key.partition("__")
+            value = params.get(name, vars(self).get(name))
+            if nested and name in self._parameters and not isinstance(value, Component):
+                raise ValueError(
+                    f"{key!r} can't be set: {name}={value!r} has no parameters of its own. Give "
+                    f"the component, as in {name}={_component_name(name, value)}(), to set its "
+                    f"{sub!r}."
+                )
+        return super().set_params(**params)
+
+    def _validate_params(self) -> None:
+        """Refuse bad values, with the nearest known name for a misspelt one."""
+        try:
+            super()._validate_params()
+        except InvalidParameterError as error:
+            for name, parameter in self._parameters.items():
+                value = getattr(self, name)
+                if isinstance(value, str) and f"The {name!r} parameter" in str(error):
+                    known = [o for c in parameter.constraint for o in _options(c)]
+                    raise InvalidParameterError(f"{error}{nearest(value, known)}") from None
+                if isinstance(value, type) and f"The {name!r} parameter" in str(error):
+                    raise InvalidParameterError(
+                        f"{error} It takes an instance, not a class: write {value.__name__}()."
+                    ) from None
+            raise
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    def _has_steps(self) -> bool:
+        """True if the optimizer learns from batches: what ``partial_fit`` needs."""
+        if OPTIMIZERS.resolve(self.optimizer).full_batch:
+            raise AttributeError(
+                f"partial_fit is only available for optimizers that learn from batches; "
+                f"optimizer={self.optimizer!r} takes all rows at once. Use fit, or "
+                "optimizer='adam'."
+            )
+        return True
+
+    def _partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        validation: tuple[Any, Any, Any],
+        classes: Any = None,
+    ) -> BaseMLP:
+        """One epoch over the rows given."""
+        session = self._open(
+            X,
+            y,
+            sample_weight,
+            validation,
+            None,
+            going_on=self.__sklearn_is_fitted__(),
+            classes=classes,
+        )
+        outcome = self._train(session, [], n_epochs=1, patient=False)
+        self._store(session, outcome, keep_progress=True)
+        return self
+
+
+def partial_fit_available(method: Any) -> Any:
+    """Decorator of `partial_fit`, which optimizers that take all rows at once lack."""
+    return available_if(lambda self: self._has_steps())(method)
+
+
+def _options(constraint: Any) -> list[str]:
+    options = getattr(constraint, "options", ())
+    return [option for option in options if isinstance(option, str)]
+
+
+def _component_name(parameter: str, value: Any) -> str:
+    registries: Mapping[str, Any] = {
+        "activation": ACTIVATIONS,
+        "norm": NORMS,
+        "dropout": DROPOUTS,
+        "loss": LOSSES,
+        "optimizer": OPTIMIZERS,
+    }
+    registry = registries.get(parameter, ())
+    return registry[value].__name__ if value in registry else "Component"
+
+
+def _advice(session: Session) -> str:
+    spec = session.spec
+    advice = f"Lower learning_rate_init (now {spec.learning_rate_init:g})"
+    if spec.clip_norm is None and not spec.optimizer.full_batch:
+        advice += ", or set clip_norm=1.0"
+    if spec.input_scaling is None:
+        advice += ", or scale the inputs with input_scaling='standard'"
+    return advice + "."
+
+
+def _first_split(
+    how: Any, rows: np.ndarray, y: np.ndarray, groups: Any
+) -> tuple[np.ndarray, np.ndarray]:
+    positions = rows.reshape(-1, 1)
+    groups = None if groups is None else np.asarray(as_array(groups))[rows]
+    return next(iter(how.split(positions, y[rows], groups)))
+
+
+def _present(device: str) -> str:
+    """The device that was trained on, or the CPU where this machine lacks it."""
+    kind = torch.device(device)
+    if kind.type == "cuda":
+        there = torch.cuda.is_available() and (kind.index or 0) < torch.cuda.device_count()
+        return device if there else "cpu"
+    if kind.type == "mps" and not torch.backends.mps.is_available():
+        return "cpu"
+    return device

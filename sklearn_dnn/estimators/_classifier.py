@@ -1,0 +1,402 @@
+"""The classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import sparse as sp
+from sklearn.base import ClassifierMixin
+from sklearn.utils import column_or_1d
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import check_is_fitted
+
+from .._compat import fit_context
+from ..components.activations import Activation
+from ..components.dropouts import DropoutRule
+from ..components.initializers import Initializer
+from ..components.losses import Loss
+from ..components.norms import Norm
+from ..components.optimizers import Optimizer
+from ..components.schedules import Schedule
+from ..data.targets import BinaryCodec, Codec, MulticlassCodec, MultilabelCodec
+from ..network.mlp import affine, hidden
+from ._base import BaseMLP, partial_fit_available
+from ._inputs import Given
+from ._parameters import LOSS_OF_CLASSIFIER, parameters_text, table
+
+_NAMES = [
+    "hidden_layer_sizes",
+    "activation",
+    "initializer",
+    "norm",
+    "dropout",
+    "loss",
+    "optimizer",
+    "learning_rate_init",
+    "schedule",
+    "batch_size",
+    "max_iter",
+    "clip_norm",
+    "clip_value",
+    "alpha",
+    "l1",
+    "weight_decay",
+    "input_scaling",
+    "class_weight",
+    "label_smoothing",
+    "early_stopping",
+    "validation_fraction",
+    "n_iter_no_change",
+    "tol",
+    "monitor",
+    "max_time",
+    "shuffle",
+    "warm_start",
+    "random_state",
+    "verbose",
+    "device",
+    "n_threads",
+    "dtype",
+]
+
+
+class MLPClassifier(ClassifierMixin, BaseMLP):
+    __doc__ = f"""Neural network for classification, trained by PyTorch.
+
+Two classes, several classes, or several labels (a 0/1 indicator matrix) are learnt by dense
+layers with the components named below. A component is given by name, or as an object of
+:mod:`sklearn_dnn.components` whose own parameters a search can reach.
+
+{parameters_text(table(_NAMES, LOSS_OF_CLASSIFIER))}
+
+Attributes
+----------
+classes_ : ndarray of shape (n_classes,)
+    Labels, sorted; for an indicator matrix the numbers of its columns.
+coefs_ : list of ndarray of shape (n_in, n_out)
+    Weights of each layer; the first one's refer to standardised columns.
+intercepts_ : list of ndarray of shape (n_out,)
+    Biases of each layer.
+norm_weights_, norm_statistics_ : list of dict of ndarray
+    What the norm of each hidden layer has learnt and measured.
+input_mean_, input_scale_ : ndarray of shape (n_features,) or None
+    The standardisation of the inputs.
+n_features_in_ : int
+    Columns seen in `fit`.
+feature_names_in_ : ndarray of shape (n_features_in_,)
+    Their names; only where all are strings.
+n_iter_ : int
+    Epochs done, over all calls that went on from each other.
+t_ : int
+    Rows that training has seen.
+best_iter_ : int
+    The epoch, from 1, after which the monitored value was best.
+end_reason_ : {{"max_iter", "patience", "tol", "time", "callback", "interrupted", "diverged"}}
+    Why training ended: "patience" means that the validation part saw no improvement, "tol"
+    that the training loss did not fall, or the gradient vanished.
+loss_ : float
+    Training loss of the last epoch, penalties included.
+best_loss_ : float or None
+    Smallest training loss; None under early stopping.
+loss_curve_ : list of float
+    Training loss of each epoch, penalties included.
+validation_loss_curve_ : list of float or None
+    Loss on the validation part after each epoch, without penalties.
+validation_scores_ : list of float or None
+    Accuracy on the validation part after each epoch; the `monitor`'s score where one is given.
+best_validation_score_ : float or None
+    The largest of them.
+lr_curve_ : list of float
+    Learning rate of each epoch's last step.
+history_ : dict of list
+    All of these by name, with the seconds of each epoch; ``pd.DataFrame(est.history_)``.
+n_layers_ : int
+    Layers, inputs and outputs counted.
+n_outputs_ : int
+    Raw outputs.
+n_parameters_ : int
+    Trainable numbers.
+out_activation_ : str
+    Name of the inverse link.
+spec_ : dict
+    What was really done, as nested plain values: no "auto" is left.
+device_ : str
+    Where the network was trained.
+state_format_ : int
+    Version of these attributes.
+
+See Also
+--------
+MLPRegressor : The same for numbers.
+
+Notes
+-----
+Where an array is compared bit for bit, two fits with the same int `random_state` agree on one
+machine with the same versions on the CPU. A fit leaves the process' random states, thread
+counts and defaults as they were.
+
+Examples
+--------
+>>> from sklearn.datasets import load_iris
+>>> from sklearn_dnn import MLPClassifier
+>>> X, y = load_iris(return_X_y=True)
+>>> clf = MLPClassifier((20,), max_iter=150, learning_rate_init=0.01, random_state=0).fit(X, y)
+>>> clf.predict(X[:2])
+array([0, 0])
+>>> bool(clf.score(X, y) > 0.95)
+True
+"""
+
+    _numeric_targets = False
+    _parameters = table(_NAMES, LOSS_OF_CLASSIFIER)
+    _parameter_constraints = {name: p.constraint for name, p in _parameters.items()}
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = (100,),
+        activation: str | Activation = "relu",
+        *,
+        initializer: str | Initializer = "auto",
+        norm: str | Norm | None = None,
+        dropout: float | DropoutRule = 0.0,
+        loss: str | Loss = "log_loss",
+        optimizer: str | Optimizer = "adam",
+        learning_rate_init: float = 0.001,
+        schedule: str | Schedule = "constant",
+        batch_size: int | str = "auto",
+        max_iter: int = 200,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+        alpha: float = 0.0001,
+        l1: float = 0.0,
+        weight_decay: float = 0.0,
+        input_scaling: str | None = "standard",
+        class_weight: dict | str | None = None,
+        label_smoothing: float = 0.0,
+        early_stopping: bool | str = "auto",
+        validation_fraction: Any = 0.1,
+        n_iter_no_change: float = 10,
+        tol: float = 0.0001,
+        monitor: str | Callable[..., float] = "loss",
+        max_time: float | None = None,
+        shuffle: bool = True,
+        warm_start: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+        device: str = "auto",
+        n_threads: int | None = None,
+        dtype: str = "auto",
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.initializer = initializer
+        self.norm = norm
+        self.dropout = dropout
+        self.loss = loss
+        self.optimizer = optimizer
+        self.learning_rate_init = learning_rate_init
+        self.schedule = schedule
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.clip_norm = clip_norm
+        self.clip_value = clip_value
+        self.alpha = alpha
+        self.l1 = l1
+        self.weight_decay = weight_decay
+        self.input_scaling = input_scaling
+        self.class_weight = class_weight
+        self.label_smoothing = label_smoothing
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.monitor = monitor
+        self.max_time = max_time
+        self.shuffle = shuffle
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+        self.device = device
+        self.n_threads = n_threads
+        self.dtype = dtype
+
+    @partial_fit_available
+    @fit_context(prefer_skip_nested_validation=False)
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        classes: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> MLPClassifier:
+        """Train for one epoch over these rows, going on from the last call.
+
+        Scaling, classes and the validation part come from the first call. Where the same table
+        comes again, its held-out rows stay held out; all rows of another table train.
+
+        Parameters
+        ----------
+        X, y, sample_weight, X_val, y_val, sample_weight_val
+            As in `fit`.
+        classes : array-like of shape (n_classes,), default=None
+            All labels that will come; needed in the first call unless `y` has them all.
+
+        Returns
+        -------
+        self : MLPClassifier
+        """
+        return self._partial_fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), classes)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Labels.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), or (n_samples, n_labels) for an indicator matrix
+        """
+        predictions = self._predictions(X)
+        return self._fitted_codec().decode(predictions)
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probabilities of classes, or of labels.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), in X's type
+            Rows sum to 1, except those of an indicator matrix.
+        """
+        p = self._predictions(X)
+        return self._fitted_codec().probabilities(p, 1 - p)
+
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Logarithms of `predict_proba`, exact for small probabilities too.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), in X's type
+        """
+        check_is_fitted(self)
+        loss = self._fitted_loss()
+
+        def both(x: torch.Tensor, layers: Any, architecture: Any) -> torch.Tensor:
+            raw = affine(hidden(x, layers, architecture), layers[-1])
+            # the logistic link is symmetric; of softmax only the first half is used
+            return torch.cat([loss.log_inverse_link(raw), loss.log_inverse_link(-raw)], -1)
+
+        logs, k = self._outputs(X, both), self.n_outputs_
+        return self._fitted_codec().probabilities(logs[:, :k], logs[:, k:])
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Raw outputs, before the link.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) for two classes, else (n_samples, n_classes)
+        """
+        raw = self._raw(X)
+        return raw[:, 0] if self.spec_["task"]["kind"] == "binary" else raw
+
+    def _read_targets(self, given: Given, classes: Any, *, going_on: bool) -> tuple[Given, Codec]:
+        y = given.y.toarray() if sp.issparse(given.y) else given.y
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
+        kind = type_of_target(y, input_name="y")
+        if kind == "multiclass-multioutput":
+            raise ValueError(
+                "y has several columns of more than two labels each (multiclass-multioutput), "
+                "which one softmax can't predict. Use "
+                "sklearn.multioutput.MultiOutputClassifier(MLPClassifier()), or a 0/1 indicator "
+                "matrix."
+            )
+        given = replace(given, y=y)
+        if isinstance(classes, Codec):  # a validation set's targets
+            codec = classes
+        elif going_on:
+            codec = self._codec_before(classes)
+        elif kind == "multilabel-indicator":
+            return given, MultilabelCodec(y.shape[1])
+        else:
+            known = np.unique(y) if classes is None else np.unique(classes)
+            codec = BinaryCodec(known) if len(known) <= 2 else MulticlassCodec(known)
+        if isinstance(codec, MultilabelCodec):
+            if y.ndim != 2 or y.shape[1] != codec.n_outputs:
+                raise ValueError(
+                    f"y must be an indicator matrix of {codec.n_outputs} columns, as before. Got "
+                    f"shape {y.shape} instead."
+                )
+        elif y.ndim != 1:
+            raise ValueError(
+                f"y must be one column of labels, as before. Got shape {y.shape} instead."
+            )
+        else:
+            codec.index(y)
+        return given, codec
+
+    def _codec_before(self, classes: Any) -> Codec:
+        codec = self._fitted_codec()
+        if classes is not None and not np.array_equal(np.unique(classes), codec.classes):
+            raise ValueError(
+                f"classes={classes!r} is not the same as on the last call, {codec.classes!r}. "
+                "Leave it out, or call fit to begin anew."
+            )
+        return codec
+
+    def _weigher(self, given: Given, rows: np.ndarray) -> Callable[[Given], Given]:
+        if self.class_weight is None:
+            return lambda table: table
+        if given.y.ndim != 1:
+            raise ValueError(
+                f"class_weight={self.class_weight!r} is for one column of labels, but y is an "
+                "indicator matrix. Use sample_weight."
+            )
+        y = given.y[rows]
+        weight = None if given.weight is None else given.weight[rows]
+        present = np.unique(y)
+        values = compute_class_weight(self.class_weight, classes=present, y=y, sample_weight=weight)
+        by_label = dict(zip(present.tolist(), values, strict=True))
+
+        def weighted(table: Given) -> Given:
+            factor = np.array([by_label.get(label, 1.0) for label in table.y.tolist()])
+            return replace(table, weight=factor if table.weight is None else factor * table.weight)
+
+        return weighted
+
+    def _fitted_codec(self) -> Codec:
+        kind = self.spec_["task"]["kind"]
+        if kind == "multilabel":
+            return MultilabelCodec(len(self.classes_))
+        return (BinaryCodec if kind == "binary" else MulticlassCodec)(self.classes_)
+
+    def _codec_attributes(self, codec: Codec) -> dict[str, Any]:
+        return {"classes_": codec.classes}
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags

@@ -1,0 +1,95 @@
+"""What the user gave, checked and as NumPy arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_consistent_length
+from sklearn.utils.validation import validate_data
+
+from .._compat import check_sample_weight
+from ..data.features import Table
+
+NUMBERS = (np.float64, np.float32)
+
+
+def as_array(value: Any) -> Any:
+    """Torch tensors as NumPy arrays; anything else as it is."""
+    return value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else value
+
+
+def read_table(estimator: BaseEstimator, X: Any) -> Table:
+    """X to predict from: finite float32 or float64 numbers, or a CSR matrix of them."""
+    return validate_data(estimator, as_array(X), accept_sparse="csr", dtype=NUMBERS, reset=False)
+
+
+@dataclass(frozen=True)
+class Given:
+    """A table with its targets and weights.
+
+    Attributes
+    ----------
+    X : ndarray or CSR matrix of shape (n, p), float32 or float64
+    y : ndarray of shape (n,) or (n, k)
+    weight : ndarray of shape (n,) or None
+        Not negative, and not all zero.
+    """
+
+    X: Table
+    y: np.ndarray
+    weight: np.ndarray | None
+
+    @property
+    def rows(self) -> np.ndarray:
+        """Positions of the rows that count: a weight of zero is an absent row."""
+        if self.weight is None:
+            return np.arange(self.X.shape[0])
+        return np.flatnonzero(self.weight)
+
+
+def read_given(
+    estimator: BaseEstimator, X: Any, y: Any, sample_weight: Any, *, y_numeric: bool, reset: bool
+) -> Given:
+    """Check a table, its targets and its weights by scikit-learn's rules."""
+    X, y = validate_data(
+        estimator,
+        as_array(X),
+        as_array(y),
+        accept_sparse="csr",
+        multi_output=True,
+        y_numeric=y_numeric,
+        dtype=NUMBERS,
+        reset=reset,
+    )
+    weight = None
+    if sample_weight is not None:
+        weight = check_sample_weight(
+            as_array(sample_weight), X, dtype=np.float64, ensure_non_negative=True
+        )
+    return Given(X, y, weight)
+
+
+def read_validation(
+    estimator: BaseEstimator, X_val: Any, y_val: Any, sample_weight_val: Any, *, y_numeric: bool
+) -> Given | None:
+    """The caller's validation set, or None where there is none.
+
+    Raises
+    ------
+    ValueError
+        If only some of it was given, or its columns differ from those of X.
+    """
+    if X_val is None:
+        for name, value in (("y_val", y_val), ("sample_weight_val", sample_weight_val)):
+            if value is not None:
+                raise ValueError(f"{name} was given without X_val. Give both, or neither.")
+        return None
+    if y_val is None:
+        raise ValueError("X_val was given without y_val. Give both, or neither.")
+    X_val, y_val = as_array(X_val), as_array(y_val)
+    check_consistent_length(X_val, y_val)
+    return read_given(estimator, X_val, y_val, sample_weight_val, y_numeric=y_numeric, reset=False)

@@ -1,0 +1,1 @@
+"""The stack: M networks on one flat buffer."""

@@ -1,0 +1,142 @@
+"""The forward pass of a stack, and the two ways to its gradient.
+
+``forward`` is the definition, for every combination of components, and autograd follows it.
+``DenseKernel`` computes the same for the plain dense network by hand, into buffers that are
+allocated once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..components.activations import Activation
+from ..components.dropouts import DropoutRule
+from ..components.norms import Norm
+from ..specification import FitSpec
+from .parameters import Layer
+
+
+class Architecture(NamedTuple):
+    """What stands between the dense layers."""
+
+    activation: Activation
+    norm: Norm | None
+    dropout: DropoutRule | None
+
+
+class Noise(NamedTuple):
+    """What makes a training pass random: the share dropped and where masks come from."""
+
+    rate: float | Tensor
+    generator: torch.Generator
+
+
+def affine(x: Tensor, layer: Layer) -> Tensor:
+    """``x W + b``: (b, p) -> (b, k), or (m, b, p) -> (m, b, k) for a stack."""
+    if layer.weight.dim() == 2:
+        return torch.addmm(layer.bias, x, layer.weight)
+    # baddbmm with a bias that has to be broadcast is twice as slow
+    return torch.bmm(x, layer.weight).add_(layer.bias)
+
+
+def hidden(
+    x: Tensor,
+    layers: Sequence[Layer],
+    architecture: Architecture,
+    *,
+    training: bool = False,
+    noise: Noise | None = None,
+) -> Tensor:
+    """Activations of the last hidden layer, or `x` itself where there is none.
+
+    Parameters
+    ----------
+    x : Tensor of shape (b, p), or (m, b, p) for a stack
+    training : bool
+        Whether norms measure the batch, and update their averages.
+    noise : Noise or None
+        Dropout's rate and generator; None leaves every unit in.
+    """
+    for layer in layers[:-1]:
+        x = affine(x, layer)
+        if architecture.norm is not None:
+            x = architecture.norm.forward(x, layer.norm, layer.statistics, training)
+        x = architecture.activation.forward(x)
+        if architecture.dropout is not None and noise is not None:
+            x = architecture.dropout.forward(x, noise.rate, noise.generator)
+    return x
+
+
+def has_kernel(spec: FitSpec) -> bool:
+    """True if a fit can be trained by :class:`DenseKernel`."""
+    return (
+        spec.norm is None
+        and spec.dropout is None
+        and (spec.activation.saves is not None or not spec.hidden_layer_sizes)
+        and spec.objective.has_gradient
+    )
+
+
+class DenseKernel:
+    """Forward and backward of a plain dense stack by hand, for one number of rows.
+
+    Parameters
+    ----------
+    layers, gradients : sequence of Layer
+        Views of the parameters and of the buffer that :meth:`backward` fills.
+    activation : Activation
+        Of the hidden layers; it must have a kernel.
+    n_rows : int
+        Rows of a batch.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        gradients: Sequence[Layer],
+        activation: Activation,
+        n_rows: int,
+    ) -> None:
+        self.layers = list(layers)
+        self.gradients = list(gradients)
+        self.activation = activation
+        first = layers[0].weight
+        self.single = first.dim() == 2
+        self.product = torch.mm if self.single else torch.bmm
+        lead = (n_rows,) if self.single else (first.shape[0], n_rows)
+        widths = [layer.weight.shape[-1] for layer in layers[:-1]]
+        self.outputs = [first.new_empty(*lead, width) for width in widths]
+        keeps_input = activation.saves == "input"
+        self.inputs = [first.new_empty(*lead, w) for w in widths] if keeps_input else self.outputs
+        self.deltas = [first.new_empty(*lead, width) for width in widths]
+        self.outputs_t = [a.mT for a in self.outputs]
+        self.weights_t = [layer.weight.mT for layer in layers]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Raw outputs of a batch, keeping what :meth:`backward` needs."""
+        self.x = x
+        for layer, z, a in zip(self.layers, self.inputs, self.outputs, strict=False):
+            if self.single:
+                torch.addmm(layer.bias, x, layer.weight, out=z)
+            else:
+                torch.bmm(x, layer.weight, out=z).add_(layer.bias)
+            self.activation.apply(z, a)
+            x = a
+        return affine(x, self.layers[-1])
+
+    def backward(self, delta: Tensor) -> None:
+        """Fill the gradients from `delta`, the derivative by the raw outputs."""
+        for i in range(len(self.layers) - 1, -1, -1):
+            x_t = self.outputs_t[i - 1] if i else self.x.mT
+            gradient = self.gradients[i]
+            self.product(x_t, delta, out=gradient.weight)
+            torch.sum(delta, -2, keepdim=not self.single, out=gradient.bias)
+            if i:
+                below = self.deltas[i - 1]
+                self.product(delta, self.weights_t[i], out=below)
+                self.activation.gradient(below, self.inputs[i - 1], below)
+                delta = below

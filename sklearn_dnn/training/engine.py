@@ -1,0 +1,340 @@
+"""The loop. It knows no estimator and no task: a stack, its data, and who watches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from .._threads import limit_threads
+from ..components.norms import BatchNorm
+from ..data.batches import Batcher, Epoch, TrainingSet
+from ..network.parameters import Layout
+from ..network.weights import Weights
+from ..specification import FitSpec
+from .evaluate import LossMeter, ValidationSet
+from .state import Progress
+from .step import Step, column
+
+MAX_ITER, PATIENCE, TOL, TIME = "max_iter", "patience", "tol", "time"
+CALLBACK, INTERRUPTED, DIVERGED = "callback", "interrupted", "diverged"
+
+
+class Observer(Protocol):
+    """Who watches a stack being trained; members are known by their number in it."""
+
+    def epoch_begins(self, epoch: int, weights: Callable[[int], Weights]) -> None:
+        """Called before each epoch (from 0)."""
+
+    def epoch_ends(
+        self, epoch: int, records: dict[int, dict[str, Any]], weights: Callable[[int], Weights]
+    ) -> set[int]:
+        """Called after each epoch with a record a member; the members that should stop."""
+
+
+@dataclass
+class Outcome:
+    """How the training of one member ended.
+
+    Attributes
+    ----------
+    weights : Weights
+        What predicts: the best where there was a validation part, else the last.
+    history : dict of list
+        One value an epoch for each name.
+    end_reason : str
+    n_iter, best_iter : int
+        Epochs done, and the epoch (from 1) with the best monitored value.
+    improving : bool
+        Whether the last epoch still improved the monitored value.
+    progress : Progress
+        Of this member alone.
+    """
+
+    weights: Weights
+    history: dict[str, list[Any]]
+    end_reason: str
+    n_iter: int
+    best_iter: int
+    improving: bool
+    progress: Progress
+
+
+Judge = Callable[[Weights], float]
+
+
+def train(
+    specs: Sequence[FitSpec],
+    progress: Progress,
+    data: TrainingSet,
+    validation: ValidationSet | None = None,
+    *,
+    observers: Sequence[Observer] = (),
+    judge: Judge | None = None,
+    n_epochs: int | None = None,
+    patient: bool = True,
+) -> list[Outcome]:
+    """Train a stack of members, each until it has ended.
+
+    Parameters
+    ----------
+    specs : sequence of FitSpec
+        One a member; they differ in numbers only.
+    progress : Progress
+        Where to go on from.
+    data : TrainingSet
+    validation : ValidationSet or None
+    observers : sequence of Observer
+    judge : callable or None
+        A score (higher is better) of a member's weights that is monitored instead of the
+        validation loss.
+    n_epochs : int or None
+        Epochs at most; None for the specification's ``max_iter``.
+    patient : bool
+        Whether members end when they no longer improve.
+
+    Returns
+    -------
+    list of Outcome
+        One a member, in order.
+    """
+    watch = _Watch(observers, judge, patient)
+    n_epochs = specs[0].max_iter if n_epochs is None else n_epochs
+    members = list(range(len(specs)))
+    together = specs[0].optimizer.stackable or len(specs) == 1
+    outcomes: dict[int, Outcome] = {}
+    with limit_threads(specs[0].n_threads), torch.no_grad():
+        for group in [members] if together else [[member] for member in members]:
+            run = _Run(specs, progress, data, validation, members, watch)
+            outcomes |= run.only(group).until_all_ended(n_epochs)
+    return [outcomes[member] for member in members]
+
+
+class _Watch(NamedTuple):
+    observers: Sequence[Observer]
+    judge: Judge | None
+    patient: bool
+
+
+class _Run:
+    """The members of a stack that are still training."""
+
+    def __init__(
+        self,
+        specs: Sequence[FitSpec],
+        progress: Progress,
+        data: TrainingSet,
+        validation: ValidationSet | None,
+        members: list[int],
+        watch: _Watch,
+    ) -> None:
+        self.specs, self.progress, self.members = list(specs), progress, members
+        self.data, self.validation, self.watch = data, validation, watch
+        self.spec = spec = specs[0]
+        self.layout = Layout(spec.layer_sizes, spec.norm)
+        self.step = Step(
+            specs, progress.theta, progress.statistics, progress.optimizer, progress.masks
+        )
+        self.batcher = Batcher(
+            data, spec.batch_size, spec.shuffle, merge_single=isinstance(spec.norm, BatchNorm)
+        )
+        self.per_step = any(s.schedule.per_step for s in specs)
+        if spec.optimizer.full_batch:
+            progress.optimizer["loss"].fill_(math.nan)  # the data may have changed
+
+    def only(self, members: list[int]) -> _Run:
+        """The run of some of the members."""
+        if members == self.members:
+            return self
+        keep = [self.members.index(member) for member in members]
+        return _Run(
+            [self.specs[i] for i in keep],
+            self.progress.select(keep),
+            self.data.select(keep),
+            None if self.validation is None else self.validation.select(keep),
+            members,
+            self.watch,
+        )
+
+    def until_all_ended(self, n_epochs: int) -> dict[int, Outcome]:
+        """Train; members that end leave, and the others go on as a smaller stack."""
+        started = perf_counter()
+        outcomes: dict[int, Outcome] = {}
+        run = self
+        try:
+            for _ in range(n_epochs):
+                run._tell_begin()
+                records = run._epoch(started)
+                ended = run._ends(records, started)
+                for member in run._tell_end(records):
+                    ended.setdefault(member, CALLBACK)
+                if ended:
+                    outcomes |= {m: run._outcome(m, reason) for m, reason in ended.items()}
+                    run = run.only([m for m in run.members if m not in ended])
+                if not run.members:
+                    break
+            reason = MAX_ITER
+        except KeyboardInterrupt:
+            reason = INTERRUPTED
+        left = [member for member in run.members if member not in outcomes]
+        return outcomes | {member: run._outcome(member, reason) for member in left}
+
+    def _epoch(self, started: float) -> list[dict[str, Any]]:
+        """One pass over the rows; a record of it for each member."""
+        progress = self.progress
+        epoch_started = perf_counter()
+        epoch = self.batcher.epoch(progress.orders)
+        if self.spec.optimizer.full_batch:
+            losses, rate, converged = self._iterate(epoch)
+        else:
+            losses, rate, converged = self._steps(epoch, started)
+        progress.epoch += 1
+        judged: list[Any] = [(None, None)] * len(self.specs)
+        if self.validation is not None:
+            judged = self.validation.judge(
+                self.step.layers, self.step.architecture, self.spec.objective
+            )
+        rates = rate.flatten().tolist() if isinstance(rate, Tensor) else [rate] * len(self.specs)
+        seconds = perf_counter() - epoch_started
+        records = []
+        for i, ((loss, bare), (val_loss, val_score)) in enumerate(zip(losses, judged, strict=True)):
+            records.append(
+                {
+                    "loss": loss,
+                    "train_loss": bare,
+                    "validation_loss": val_loss,
+                    "validation_score": val_score,
+                    "learning_rate": rates[i],
+                    "seconds": seconds,
+                }
+            )
+            for name, value in records[i].items():
+                progress.histories[i][name].append(value)
+            records[i]["converged"] = converged
+        return records
+
+    def _steps(
+        self, epoch: Epoch, started: float
+    ) -> tuple[list[tuple[float, float]], float | Tensor, bool]:
+        """Step over the batches: losses of each member, the last rate, never converged."""
+        progress, spec, step = self.progress, self.spec, self.step
+        meter = LossMeter(spec.objective, epoch, step.trained_on)
+        n_steps = len(self.batcher.bounds)
+        passed = progress.epoch - progress.origin
+        rate = self._rate(passed)
+        deadline = math.inf if spec.max_time is None else started + spec.max_time
+        for i, batch in enumerate(epoch.batches):
+            if self.per_step:
+                rate = self._rate(passed + i / n_steps)
+            meter.add(batch, step(batch, rate))
+            progress.step += 1
+            if perf_counter() > deadline:
+                break
+        bare, weight = meter.means()
+        penalised = bare + step.penalties().double() / weight
+        return list(zip(penalised.tolist(), bare.tolist(), strict=True)), rate, False
+
+    def _iterate(self, epoch: Epoch) -> tuple[list[tuple[float, float]], float, bool]:
+        """One iteration of an optimizer that needs the whole objective."""
+        (batch,) = epoch.batches
+        state, step = self.progress.optimizer, self.step
+        exhausted = self.spec.optimizer.iterate(
+            self.progress.theta, lambda _: step.objective(batch), state
+        )
+        self.progress.step += 1
+        loss = float(state["loss"])
+        bare = loss - float(step.penalties().sum() / batch.total)
+        flat = float(state["grad"].abs().max()) <= self.spec.tol
+        return [(loss, bare)], 1.0, exhausted or flat
+
+    def _rate(self, t: float) -> float | Tensor:
+        """Learning rates of all members, `t` epochs after the schedules began."""
+        rates = [
+            spec.learning_rate_init * spec.schedule.factor(t, float(spec.max_iter), state)
+            for spec, state in zip(self.specs, self.progress.schedules, strict=True)
+        ]
+        return column(rates, self.progress.theta)
+
+    def _ends(self, records: list[dict[str, Any]], started: float) -> dict[int, str]:
+        """Members that end after this epoch, and why; the best weights are noted."""
+        progress = self.progress
+        ended: dict[int, str] = {}
+        improved = []
+        for i, (member, spec, record) in enumerate(
+            zip(self.members, self.specs, records, strict=True)
+        ):
+            value = self._monitored(i, record)
+            if not (math.isfinite(value) and math.isfinite(record["loss"])):
+                ended[member] = DIVERGED
+                continue
+            patience = progress.patience[i]
+            if patience.update(value, progress.epoch):
+                improved.append(i)
+            spec.schedule.observe(progress.schedules[i], value)
+            if record["converged"]:
+                ended[member] = TOL
+            elif self.watch.patient and patience.exhausted:
+                ended[member] = PATIENCE if self._judged(spec) else TOL
+            elif spec.max_time is not None and perf_counter() - started > spec.max_time:
+                ended[member] = TIME
+        if len(improved) == len(self.specs):
+            progress.best_theta.copy_(progress.theta)
+            progress.best_statistics.copy_(progress.statistics)
+        elif improved:
+            progress.best_theta[improved] = progress.theta[improved]
+            progress.best_statistics[improved] = progress.statistics[improved]
+        return ended
+
+    def _judged(self, spec: FitSpec) -> bool:
+        return spec.early_stopping and self.validation is not None
+
+    def _monitored(self, i: int, record: dict[str, Any]) -> float:
+        """The value that is to fall."""
+        if not self._judged(self.specs[i]):
+            return float(record["loss"])
+        if self.watch.judge is None:
+            return float(record["validation_loss"])
+        score = self.watch.judge(self._weights(self.members[i]))
+        self.progress.histories[i]["validation_score"][-1] = score
+        record["validation_score"] = score
+        return -score
+
+    def _weights(self, member: int) -> Weights:
+        """A member's weights as they are now."""
+        i = self.members.index(member)
+        return Weights.read(self.layout, self.progress.theta[i], self.progress.statistics[i])
+
+    def _tell_begin(self) -> None:
+        for observer in self.watch.observers:
+            observer.epoch_begins(self.progress.epoch, self._weights)
+
+    def _tell_end(self, records: list[dict[str, Any]]) -> set[int]:
+        by_member = dict(zip(self.members, records, strict=True))
+        epoch = self.progress.epoch - 1
+        asked = [o.epoch_ends(epoch, by_member, self._weights) for o in self.watch.observers]
+        return set().union(*asked) & set(self.members)
+
+    def _outcome(self, member: int, reason: str) -> Outcome:
+        i = self.members.index(member)
+        progress = self.progress.select([i])
+        patience = progress.patience[0]
+        if reason == DIVERGED:
+            progress.theta.copy_(progress.best_theta)
+            progress.statistics.copy_(progress.best_statistics)
+        best = self._judged(self.specs[i]) and patience.best_iter > 0
+        theta = progress.best_theta if best else progress.theta
+        statistics = progress.best_statistics if best else progress.statistics
+        return Outcome(
+            weights=Weights.read(self.layout, theta[0], statistics[0]),
+            history=progress.histories[0],
+            end_reason=reason,
+            n_iter=progress.epoch,
+            best_iter=patience.best_iter,
+            improving=patience.best_iter == progress.epoch,
+            progress=progress,
+        )

@@ -1,0 +1,120 @@
+"""What an epoch's losses were: on the rows that trained, and on those held out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..components.losses import Loss
+from ..data.batches import Batch, Epoch
+from ..data.features import Features
+from ..network.mlp import Architecture
+from ..network.parameters import Layer
+from .forward import raw_outputs
+
+# Raw outputs that are collected before their losses are computed at one stroke.
+COLLECTED = 2**20
+
+
+class LossMeter:
+    """Mean loss of an epoch from the raw outputs that its steps left behind.
+
+    The losses of many batches are computed together: a batch's own would cost as much time as
+    a layer of a small network.
+
+    Parameters
+    ----------
+    loss : Loss
+    epoch : Epoch
+    prepare : callable
+        Turns targets into those that are trained on.
+    """
+
+    def __init__(self, loss: Loss, epoch: Epoch, prepare: Callable[[Tensor], Tensor]) -> None:
+        self.loss = loss
+        self.epoch = epoch
+        self.prepare = prepare
+        self.n_batches = 0
+        self._raws: list[Tensor] = []
+        self._start = self._stop = self._size = 0
+        self._sum: float | Tensor = 0.0
+        self._weight: float | Tensor = 0.0
+
+    def add(self, batch: Batch, raw: Tensor) -> None:
+        """Take in a batch's raw outputs, of shape (.., b, k); batches come in order."""
+        self._raws.append(raw)
+        self._stop = batch.rows.stop
+        self._size += raw.numel()
+        self.n_batches += 1
+        if self._size > COLLECTED:
+            self._flush()
+
+    def _flush(self) -> None:
+        if not self._raws:
+            return
+        raw = self._raws[0] if len(self._raws) == 1 else torch.cat(self._raws, dim=-2)
+        axis, length = raw.dim() - 2, self._stop - self._start
+        values = self.loss.values(
+            raw, self.prepare(self.epoch.y.narrow(axis, self._start, length))
+        ).double()
+        if self.epoch.weight is None:
+            self._sum = self._sum + values.sum(-1)
+            self._weight += length
+        else:
+            weight = self.epoch.weight.narrow(axis, self._start, length)
+            self._sum = self._sum + (values * weight).sum(-1)
+            self._weight = self._weight + weight.double().sum(-1)
+        self._raws.clear()
+        self._start, self._size = self._stop, 0
+
+    def means(self) -> tuple[Tensor, float | Tensor]:
+        """Mean loss of each member, and its mean sum of weights in a batch: shape (m,)."""
+        self._flush()
+        assert isinstance(self._sum, Tensor)
+        return (self._sum / self._weight).reshape(-1), self._weight / self.n_batches
+
+
+@dataclass
+class ValidationSet:
+    """Rows that judge a stack.
+
+    Parameters
+    ----------
+    features : Features
+    y : Tensor of shape (n_table, ...)
+    weight : Tensor of shape (n_table,) or None
+    rows : Tensor of int64, shape (m, n)
+        The rows of the table that judge each member.
+    score : callable
+        ``score(prediction, target, weight)`` gives one number a member.
+    """
+
+    features: Features
+    y: Tensor
+    weight: Tensor | None
+    rows: Tensor
+    score: Callable[[Tensor, Tensor, Tensor | None], Tensor]
+
+    def select(self, members: Sequence[int]) -> ValidationSet:
+        """The same for some of the members."""
+        rows = self.rows[list(members)]
+        return ValidationSet(self.features, self.y, self.weight, rows, self.score)
+
+    def judge(
+        self, layers: Sequence[Layer], architecture: Architecture, loss: Loss
+    ) -> list[tuple[float, float]]:
+        """Mean loss without penalties, and score, of each member."""
+        index = self.rows if len(self.rows) > 1 else self.rows[0]
+        raw = raw_outputs(self.features, index, layers, architecture)
+        there = index.to(self.y.device)
+        target = self.y[there]
+        weight = None if self.weight is None else self.weight[there]
+        values = loss.values(raw, target)
+        if weight is not None:
+            values = values * weight / weight.sum(-1, keepdim=True) * values.shape[-1]
+        losses = values.mean(-1)
+        scores = self.score(loss.inverse_link(raw), target, weight)
+        return list(zip(losses.reshape(-1).tolist(), scores.reshape(-1).tolist(), strict=True))
