@@ -63,10 +63,6 @@ class Loss(Component):
         """Predictions from raw outputs, ``(b, k) -> (b, k)``."""
         return raw
 
-    def log_inverse_link(self, raw: Tensor) -> Tensor:
-        """Logarithm of :meth:`inverse_link`, exact where that is close to zero."""
-        return self.inverse_link(raw).log()
-
     def target_fault(self, lowest: float) -> str:
         """What is wrong with targets whose smallest value is `lowest`; "" if nothing."""
         return ""
@@ -199,9 +195,7 @@ class BernoulliLogLoss(Loss):
     has_gradient = True
 
     def values(self, raw: Tensor, target: Tensor) -> Tensor:
-        # softplus(z) = max(z, 0) + log1p(exp(-|z|)), exact for large |z| too
-        softplus = raw.clamp_min(0) + raw.abs().neg_().exp_().log1p_()
-        return (softplus - target * raw).sum(-1)
+        return functional.binary_cross_entropy_with_logits(raw, target, reduction="none").sum(-1)
 
     def gradient(self, raw: Tensor, target: Tensor) -> Tensor:
         return torch.sigmoid(raw).sub_(target)
@@ -210,10 +204,8 @@ class BernoulliLogLoss(Loss):
         return target * (1 - smoothing) + 0.5 * smoothing
 
     def inverse_link(self, raw: Tensor) -> Tensor:
-        return torch.sigmoid(raw)
-
-    def log_inverse_link(self, raw: Tensor) -> Tensor:
-        return functional.logsigmoid(raw)
+        # never 1: a finite raw output is no certainty, and its complement has a logarithm
+        return torch.sigmoid(raw).clamp(max=1 - torch.finfo(raw.dtype).eps / 2)
 
 
 class CategoricalLogLoss(Loss):
@@ -247,6 +239,3 @@ class CategoricalLogLoss(Loss):
 
     def inverse_link(self, raw: Tensor) -> Tensor:
         return torch.softmax(raw, -1)
-
-    def log_inverse_link(self, raw: Tensor) -> Tensor:
-        return torch.log_softmax(raw, -1)

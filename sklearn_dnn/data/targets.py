@@ -111,7 +111,7 @@ class _LabelCodec(Codec):
         Parameters
         ----------
         positive, negative : ndarray of shape (n, k)
-            (Logarithms of) the network's predictions, and of their complements.
+            The network's predictions, and their complements.
         """
 
 
@@ -162,8 +162,8 @@ class BinaryCodec(ClassCodec):
         return self.classes[(prediction[:, 0] > 0.5).astype(np.intp)]
 
     def probabilities(self, positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
-        if len(self.classes) == 1:  # certain: probability 1, logarithm 0
-            return np.maximum(positive + negative, 0) if positive.min() >= 0 else positive * 0
+        if len(self.classes) == 1:
+            return np.ones_like(positive)
         return np.concatenate([negative, positive], axis=1)
 
     def score(self, prediction: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:

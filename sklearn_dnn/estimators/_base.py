@@ -413,6 +413,7 @@ class BaseMLP(
 
     def _predictions(self, X: Any) -> np.ndarray:
         """Raw outputs through the inverse link, of shape (n, k)."""
+        check_is_fitted(self)
         loss = self._fitted_loss()
         return self._outputs(
             X,

@@ -282,11 +282,20 @@ True
         ndarray of shape (n_samples, n_classes), in X's type
             Rows sum to 1, except those of an indicator matrix.
         """
-        p = self._predictions(X)
-        return self._fitted_codec().probabilities(p, 1 - p)
+        check_is_fitted(self)
+        loss, k = self._fitted_loss(), self.n_outputs_
+
+        def both(x: torch.Tensor, layers: Any, architecture: Any) -> torch.Tensor:
+            # each side from its own raw output, because 1 - p loses digits: the logistic link
+            # is symmetric, and of softmax only the first half is used
+            raw = affine(hidden(x, layers, architecture), layers[-1])
+            return torch.cat([loss.inverse_link(raw), loss.inverse_link(-raw)], -1)
+
+        values = self._outputs(X, both)
+        return self._fitted_codec().probabilities(values[:, :k], values[:, k:])
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
-        """Logarithms of `predict_proba`, exact for small probabilities too.
+        """Logarithms of `predict_proba`.
 
         Parameters
         ----------
@@ -296,16 +305,8 @@ True
         -------
         ndarray of shape (n_samples, n_classes), in X's type
         """
-        check_is_fitted(self)
-        loss = self._fitted_loss()
-
-        def both(x: torch.Tensor, layers: Any, architecture: Any) -> torch.Tensor:
-            raw = affine(hidden(x, layers, architecture), layers[-1])
-            # the logistic link is symmetric; of softmax only the first half is used
-            return torch.cat([loss.log_inverse_link(raw), loss.log_inverse_link(-raw)], -1)
-
-        logs, k = self._outputs(X, both), self.n_outputs_
-        return self._fitted_codec().probabilities(logs[:, :k], logs[:, k:])
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Raw outputs, before the link.

@@ -104,7 +104,9 @@ def initial_parameters(
     """First values of a stack, one generator a member.
 
     Weights come from the specification's initializers, drawn in float64 on the CPU so that
-    neither dtype nor device changes them; biases are zero.
+    neither dtype nor device changes them. Biases are zero, except that the linear model's is
+    drawn like a weight: with standardised columns and targets zero is its optimum, where a
+    gradient of mere rounding errors would be blown up by Adam's division.
 
     Returns
     -------
@@ -119,6 +121,8 @@ def initial_parameters(
         for layer in layers:
             drawer = spec.output_initializer if layer is layers[-1] else spec.initializer
             layer.weight.copy_(drawer.draw(*layer.weight.shape, generator))
+            if len(layers) == 1:
+                layer.bias.copy_(drawer.draw(*layer.weight.shape, generator)[0])
             if spec.norm is not None:
                 for name, vector in layer.norm.items():
                     vector.fill_(spec.norm.parameter_starts[name])

@@ -175,9 +175,10 @@ class _Run:
                     ended.setdefault(member, CALLBACK)
                 if ended:
                     outcomes |= {m: run._outcome(m, reason) for m, reason in ended.items()}
-                    run = run.only([m for m in run.members if m not in ended])
-                if not run.members:
-                    break
+                    left = [member for member in run.members if member not in ended]
+                    if not left:
+                        return outcomes
+                    run = run.only(left)
             reason = MAX_ITER
         except KeyboardInterrupt:
             reason = INTERRUPTED

@@ -1,0 +1,70 @@
+"""scikit-learn's common tests, on the defaults and on many configurations."""
+
+from __future__ import annotations
+
+import pytest
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sklearn_dnn import MLPClassifier, MLPRegressor
+from sklearn_dnn.components import OneCycle
+
+# The checks' tables are too small to converge on, to split, or for a batch of 16.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.filterwarnings("ignore:No validation part was held out:UserWarning"),
+    pytest.mark.filterwarnings("ignore:batch_size=16 is larger than the:UserWarning"),
+]
+
+# Rates are those that let an optimizer learn within the 200 epochs of the default.
+DETERMINISTIC = [
+    {},
+    {"optimizer": "sgd", "learning_rate_init": 0.1},
+    {"optimizer": "momentum", "learning_rate_init": 0.01},
+    {"optimizer": "nesterov", "learning_rate_init": 0.01},
+    {"optimizer": "adagrad", "learning_rate_init": 0.05},
+    {"optimizer": "rmsprop"},
+    {"optimizer": "adamw"},
+    {"optimizer": "nadam"},
+    {"optimizer": "adamax"},
+    {"optimizer": "lbfgs"},
+    {"norm": "layer"},
+    {"schedule": "one_cycle", "learning_rate_init": 0.01},
+    {"schedule": OneCycle(final_divisor=100.0), "learning_rate_init": 0.02, "max_iter": 60},
+    {"hidden_layer_sizes": (20,) * 5, "activation": "silu"},
+    {"hidden_layer_sizes": (), "learning_rate_init": 0.05},
+    {"hidden_layer_sizes": (30, 30), "activation": "selu", "clip_norm": 1.0, "l1": 1e-4},
+]
+# Weighting rows and repeating them are the same only where every row meets every step
+# unchanged: not with random masks, batch statistics, batches, a held-out part or rounding.
+NOT_EXACT = [
+    {"dropout": 0.1},
+    {"norm": "batch"},
+    {"batch_size": 16},
+    {"early_stopping": True},
+    {"dtype": "float32"},
+]
+WEIGHT_CHECKS = {
+    "check_sample_weight_equivalence_on_dense_data",
+    "check_sample_weight_equivalence_on_sparse_data",
+}
+
+
+def _estimators(configurations):
+    for parameters in configurations:
+        for cls in (MLPClassifier, MLPRegressor):
+            yield cls(**parameters)
+
+
+@parametrize_with_checks(list(_estimators(DETERMINISTIC)))
+def test_every_check(estimator, check):
+    check(estimator)
+
+
+def _expected(estimator):
+    reason = "rows do not meet every step unchanged: masks, batches, a split, or rounding"
+    return dict.fromkeys(WEIGHT_CHECKS, reason)
+
+
+@parametrize_with_checks(list(_estimators(NOT_EXACT)), expected_failed_checks=_expected)
+def test_every_check_but_weights(estimator, check):
+    check(estimator)
