@@ -6,6 +6,7 @@ Nothing else in the package imports a name that starts with an underscore from a
 import copy
 from typing import Any
 
+import numpy as np
 import torch
 from sklearn.base import _fit_context as fit_context
 from sklearn.callback import CallbackSupportMixin, with_callbacks
@@ -37,6 +38,11 @@ silu_backward = torch.ops.aten.silu_backward.grad_input
 softplus_backward = torch.ops.aten.softplus_backward.grad_input
 
 
+def from_numpy(array: np.ndarray) -> torch.Tensor:
+    """A tensor on an array's memory; a read-only array, of which torch warns, is copied."""
+    return torch.from_numpy(np.require(array, requirements="W"))
+
+
 def has_callbacks(estimator: Any) -> bool:
     """Whether scikit-learn callbacks were set on an estimator, or propagated to it."""
     return bool(getattr(estimator, "_skl_callbacks", None))
@@ -62,6 +68,7 @@ __all__ = [
     "fit_context",
     "fitted_copy",
     "foreach_copy_",
+    "from_numpy",
     "fused_adagrad_",
     "fused_adam_",
     "fused_sgd_",

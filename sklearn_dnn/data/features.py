@@ -68,19 +68,30 @@ class Standardiser:
         self.device = device
         self._columns: dict[torch.dtype, tuple[Tensor, Tensor]] = {}
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """``(x - mean) / scale`` in the network's type and place; `x` is left alone."""
+    def __call__(self, x: Tensor, out: Tensor | None = None) -> Tensor:
+        """``(x - mean) / scale`` in the network's type and place.
+
+        Parameters
+        ----------
+        x : Tensor of shape (b, p)
+        out : Tensor of the shape and type of `x`, default=None
+            Memory to work in, `x` itself if it may be lost: for large pieces, taking new
+            memory costs as much time as the arithmetic.
+        """
         if self.scaling is not None:
             mean, factor = self._in(x.dtype)
-            x = (x - mean).mul_(factor)
+            x = torch.sub(x, mean, out=out).mul_(factor)
+        if x.dtype == self.dtype and self.device == "cpu":
+            return x
         return x.to(device=self.device, dtype=self.dtype)
 
     def _in(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         if dtype not in self._columns:
             assert self.scaling is not None
+            numpy_type = np.float32 if dtype == torch.float32 else np.float64
             self._columns[dtype] = (
-                torch.from_numpy(self.scaling.mean).to(dtype),
-                torch.from_numpy(1.0 / self.scaling.scale).to(dtype),
+                torch.from_numpy(self.scaling.mean.astype(numpy_type)),
+                torch.from_numpy((1.0 / self.scaling.scale).astype(numpy_type)),
             )
         return self._columns[dtype]
 
@@ -100,7 +111,9 @@ class Features:
         self.resident: Tensor | None = None
         self._buffer = np.empty((0, X.shape[1]), dtype=X.dtype)
         if self._fits():
-            self.resident = standardiser(self._read(np.arange(X.shape[0])))
+            x = self._read(np.arange(X.shape[0]))
+            self.resident = standardiser(x, out=x)
+            self._buffer = self._buffer[:0]
 
     @property
     def n_rows(self) -> int:
@@ -114,7 +127,7 @@ class Features:
         return needed <= RESIDENT_BYTES
 
     def _read(self, index: np.ndarray) -> Tensor:
-        """Rows of the table in its own type, in a buffer that the next call reuses."""
+        """A copy of rows in the table's own type, in a buffer that the next call reuses."""
         if sp.issparse(self.X):
             return torch.from_numpy(self.X[index].toarray())
         if len(index) > len(self._buffer):
@@ -125,16 +138,14 @@ class Features:
         return torch.from_numpy(out)
 
     def rows(self, index: Tensor) -> Tensor:
-        """Inputs of the rows in `index`, of its shape with an axis of columns behind."""
+        """Inputs of the rows in `index`, of its shape with an axis of columns behind.
+
+        They may lie in memory that the next call uses again.
+        """
+        flat = index.reshape(-1)
         if self.resident is not None:
-            flat = index.reshape(-1).to(self.resident.device)
-            x = self.resident.index_select(0, flat)
+            x = self.resident.index_select(0, flat.to(self.resident.device))
         else:
-            flat = index.reshape(-1)
-            x = self.standardiser(self._read(flat.cpu().numpy()))
-            if (
-                self.standardiser.scaling is None
-                and x.dtype == torch.from_numpy(self._buffer[:0]).dtype
-            ):
-                x = x.clone()  # else the next call would overwrite it
+            x = self._read(flat.numpy())
+            x = self.standardiser(x, out=x)
         return x.view(*index.shape, -1)

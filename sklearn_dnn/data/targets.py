@@ -6,11 +6,14 @@ A codec owns units and labels. ``n`` rows, ``k`` raw outputs of the network.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from .._compat import from_numpy
 
 
 class Codec(ABC):
@@ -104,15 +107,16 @@ class _LabelCodec(Codec):
     def units(self) -> tuple[np.ndarray, np.ndarray]:
         return np.zeros(self.n_outputs), np.ones(self.n_outputs)
 
-    @abstractmethod
-    def probabilities(self, positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
-        """Values of all classes or labels, ``(n, n_classes)``.
+    def probabilities(self, raw: Tensor, link: Callable[[Tensor], Tensor]) -> Tensor:
+        """Probabilities of all classes or labels, ``(n, k) -> (n, n_classes)``.
 
         Parameters
         ----------
-        positive, negative : ndarray of shape (n, k)
-            The network's predictions, and their complements.
+        raw : Tensor of shape (n, k)
+        link : callable
+            The loss' inverse link.
         """
+        return link(raw)
 
 
 class ClassCodec(_LabelCodec):
@@ -161,10 +165,11 @@ class BinaryCodec(ClassCodec):
             return np.repeat(self.classes, len(prediction))
         return self.classes[(prediction[:, 0] > 0.5).astype(np.intp)]
 
-    def probabilities(self, positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
+    def probabilities(self, raw: Tensor, link: Callable[[Tensor], Tensor]) -> Tensor:
         if len(self.classes) == 1:
-            return np.ones_like(positive)
-        return np.concatenate([negative, positive], axis=1)
+            return torch.ones_like(raw)
+        # each side from its own raw output, because 1 - p loses digits
+        return torch.cat([link(-raw), link(raw)], -1)
 
     def score(self, prediction: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
         """Accuracy."""
@@ -186,9 +191,6 @@ class MulticlassCodec(ClassCodec):
     def decode(self, prediction: np.ndarray) -> np.ndarray:
         return self.classes[prediction.argmax(-1)]
 
-    def probabilities(self, positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
-        return positive
-
     def score(self, prediction: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
         """Accuracy."""
         return _share(prediction.argmax(-1) == target, weight)
@@ -204,13 +206,10 @@ class MultilabelCodec(_LabelCodec):
         self.classes = np.arange(n_labels)
 
     def encode(self, y: np.ndarray, dtype: torch.dtype) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(y)).to(dtype)
+        return from_numpy(np.ascontiguousarray(y)).to(dtype)
 
     def decode(self, prediction: np.ndarray) -> np.ndarray:
         return (prediction > 0.5).astype(np.int64)
-
-    def probabilities(self, positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
-        return positive
 
     def score(self, prediction: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
         """Share of rows with every label right, as scikit-learn's accuracy."""

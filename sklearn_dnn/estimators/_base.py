@@ -30,7 +30,7 @@ from .._compat import (
     has_callbacks,
     with_callbacks,
 )
-from .._threads import available_threads, in_forked_child, limit_threads
+from .._threads import available_threads, limit_threads
 from ..callbacks.observers import Bar, CallbackObserver, Lines, shows_bar
 from ..components.activations import ACTIVATIONS
 from ..components.base import Component, nearest
@@ -38,13 +38,12 @@ from ..components.dropouts import DROPOUTS
 from ..components.losses import LOSSES, Loss
 from ..components.norms import NORMS
 from ..components.optimizers import OPTIMIZERS
-from ..data.features import Scaling, Standardiser, Table
+from ..data.features import Scaling, Standardiser
 from ..data.targets import Codec
 from ..network.export import TorchNetwork
-from ..network.mlp import Architecture, affine, hidden
+from ..network.mlp import Architecture, Evaluator
 from ..network.parameters import Layer
 from ..network.weights import Weights
-from ..specification import step_work
 from ..training.engine import DIVERGED, INTERRUPTED, MAX_ITER, Observer, Outcome, train
 from ..training.forward import piece_rows, table_outputs
 from ._inputs import Given, as_array, read_given, read_table, read_validation
@@ -380,9 +379,7 @@ class BaseMLP(
 
     # Outputs
 
-    def _outputs(
-        self, X: Any, finish: Callable[[Tensor, list[Layer], Architecture], Tensor]
-    ) -> np.ndarray:
+    def _outputs(self, X: Any, finish: Callable[[Evaluator, Tensor], Tensor]) -> np.ndarray:
         """What the network makes of X, computed in X's type."""
         check_is_fitted(self)
         table = read_table(self, X)
@@ -391,34 +388,27 @@ class BaseMLP(
         if device == "mps":
             dtype = torch.float32
         layers = self._fitted_weights().layers(dtype, device)
-        architecture = self._fitted_architecture()
+        network = Evaluator(layers, self._fitted_architecture())
         standardiser = Standardiser(self._fitted_scaling(), dtype, device)
-        with torch.no_grad(), self._prediction_threads(layers, table):
-            return table_outputs(
-                table, standardiser, layers, lambda x: finish(x, layers, architecture)
-            )
+        with torch.no_grad(), self._prediction_threads(layers, table.shape[0]):
+            return table_outputs(table, standardiser, network, lambda x: finish(network, x))
 
-    def _prediction_threads(self, layers: list[Layer], table: Table) -> Any:
-        sizes = (layers[0].weight.shape[0], *(layer.weight.shape[1] for layer in layers))
-        rows = min(table.shape[0], piece_rows(layers))
-        work = step_work(sizes, rows)
-        if work < 2**16 and not in_forked_child():
+    def _prediction_threads(self, layers: list[Layer], n_rows: int) -> Any:
+        if n_rows * self.n_parameters_ < 2**16:
             return nullcontext()  # kernels this small never ask for a second thread
         limit = available_threads() if self.n_threads is None else int(self.n_threads)
+        work = min(n_rows, piece_rows(layers)) * self.n_parameters_
         return limit_threads(max(1, min(limit, work >> 21)))
 
     def _raw(self, X: Any) -> np.ndarray:
         """Raw outputs, of shape (n, k)."""
-        return self._outputs(X, lambda x, layers, a: affine(hidden(x, layers, a), layers[-1]))
+        return self._outputs(X, lambda network, x: network.raw(x))
 
     def _predictions(self, X: Any) -> np.ndarray:
         """Raw outputs through the inverse link, of shape (n, k)."""
         check_is_fitted(self)
-        loss = self._fitted_loss()
-        return self._outputs(
-            X,
-            lambda x, layers, a: loss.inverse_link(affine(hidden(x, layers, a), layers[-1])),
-        )
+        link = self._fitted_loss().inverse_link
+        return self._outputs(X, lambda network, x: link(network.raw(x)))
 
     def transform(self, X: Any) -> np.ndarray:
         """Activations of the last hidden layer.
@@ -432,7 +422,7 @@ class BaseMLP(
         ndarray of shape (n_samples, n_units), in X's type
             Of a network without hidden layers, the standardised columns.
         """
-        return self._outputs(X, hidden)
+        return self._outputs(X, lambda network, x: network.hidden(x))
 
     @property
     def _n_features_out(self) -> int:
@@ -581,6 +571,8 @@ def _first_split(
 
 def _present(device: str) -> str:
     """The device that was trained on, or the CPU where this machine lacks it."""
+    if device == "cpu":
+        return device
     kind = torch.device(device)
     if kind.type == "cuda":
         there = torch.cuda.is_available() and (kind.index or 0) < torch.cuda.device_count()

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 from scipy import sparse as sp
 from sklearn.base import ClassifierMixin
 from sklearn.utils import column_or_1d
@@ -24,7 +23,6 @@ from ..components.norms import Norm
 from ..components.optimizers import Optimizer
 from ..components.schedules import Schedule
 from ..data.targets import BinaryCodec, Codec, MulticlassCodec, MultilabelCodec
-from ..network.mlp import affine, hidden
 from ._base import BaseMLP, partial_fit_available
 from ._inputs import Given
 from ._parameters import LOSS_OF_CLASSIFIER, parameters_text, table
@@ -254,6 +252,12 @@ True
         -------
         self : MLPClassifier
         """
+        if isinstance(self.class_weight, str):
+            raise ValueError(
+                f"class_weight={self.class_weight!r} needs all rows at once, which partial_fit "
+                "does not have. Give a dict: sklearn.utils.class_weight.compute_class_weight "
+                "computes one from a sample of the labels."
+            )
         return self._partial_fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), classes)
 
     def predict(self, X: Any) -> np.ndarray:
@@ -283,16 +287,8 @@ True
             Rows sum to 1, except those of an indicator matrix.
         """
         check_is_fitted(self)
-        loss, k = self._fitted_loss(), self.n_outputs_
-
-        def both(x: torch.Tensor, layers: Any, architecture: Any) -> torch.Tensor:
-            # each side from its own raw output, because 1 - p loses digits: the logistic link
-            # is symmetric, and of softmax only the first half is used
-            raw = affine(hidden(x, layers, architecture), layers[-1])
-            return torch.cat([loss.inverse_link(raw), loss.inverse_link(-raw)], -1)
-
-        values = self._outputs(X, both)
-        return self._fitted_codec().probabilities(values[:, :k], values[:, k:])
+        codec, link = self._fitted_codec(), self._fitted_loss().inverse_link
+        return self._outputs(X, lambda network, x: codec.probabilities(network.raw(x), link))
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Logarithms of `predict_proba`.

@@ -103,7 +103,8 @@ loss_curve_ : list of float
 validation_loss_curve_ : list of float or None
     Loss on the validation part after each epoch, without penalties.
 validation_scores_ : list of float or None
-    Coefficient of determination on the validation part after each epoch; the `monitor`'s score where one is given.
+    Coefficient of determination on the validation part after each epoch; the `monitor`'s score
+    where one is given.
 best_validation_score_ : float or None
     The largest of them.
 lr_curve_ : list of float

@@ -10,6 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
+from .._compat import from_numpy
 from ..data.batches import TrainingSet
 from ..data.features import Features, Scaling, Standardiser, fit_scaling
 from ..data.splits import inner_split
@@ -103,7 +104,7 @@ class Session:
         y = self.codec.encode(given.y, spec.torch_dtype).to(spec.device)
         weight = None
         if given.weight is not None:
-            weight = torch.from_numpy(given.weight).to(device=spec.device, dtype=spec.torch_dtype)
+            weight = from_numpy(given.weight).to(device=spec.device, dtype=spec.torch_dtype)
         return Features(given.X, self.standardiser()), y, weight
 
 

@@ -71,6 +71,45 @@ def hidden(
     return x
 
 
+class Evaluator:
+    """The forward pass without noise, into memory that each call uses again.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+    architecture : Architecture
+    """
+
+    def __init__(self, layers: Sequence[Layer], architecture: Architecture) -> None:
+        self.layers = list(layers)
+        self.architecture = architecture
+        self._buffers: list[Tensor] = []
+
+    def raw(self, x: Tensor) -> Tensor:
+        """Raw outputs, in new memory: (b, p) -> (b, k), or with a leading m for a stack."""
+        return affine(self.hidden(x), self.layers[-1])
+
+    def hidden(self, x: Tensor) -> Tensor:
+        """Activations of the last hidden layer; the next call overwrites them."""
+        activation = self.architecture.activation
+        plain = self.architecture.norm is None and activation.saves == "output"
+        if not plain or x.dim() == 3:
+            return hidden(x, self.layers, self.architecture)
+        for i, layer in enumerate(self.layers[:-1]):
+            out = self._buffer(i, x.shape[0], layer)
+            torch.addmm(layer.bias, x, layer.weight, out=out)
+            activation.apply(out, out)
+            x = out
+        return x
+
+    def _buffer(self, i: int, n_rows: int, layer: Layer) -> Tensor:
+        if i == len(self._buffers):
+            self._buffers.append(layer.weight.new_empty(n_rows, layer.weight.shape[1]))
+        if n_rows > len(self._buffers[i]):
+            self._buffers[i] = layer.weight.new_empty(n_rows, layer.weight.shape[1])
+        return self._buffers[i][:n_rows]
+
+
 def has_kernel(spec: FitSpec) -> bool:
     """True if a fit can be trained by :class:`DenseKernel`."""
     return (

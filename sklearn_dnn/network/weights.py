@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .._compat import from_numpy
 from .parameters import Layer, Layout
 
 
@@ -61,9 +62,10 @@ class Weights:
         """Tensors for the forward pass, sharing memory with the arrays where they can."""
 
         def tensor(array: np.ndarray) -> Tensor:
-            # torch wants to be able to write; memory-mapped pickles can't be written
-            writable = array if array.flags.writeable else array.copy()
-            return torch.from_numpy(writable).to(device=device, dtype=dtype)
+            tensor = from_numpy(array)
+            if tensor.dtype == dtype and device == "cpu":
+                return tensor  # calling .to would take longer than a small layer
+            return tensor.to(device=device, dtype=dtype)
 
         vectors = [
             tuple({k: tensor(v) for k, v in part.items()} for part in pair)

@@ -14,6 +14,7 @@ from torch import Tensor
 from .._threads import limit_threads
 from ..components.norms import BatchNorm
 from ..data.batches import Batcher, Epoch, TrainingSet
+from ..network.mlp import Evaluator
 from ..network.parameters import Layout
 from ..network.weights import Weights
 from ..specification import FitSpec
@@ -140,6 +141,7 @@ class _Run:
         self.step = Step(
             specs, progress.theta, progress.statistics, progress.optimizer, progress.masks
         )
+        self.network = Evaluator(self.step.layers, self.step.architecture)
         self.batcher = Batcher(
             data, spec.batch_size, spec.shuffle, merge_single=isinstance(spec.norm, BatchNorm)
         )
@@ -197,9 +199,7 @@ class _Run:
         progress.epoch += 1
         judged: list[Any] = [(None, None)] * len(self.specs)
         if self.validation is not None:
-            judged = self.validation.judge(
-                self.step.layers, self.step.architecture, self.spec.objective
-            )
+            judged = self.validation.judge(self.network, self.spec.objective)
         rates = rate.flatten().tolist() if isinstance(rate, Tensor) else [rate] * len(self.specs)
         seconds = perf_counter() - epoch_started
         records = []

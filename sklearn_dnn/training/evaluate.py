@@ -11,8 +11,7 @@ from torch import Tensor
 from ..components.losses import Loss
 from ..data.batches import Batch, Epoch
 from ..data.features import Features
-from ..network.mlp import Architecture
-from ..network.parameters import Layer
+from ..network.mlp import Evaluator
 from .forward import raw_outputs
 
 # Raw outputs that are collected before their losses are computed at one stroke.
@@ -103,12 +102,10 @@ class ValidationSet:
         rows = self.rows[list(members)]
         return ValidationSet(self.features, self.y, self.weight, rows, self.score)
 
-    def judge(
-        self, layers: Sequence[Layer], architecture: Architecture, loss: Loss
-    ) -> list[tuple[float, float]]:
+    def judge(self, network: Evaluator, loss: Loss) -> list[tuple[float, float]]:
         """Mean loss without penalties, and score, of each member."""
         index = self.rows if len(self.rows) > 1 else self.rows[0]
-        raw = raw_outputs(self.features, index, layers, architecture)
+        raw = raw_outputs(self.features, index, network)
         there = index.to(self.y.device)
         target = self.y[there]
         weight = None if self.weight is None else self.weight[there]

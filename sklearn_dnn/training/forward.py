@@ -9,8 +9,9 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
+from .._compat import from_numpy
 from ..data.features import Features, Standardiser, Table
-from ..network.mlp import Architecture, affine, hidden
+from ..network.mlp import Evaluator
 from ..network.parameters import Layer
 
 # Bytes of one layer's output that stay in a core's cache.
@@ -24,23 +25,18 @@ def piece_rows(layers: Sequence[Layer]) -> int:
     return max(64, PIECE_BYTES // (widest * members * layers[0].weight.element_size()))
 
 
-def raw_outputs(
-    features: Features, index: Tensor, layers: Sequence[Layer], architecture: Architecture
-) -> Tensor:
+def raw_outputs(features: Features, index: Tensor, network: Evaluator) -> Tensor:
     """Raw outputs of rows `index` (.., n), without noise: (n, k), or (m, n, k) for a stack."""
-    piece = piece_rows(layers)
-    parts = []
-    for start in range(0, index.shape[-1], piece):
-        x = features.rows(index[..., start : start + piece])
-        parts.append(affine(hidden(x, layers, architecture), layers[-1]))
+    piece = piece_rows(network.layers)
+    parts = [
+        network.raw(features.rows(index[..., start : start + piece]))
+        for start in range(0, index.shape[-1], piece)
+    ]
     return torch.cat(parts, dim=-2)
 
 
 def table_outputs(
-    X: Table,
-    standardiser: Standardiser,
-    layers: Sequence[Layer],
-    finish: Callable[[Tensor], Tensor],
+    X: Table, standardiser: Standardiser, network: Evaluator, finish: Callable[[Tensor], Tensor]
 ) -> np.ndarray:
     """What one network makes of every row of a table, in order.
 
@@ -48,7 +44,7 @@ def table_outputs(
     ----------
     X : array or CSR matrix of shape (n, p)
     standardiser : Standardiser
-    layers : sequence of Layer
+    network : Evaluator
     finish : callable
         From standardised inputs (b, p) to results (b, r).
 
@@ -56,12 +52,21 @@ def table_outputs(
     -------
     ndarray of shape (n, r), in the type of the standardiser
     """
-    piece = piece_rows(layers)
-    parts = []
+    piece = piece_rows(network.layers)
+    if X.shape[0] <= piece:
+        return finish(standardiser(_tensor(X))).cpu().numpy()
+    results = scratch = torch.empty(0)
     for start in range(0, X.shape[0], piece):
-        rows = X[start : start + piece]
-        rows = rows.toarray() if sp.issparse(rows) else np.ascontiguousarray(rows)
-        # torch wants memory that it could write to
-        x = torch.from_numpy(rows if rows.flags.writeable else rows.copy())
-        parts.append(finish(standardiser(x)).cpu())
-    return (parts[0] if len(parts) == 1 else torch.cat(parts)).numpy()
+        x = _tensor(X[start : start + piece])
+        if start == 0:
+            scratch = torch.empty_like(x)
+        result = finish(standardiser(x, out=scratch[: len(x)]))
+        if start == 0:
+            results = torch.empty(X.shape[0], result.shape[1], dtype=result.dtype)
+        results[start : start + piece].copy_(result)
+    return results.numpy()
+
+
+def _tensor(rows: Table) -> Tensor:
+    """Rows as a dense tensor."""
+    return from_numpy(rows.toarray() if sp.issparse(rows) else np.ascontiguousarray(rows))

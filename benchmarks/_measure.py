@@ -1,0 +1,36 @@
+"""Medians of interleaved repeats: the only figures that hold on a noisy machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from statistics import median
+from time import perf_counter
+
+
+def interleaved(runs: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+    """Median seconds of each run, taken in turn after one warm-up each.
+
+    Parameters
+    ----------
+    runs : mapping of str to callable
+    repeats : int
+        Counted runs of each.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in runs}
+    for run in runs.values():
+        run()
+    for _ in range(repeats):
+        for name, run in runs.items():
+            start = perf_counter()
+            run()
+            seconds[name].append(perf_counter() - start)
+    return {name: median(values) for name, values in seconds.items()}
+
+
+def show(title: str, header: list[str], rows: list[list[str]]) -> None:
+    """Print a table in Markdown."""
+    print(f"\n## {title}\n")
+    print("| " + " | ".join(header) + " |")
+    print("|" + "---|" * len(header))
+    for row in rows:
+        print("| " + " | ".join(row) + " |", flush=True)

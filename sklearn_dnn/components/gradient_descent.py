@@ -1,0 +1,155 @@
+"""Gradient descent, plain and with momentum."""
+
+from __future__ import annotations
+
+import numbers
+
+from torch import Tensor
+
+from .._compat import Interval, fused_sgd_
+from .update_rules import OPTIMIZERS, Coefficient, Optimizer, cast
+
+_UP_TO_ONE = Interval(numbers.Real, 0, 1, closed="both")
+
+
+def _momentum_step(
+    theta: Tensor,
+    grad: Tensor,
+    velocity: Tensor,
+    rate: float,
+    *,
+    momentum: Coefficient,
+    nesterov: bool,
+) -> None:
+    """One step of gradient descent with momentum; without momentum `velocity` stays as it is."""
+    if isinstance(momentum, Tensor):
+        momentum = cast(momentum, theta)
+        velocity.mul_(momentum).add_(grad)
+        step = grad.addcmul_(velocity, momentum) if nesterov else velocity
+        theta.add_(step, alpha=-rate)
+    elif momentum == 0:
+        theta.add_(grad, alpha=-rate)
+    else:
+        fused_sgd_(
+            [theta],
+            [grad],
+            [velocity],
+            weight_decay=0.0,
+            momentum=momentum,
+            lr=rate,
+            dampening=0.0,
+            nesterov=nesterov,
+            maximize=False,
+            is_first_step=False,  # the velocity starts at zero, which gives the same
+        )
+
+
+@OPTIMIZERS.register("sgd")
+class SGD(Optimizer):
+    r"""Stochastic gradient descent, with momentum if asked for.
+
+    .. math:: v \leftarrow \mu v + g, \qquad \theta \leftarrow \theta - \eta v
+
+    and with Nesterov's momentum :math:`\theta \leftarrow \theta - \eta (g + \mu v)`.
+
+    Parameters
+    ----------
+    momentum : float, default=0.0
+        :math:`\mu` in [0, 1], the part of the velocity that a step keeps.
+    nesterov : bool, default=False
+        Whether to look one step of the velocity ahead.
+
+    Notes
+    -----
+    The velocity sums gradients, as in torch. Polyak's and scikit-learn's
+    :math:`v \leftarrow \mu v - \eta g` sums steps: it is the same at a constant rate, but a
+    change of the rate acts there only on gradients to come, and here at once on the whole
+    velocity.
+
+    References
+    ----------
+    B. T. Polyak, "Some methods of speeding up the convergence of iteration methods", 1964.
+    I. Sutskever et al., "On the importance of initialization and momentum in deep learning",
+    ICML 2013.
+    """
+
+    slots = ("velocity",)
+    varying = ("momentum",)
+    _parameter_constraints = {"momentum": [_UP_TO_ONE], "nesterov": ["boolean"]}
+
+    def __init__(self, momentum: float = 0.0, nesterov: bool = False) -> None:
+        self.momentum = momentum
+        self.nesterov = nesterov
+
+    def _check(self) -> None:
+        if self.nesterov and self.momentum == 0:
+            raise ValueError(
+                f"SGD got nesterov={self.nesterov!r} with momentum={self.momentum!r}, but there is "
+                "no velocity to look ahead along: set momentum above 0, e.g. 0.9, or "
+                "nesterov=False."
+            )
+
+    def _update(self, theta, grad, state, rate, c) -> None:
+        _momentum_step(
+            theta,
+            grad,
+            state["velocity"],
+            rate,
+            momentum=c["momentum"],
+            nesterov=self.nesterov,
+        )
+
+
+@OPTIMIZERS.register("momentum")
+class Momentum(Optimizer):
+    r"""Gradient descent with momentum: :class:`SGD` with another default.
+
+    .. math:: v \leftarrow \mu v + g, \qquad \theta \leftarrow \theta - \eta v
+
+    Parameters
+    ----------
+    momentum : float, default=0.9
+        :math:`\mu` in [0, 1], the part of the velocity that a step keeps.
+
+    References
+    ----------
+    B. T. Polyak, "Some methods of speeding up the convergence of iteration methods", 1964.
+    """
+
+    slots = ("velocity",)
+    varying = ("momentum",)
+    _parameter_constraints = {"momentum": [_UP_TO_ONE]}
+
+    def __init__(self, momentum: float = 0.9) -> None:
+        self.momentum = momentum
+
+    def _update(self, theta, grad, state, rate, c) -> None:
+        _momentum_step(theta, grad, state["velocity"], rate, momentum=c["momentum"], nesterov=False)
+
+
+@OPTIMIZERS.register("nesterov")
+class Nesterov(Optimizer):
+    r"""Gradient descent with Nesterov's momentum: ``SGD(momentum=0.9, nesterov=True)``.
+
+    .. math:: v \leftarrow \mu v + g, \qquad \theta \leftarrow \theta - \eta (g + \mu v)
+
+    Parameters
+    ----------
+    momentum : float, default=0.9
+        :math:`\mu` in [0, 1], the part of the velocity that a step keeps.
+
+    References
+    ----------
+    Y. Nesterov, "A method for solving the convex programming problem with convergence rate
+    O(1/k^2)", 1983. The form is that of I. Sutskever et al., ICML 2013.
+    """
+
+    slots = ("velocity",)
+    varying = ("momentum",)
+    _parameter_constraints = {"momentum": [_UP_TO_ONE]}
+
+    def __init__(self, momentum: float = 0.9) -> None:
+        self.momentum = momentum
+
+    def _update(self, theta, grad, state, rate, c) -> None:
+        _momentum_step(theta, grad, state["velocity"], rate, momentum=c["momentum"], nesterov=True)
