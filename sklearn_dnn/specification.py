@@ -351,7 +351,7 @@ def _refuse_contradictions(spec: FitSpec) -> None:
     if spec.optimizer.full_batch:
         name = OPTIMIZERS.name_of(spec.optimizer)
         for parameter, value, off in (
-            ("dropout", spec.dropout, None),
+            ("dropout", spec.dropout_rate, 0.0),
             ("clip_norm", spec.clip_norm, None),
             ("clip_value", spec.clip_value, None),
             ("l1", spec.l1, 0.0),

@@ -43,9 +43,9 @@ class Component(ABC, BaseEstimator):
 
 
 def nearest(name: str, known: list[str]) -> str:
-    """A closing sentence that names the known name most like `name`, or nothing."""
-    close = get_close_matches(name, known, n=1)
-    return f" Did you mean {close[0]!r}?" if close else ""
+    """A closing sentence with the one or two known names most like `name`, or nothing."""
+    close = get_close_matches(name, known, n=2)
+    return f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 
 C = TypeVar("C", bound=Component)
@@ -76,6 +76,11 @@ class Registry(Generic[C]):
             return cls
 
         return enter
+
+    @property
+    def classes(self) -> dict[str, type[C]]:
+        """The registered classes by name."""
+        return dict(self._classes)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._classes)

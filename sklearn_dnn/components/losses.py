@@ -234,7 +234,7 @@ class CategoricalLogLoss(Loss):
         return p.scatter_add_(-1, index, p.new_full((), -1.0).expand(index.shape))
 
     def smooth(self, target: Tensor, smoothing: float | Tensor, n_outputs: int) -> Tensor:
-        one_hot = functional.one_hot(target, n_outputs)
+        one_hot = functional.one_hot(target, n_outputs).double()
         return one_hot * (1 - smoothing) + smoothing / n_outputs
 
     def inverse_link(self, raw: Tensor) -> Tensor:

@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from .._compat import Interval, fused_adagrad_, fused_adam_
-from .update_rules import OPTIMIZERS, Coefficient, Optimizer, cast
 from .gradient_descent import SGD, Momentum, Nesterov
 from .lbfgs import LBFGS
+from .update_rules import OPTIMIZERS, Coefficient, Optimizer, cast
 
 __all__ = [
     "LBFGS",

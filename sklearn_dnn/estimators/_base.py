@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import warnings
 from abc import ABCMeta, abstractmethod
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -33,11 +34,14 @@ from .._compat import (
 from .._threads import available_threads, limit_threads
 from ..callbacks.observers import Bar, CallbackObserver, Lines, shows_bar
 from ..components.activations import ACTIVATIONS
+from ..components.architectures import Rectangular
 from ..components.base import Component, nearest
 from ..components.dropouts import DROPOUTS
+from ..components.initializers import INITIALIZERS
 from ..components.losses import LOSSES, Loss
 from ..components.norms import NORMS
 from ..components.optimizers import OPTIMIZERS
+from ..components.schedules import SCHEDULES
 from ..data.features import Scaling, Standardiser
 from ..data.targets import Codec
 from ..network.export import TorchNetwork
@@ -150,7 +154,7 @@ class BaseMLP(
             observers.append(CallbackObserver(self, root, X, y, metadata, attributes))
         outcome = self._train(session, observers, n_epochs=int(self.max_iter), patient=True)
         self._store(session, outcome, keep_progress=bool(self.warm_start))
-        self._tell_how_it_ended(session, outcome)
+        self._tell_how_it_ended(session, outcome, warn_of_max_iter=True)
         root.call_on_fit_task_end(
             **told,
             reconstruction_attributes=lambda: self._attributes(session, outcome),
@@ -172,14 +176,23 @@ class BaseMLP(
         numeric = self._numeric_targets
         given = read_given(self, X, y, sample_weight, y_numeric=numeric, reset=not going_on)
         given, codec = self._read_targets(given, classes, going_on=going_on)
-        held = read_validation(self, *validation, y_numeric=numeric)
+        with _told_of("The validation set (X_val, y_val, sample_weight_val)"):
+            held = read_validation(self, *validation, y_numeric=numeric)
         if held is not None:
-            held, _ = self._read_targets(held, codec, going_on=going_on)
-        lowest = float(np.min(given.y)) if numeric else 0.0
-        fault = LOSSES.resolve(self.loss).target_fault(lowest)
-        if fault:
-            raise ValueError(f"loss={self.loss!r}: {fault}. Choose another loss.")
+            with _told_of("The validation set (X_val, y_val, sample_weight_val)"):
+                held, _ = self._read_targets(held, codec, going_on=going_on)
+        for name, part in (("y", given), ("y_val", held)):
+            lowest = float(np.min(part.y)) if numeric and part is not None else 0.0
+            fault = LOSSES.resolve(self.loss).target_fault(lowest)
+            if fault:
+                raise ValueError(f"loss={self.loss!r}: {name}: {fault}. Choose another loss.")
         parameters = {name: getattr(self, name) for name in self._parameters}
+        if groups is not None and isinstance(self.validation_fraction, Real):
+            raise ValueError(
+                f"groups was given, but validation_fraction={self.validation_fraction!r} holds out "
+                "rows without regard to groups. Give a splitter such as "
+                "sklearn.model_selection.GroupShuffleSplit as validation_fraction."
+            )
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         if not going_on:
             return begin(
@@ -245,9 +258,28 @@ class BaseMLP(
             extra["sample_weight"] = held.given.weight[rows]
         attributes = self._attributes_at(session)
         X, y = held.given.X[rows], held.given.y[rows]
-        return lambda weights: float(scorer(fitted_copy(self, attributes(weights)), X, y, **extra))
 
-    def _tell_how_it_ended(self, session: Session, outcome: Outcome) -> None:
+        def judge(weights: Weights) -> float:
+            network = fitted_copy(self, attributes(weights))
+            try:
+                score = float(scorer(network, X, y, **extra))
+            except (ValueError, TypeError) as error:
+                raise ValueError(
+                    f"monitor={self.monitor!r} can't score this estimator on its validation part: "
+                    f"{error}. Choose another scorer, or monitor='loss'."
+                ) from error
+            if not np.isfinite(score) and np.all(np.isfinite(network._raw(X))):
+                raise ValueError(
+                    f"monitor={self.monitor!r} gave {score}, which is no score. Choose another "
+                    "scorer, or monitor='loss'."
+                )
+            return score
+
+        return judge
+
+    def _tell_how_it_ended(
+        self, session: Session, outcome: Outcome, *, warn_of_max_iter: bool
+    ) -> None:
         """Warnings about an end that the user should know of."""
         spec = session.spec
         if outcome.end_reason == INTERRUPTED:
@@ -260,7 +292,8 @@ class BaseMLP(
                 stacklevel=5,
             )
         elif (
-            outcome.end_reason == MAX_ITER
+            warn_of_max_iter
+            and outcome.end_reason == MAX_ITER
             and outcome.improving
             and not (spec.schedule.has_horizon and spec.schedule.horizon is None)
         ):
@@ -292,7 +325,7 @@ class BaseMLP(
         return {
             **self._network_attributes(session, outcome.weights),
             "n_iter_": outcome.n_iter,
-            "t_": outcome.n_iter * len(session.rows),
+            "t_": outcome.progress.samples,
             "best_iter_": outcome.best_iter,
             "end_reason_": outcome.end_reason,
             "loss_": history["loss"][-1] if history["loss"] else np.inf,
@@ -468,9 +501,8 @@ class BaseMLP(
             value = params.get(name, vars(self).get(name))
             if nested and name in self._parameters and not isinstance(value, Component):
                 raise ValueError(
-                    f"{key!r} can't be set: {name}={value!r} has no parameters of its own. Give "
-                    f"the component, as in {name}={_component_name(name, value)}(), to set its "
-                    f"{sub!r}."
+                    f"{key!r} can't be set: {name}={value!r} has no parameters of its own."
+                    + _component_advice(name, value, sub)
                 )
         return super().set_params(**params)
 
@@ -526,6 +558,7 @@ class BaseMLP(
         )
         outcome = self._train(session, [], n_epochs=1, patient=False)
         self._store(session, outcome, keep_progress=True)
+        self._tell_how_it_ended(session, outcome, warn_of_max_iter=False)
         return self
 
 
@@ -539,16 +572,29 @@ def _options(constraint: Any) -> list[str]:
     return [option for option in options if isinstance(option, str)]
 
 
-def _component_name(parameter: str, value: Any) -> str:
-    registries: Mapping[str, Any] = {
-        "activation": ACTIVATIONS,
-        "norm": NORMS,
-        "dropout": DROPOUTS,
-        "loss": LOSSES,
-        "optimizer": OPTIMIZERS,
-    }
-    registry = registries.get(parameter, ())
-    return registry[value].__name__ if value in registry else "Component"
+def _component_advice(parameter: str, value: Any, sub: str) -> str:
+    """The component that has the nested parameter which somebody tried to set."""
+    families: Mapping[str, Mapping[str, type[Component]]] = {
+        registry.family: registry.classes
+        for registry in (ACTIVATIONS, DROPOUTS, INITIALIZERS, LOSSES, NORMS, OPTIMIZERS, SCHEDULES)
+    } | {"hidden_layer_sizes": {"rectangular": Rectangular}}
+    family = families.get(parameter, {})
+    named = family.get(value) if isinstance(value, str) else None
+    able = [cls for cls in family.values() if sub in cls().get_params()]
+    if named in able:
+        able = [named]
+    if not able:
+        return f" No component of {parameter!r} has a parameter {sub!r}."
+    return f" Give the component that has {sub!r}, as in {parameter}={able[0].__name__}()."
+
+
+@contextmanager
+def _told_of(what: str) -> Iterator[None]:
+    """Say of what an input error speaks, where its own words name X and y."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        raise type(error)(f"{what}: {error}") from error
 
 
 def _advice(session: Session) -> str:
@@ -565,8 +611,19 @@ def _first_split(
     how: Any, rows: np.ndarray, y: np.ndarray, groups: Any
 ) -> tuple[np.ndarray, np.ndarray]:
     positions = rows.reshape(-1, 1)
-    groups = None if groups is None else np.asarray(as_array(groups))[rows]
-    return next(iter(how.split(positions, y[rows], groups)))
+    if groups is not None:
+        groups = np.asarray(as_array(groups))
+        if len(groups) != len(y):
+            raise ValueError(
+                f"groups has {len(groups)} rows, but X has {len(y)}. Give one group a row of X."
+            )
+        groups = groups[rows]
+    for training, judging in how.split(positions, y[rows], groups):
+        return training, judging
+    raise ValueError(
+        f"The splitter validation_fraction={how!r} gave no split. Give one with at least one, or "
+        "a fraction."
+    )
 
 
 def _present(device: str) -> str:

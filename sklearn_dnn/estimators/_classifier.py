@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -372,6 +373,7 @@ True
                 f"class_weight={self.class_weight!r} is for one column of labels, but y is an "
                 "indicator matrix. Use sample_weight."
             )
+        self._check_class_weight()
         y = given.y[rows]
         weight = None if given.weight is None else given.weight[rows]
         present = np.unique(y)
@@ -383,6 +385,16 @@ True
             return replace(table, weight=factor if table.weight is None else factor * table.weight)
 
         return weighted
+
+    def _check_class_weight(self) -> None:
+        if not isinstance(self.class_weight, dict):
+            return
+        for label, value in self.class_weight.items():
+            if not isinstance(value, Real) or not 0 <= value < np.inf:
+                raise ValueError(
+                    f"class_weight={self.class_weight!r} must map labels to finite numbers >= 0. "
+                    f"Got {value!r} for label {label!r}."
+                )
 
     def _fitted_codec(self) -> Codec:
         kind = self.spec_["task"]["kind"]

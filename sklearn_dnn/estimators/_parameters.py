@@ -47,7 +47,12 @@ def _names(registry: Any) -> str:
 
 
 _NON_NEGATIVE = [Interval(Real, 0, None, closed="left")]
-_LOSS = [StrOptions(set(LOSSES)), Loss]
+
+
+def _losses(kind: str) -> list[Any]:
+    return [StrOptions({name for name in LOSSES if kind in LOSSES[name].kinds}), Loss]
+
+
 _POSITIVE_OR_NONE = [Interval(Real, 0, None, closed="neither"), None]
 
 PARAMETERS: dict[str, Parameter] = {
@@ -274,14 +279,14 @@ PARAMETERS: dict[str, Parameter] = {
 }
 
 LOSS_OF_REGRESSOR = Parameter(
-    _LOSS,
+    _losses("regression"),
     "squared_error",
     "{'squared_error', 'absolute_error', 'huber', 'poisson'} or component, default='squared_error'",
     """What is minimised, summed over outputs. "poisson" has a log link and predicts positive
     numbers.""",
 )
 LOSS_OF_CLASSIFIER = Parameter(
-    _LOSS,
+    _losses("binary"),
     "log_loss",
     "{'log_loss'} or component, default='log_loss'",
     "What is minimised.",

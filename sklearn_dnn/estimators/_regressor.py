@@ -263,15 +263,25 @@ True
 
     def _read_targets(self, given: Given, classes: Any, *, going_on: bool) -> tuple[Given, Codec]:
         y = given.y
+        if y.dtype.kind not in "biuf":
+            raise ValueError(
+                f"y must hold numbers for a regressor. Got {y.dtype} such as {y.flat[0]!r} "
+                "instead. For labels use MLPClassifier."
+            )
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         given = replace(given, y=y)
-        if not going_on:
-            return given, RegressionCodec.unscaled(y)
-        codec = self._fitted_codec()
-        if RegressionCodec.unscaled(y).n_outputs != codec.n_outputs:
+        own = RegressionCodec.unscaled(y)
+        if isinstance(classes, Codec):  # a validation set's targets
+            codec = classes
+        elif going_on:
+            codec = self._fitted_codec()
+        else:
+            return given, own
+        if own.n_outputs != codec.n_outputs:
             raise ValueError(
-                f"y must have {codec.n_outputs} columns, as before. Got shape {y.shape} instead."
+                f"y must have as many columns as it was trained with ({codec.n_outputs}). Got "
+                f"shape {y.shape} instead."
             )
         return given, codec
 

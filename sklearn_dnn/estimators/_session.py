@@ -37,21 +37,25 @@ class Held:
         The table's rows that judge.
     inner : bool
         True if the table is the training table, and the rows were taken out of it.
+    origin : tuple of ndarray and int, or None
+        Of rows that an earlier call took out: their positions in its table, and its length.
     """
 
     given: Given
     rows: np.ndarray
     inner: bool
+    origin: tuple[np.ndarray, int] | None = None
 
     def export(self) -> dict[str, Any]:
         """A copy of the judging rows alone, to go on with."""
         given, rows = self.given, self.rows
+        positions, n = (rows, given.X.shape[0]) if self.inner else (self.origin or (None, 0))
         return {
             "X": given.X[rows],
             "y": given.y[rows],
             "weight": None if given.weight is None else given.weight[rows],
-            "positions": rows if self.inner else None,
-            "n": given.X.shape[0],
+            "positions": positions,
+            "n": n,
         }
 
 
@@ -164,10 +168,7 @@ def begin(
         rows = training
         if judging is not None:
             held = Held(given, judging, inner=True)
-    weighted = weigher(given, rows)
-    given = weighted(given)
-    if held is not None:
-        held = replace(held, given=given if held.inner else weighted(held.given))
+    given, rows, held = _weighted(weigher, given, rows, held)
     spec = resolve(parameters, _task(given, codec, len(rows), validation is not None))
     scaling = None
     if spec.input_scaling == "standard":
@@ -176,6 +177,30 @@ def begin(
     if spec.target_scaling == "standard" and isinstance(codec, RegressionCodec):
         codec = codec.fitted(given.y[rows], None if given.weight is None else given.weight[rows])
     return Session(spec, codec, scaling, Progress.begin([spec], [streams]), given, rows, held)
+
+
+def _weighted(
+    weigher: Weigher, given: Given, rows: np.ndarray, held: Held | None
+) -> tuple[Given, np.ndarray, Held | None]:
+    """Class weights multiplied in; rows that then weigh nothing are left out."""
+    weighted = weigher(given, rows)
+    given = weighted(given)
+    if held is not None:
+        table = given if held.inner else weighted(held.given)
+        held = replace(held, given=table, rows=_that_count(table, held.rows))
+        if len(held.rows) == 0:
+            raise ValueError(
+                "All rows of the validation part have weight 0. Change class_weight or the "
+                "validation part."
+            )
+    rows = _that_count(given, rows)
+    if len(rows) == 0:
+        raise ValueError("All rows to train on have weight 0. Change class_weight.")
+    return given, rows, held
+
+
+def _that_count(given: Given, rows: np.ndarray) -> np.ndarray:
+    return rows if given.weight is None else rows[given.weight[rows] > 0]
 
 
 def go_on(
@@ -210,15 +235,21 @@ def go_on(
     held = None
     if validation is None and saved is not None and saved["validation"] is not None:
         held, rows = _held_before(saved["validation"], given, rows)
-    weighted = weigher(given, rows)
-    given = weighted(given)
-    if validation is not None:
-        held = Held(weighted(validation), validation.rows, inner=False)
+    fresh = None if validation is None else Held(validation, validation.rows, inner=False)
+    given, rows, fresh = _weighted(weigher, given, rows, fresh)
+    held = held if fresh is None else fresh
+    if parameters["early_stopping"] is True and held is None and not before["early_stopping"]:
+        raise ValueError(
+            "early_stopping=True needs a validation part, but training began without one. Give "
+            "X_val and y_val, or call fit with warm_start=False."
+        )
     spec = resolve(parameters, _task(given, codec, len(rows), held is not None))
     spec = replace(spec, dtype=str(weights.coefs[0].dtype))
     _refuse_other_shape(spec, before)
     if saved is not None:
         progress = Progress.restore(spec, saved["progress"])
+        if before["schedule"]["component"] != spec.as_dict()["schedule"]["component"]:
+            progress.schedules = [spec.schedule.start()]
         if (held is None) != (saved["validation"] is None):
             progress.patience[0].forget()
     else:
@@ -247,7 +278,8 @@ def _held_before(
         )
         if same:
             rows = np.setdiff1d(rows, positions, assume_unique=True)
-    return Held(part, part.rows, inner=False), rows
+    origin = None if positions is None else (positions, saved["n"])
+    return Held(part, part.rows, inner=False, origin=origin), rows
 
 
 def _refuse_other_shape(spec: FitSpec, before: Mapping[str, Any]) -> None:
@@ -258,6 +290,8 @@ def _refuse_other_shape(spec: FitSpec, before: Mapping[str, Any]) -> None:
     for name, old, new in (
         ("hidden_layer_sizes", sizes, list(spec.layer_sizes)),
         ("norm", before["norm"], now["norm"]),
+        ("input_scaling", before["input_scaling"], now["input_scaling"]),
+        ("target_scaling", before["target_scaling"], now["target_scaling"]),
         ("optimizer", before["optimizer"]["component"], now["optimizer"]["component"]),
     ):
         if old != new:

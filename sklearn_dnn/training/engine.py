@@ -196,7 +196,6 @@ class _Run:
             losses, rate, converged = self._iterate(epoch)
         else:
             losses, rate, converged = self._steps(epoch, started)
-        progress.epoch += 1
         judged: list[Any] = [(None, None)] * len(self.specs)
         if self.validation is not None:
             judged = self.validation.judge(self.network, self.spec.objective)
@@ -214,9 +213,14 @@ class _Run:
                     "seconds": seconds,
                 }
             )
-            for name, value in records[i].items():
-                progress.histories[i][name].append(value)
-            records[i]["converged"] = converged
+            if self._judged(self.specs[i]) and self.watch.judge is not None:
+                records[i]["validation_score"] = self.watch.judge(self._weights(self.members[i]))
+        # an epoch counts when all of it is known
+        progress.epoch += 1
+        for history, record in zip(progress.histories, records, strict=True):
+            for name, value in record.items():
+                history[name].append(value)
+            record["converged"] = converged
         return records
 
     def _steps(
@@ -234,6 +238,7 @@ class _Run:
                 rate = self._rate(passed + i / n_steps)
             meter.add(batch, step(batch, rate))
             progress.step += 1
+            progress.samples += batch.rows.stop - batch.rows.start
             if perf_counter() > deadline:
                 break
         bare, weight = meter.means()
@@ -248,6 +253,7 @@ class _Run:
             self.progress.theta, lambda _: step.objective(batch), state
         )
         self.progress.step += 1
+        self.progress.samples += batch.rows.stop
         loss = float(state["loss"])
         bare = loss - float(step.penalties().sum() / batch.total)
         flat = float(state["grad"].abs().max()) <= self.spec.tol
@@ -266,11 +272,13 @@ class _Run:
         progress = self.progress
         ended: dict[int, str] = {}
         improved = []
+        # the training loss is that of the weights before each step: the last step's may be worse
+        finite = torch.isfinite(progress.theta).all(1).tolist()
         for i, (member, spec, record) in enumerate(
             zip(self.members, self.specs, records, strict=True)
         ):
-            value = self._monitored(i, record)
-            if not (math.isfinite(value) and math.isfinite(record["loss"])):
+            value = self._monitored(spec, record)
+            if not (finite[i] and math.isfinite(value) and math.isfinite(record["loss"])):
                 ended[member] = DIVERGED
                 continue
             patience = progress.patience[i]
@@ -294,16 +302,13 @@ class _Run:
     def _judged(self, spec: FitSpec) -> bool:
         return spec.early_stopping and self.validation is not None
 
-    def _monitored(self, i: int, record: dict[str, Any]) -> float:
+    def _monitored(self, spec: FitSpec, record: dict[str, Any]) -> float:
         """The value that is to fall."""
-        if not self._judged(self.specs[i]):
+        if not self._judged(spec):
             return float(record["loss"])
         if self.watch.judge is None:
             return float(record["validation_loss"])
-        score = self.watch.judge(self._weights(self.members[i]))
-        self.progress.histories[i]["validation_score"][-1] = score
-        record["validation_score"] = score
-        return -score
+        return -float(record["validation_score"])
 
     def _weights(self, member: int) -> Weights:
         """A member's weights as they are now."""
@@ -327,6 +332,8 @@ class _Run:
         if reason == DIVERGED:
             progress.theta.copy_(progress.best_theta)
             progress.statistics.copy_(progress.best_statistics)
+            # what led there must not lead there again
+            progress.optimizer = self.spec.optimizer.start(progress.theta)
         best = self._judged(self.specs[i]) and patience.best_iter > 0
         theta = progress.best_theta if best else progress.theta
         statistics = progress.best_statistics if best else progress.statistics

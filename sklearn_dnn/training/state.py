@@ -65,6 +65,8 @@ class Progress:
         A list of one value an epoch for each name in ``HISTORY``.
     epoch, step : int
         Epochs and steps done.
+    samples : int
+        Rows that training has seen, epoch by epoch.
     origin : int
         The epoch at which the schedules began.
     """
@@ -81,6 +83,7 @@ class Progress:
     histories: list[dict[str, list[Any]]] = field(default_factory=list)
     epoch: int = 0
     step: int = 0
+    samples: int = 0
     origin: int = 0
 
     @classmethod
@@ -124,6 +127,7 @@ class Progress:
             histories=[self.histories[i] for i in keep],
             epoch=self.epoch,
             step=self.step,
+            samples=self.samples,
             origin=self.origin,
         )
 
@@ -146,6 +150,7 @@ class Progress:
             "history": {name: list(values) for name, values in self.histories[0].items()},
             "epoch": self.epoch,
             "step": self.step,
+            "samples": self.samples,
             "origin": self.origin,
         }
 
@@ -181,6 +186,7 @@ class Progress:
             histories=[{name: list(values) for name, values in saved["history"].items()}],
             epoch=saved["epoch"],
             step=saved["step"],
+            samples=saved["samples"],
             origin=saved["origin"],
         )
 

@@ -1,0 +1,598 @@
+"""What a user may get wrong, and whether the error says what, what is allowed and what to do."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.model_selection import GroupKFold, PredefinedSplit
+
+from sklearn_dnn import MLPClassifier, MLPRegressor
+from sklearn_dnn.components import (
+    SGD,
+    Adam,
+    AdamW,
+    BatchNorm,
+    Cosine,
+    Dropout,
+    HeNormal,
+    Huber,
+    LogLoss,
+    OneCycle,
+    Rectangular,
+    Relu,
+)
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+_RNG = np.random.default_rng(0)
+X = _RNG.normal(size=(40, 3))
+NUMBERS = X @ [1.0, 2.0, 3.0]
+LABELS = (X[:, 0] > 0).astype(int)
+THREE = np.arange(40) % 3
+TWO_LABELS = np.column_stack([LABELS, 1 - LABELS])
+NAN, INF = np.nan, np.inf
+
+
+def classifier(**parameters):
+    return MLPClassifier(**{"hidden_layer_sizes": (5,), "max_iter": 2, **parameters})
+
+
+def regressor(**parameters):
+    return MLPRegressor(**{"hidden_layer_sizes": (5,), "max_iter": 2, **parameters})
+
+
+def fit(model):
+    return model.fit(X, NUMBERS if isinstance(model, MLPRegressor) else LABELS)
+
+
+def with_one(array, value):
+    out = np.array(array, dtype=float)
+    out[3] = value
+    return out
+
+
+@contextmanager
+def refused(*parts):
+    """Within it a TypeError or ValueError is raised whose message has all parts, in any order."""
+    with pytest.raises((TypeError, ValueError)) as error:
+        yield error
+    message = str(error.value)
+    for part in parts:
+        assert re.search(part, message, re.DOTALL), f"{part!r} is not in {message!r}"
+    assert "._" not in message, "a private module is named to the user"
+
+
+# Names
+
+
+@pytest.mark.parametrize(
+    ("parameter", "typo", "meant"),
+    [
+        ("optimizer", "adma", "adam"),
+        ("optimizer", "rmspropp", "rmsprop"),
+        ("activation", "rleu", "relu"),
+        ("schedule", "cosin", "cosine"),
+        ("schedule", "onecycle", "one_cycle"),
+        ("norm", "btach", "batch"),
+        ("initializer", "he_norml", "he_normal"),
+        ("loss", "log_los", "log_loss"),
+        ("monitor", "accurcy", "accuracy"),
+        ("input_scaling", "standrad", "standard"),
+        ("early_stopping", "atuo", "auto"),
+        ("class_weight", "balancd", "balanced"),
+        ("dtype", "flaot32", "float32"),
+    ],
+)
+def test_a_misspelt_name_gets_the_name_that_was_meant(parameter, typo, meant):
+    with refused(
+        f"'{parameter}' parameter of MLPClassifier",
+        f"Got '{typo}' instead",
+        f"'{meant}'.*Got",
+        rf"Did you mean [^?]*'{meant}'[^?]*\?",
+    ):
+        fit(classifier(**{parameter: typo}))
+
+
+@pytest.mark.parametrize(
+    ("cls", "other"),
+    [(MLPClassifier, "squared_error"), (MLPClassifier, "poisson"), (MLPRegressor, "log_loss")],
+)
+def test_a_loss_of_the_other_estimator(cls, other):
+    allowed = "log_loss" if cls is MLPClassifier else "huber"
+    with refused("'loss' parameter", f"'{allowed}'", f"Got '{other}' instead"):
+        fit(cls(loss=other))
+
+
+@pytest.mark.parametrize(
+    ("cls", "refused"),
+    [(MLPClassifier, "squared_error"), (MLPRegressor, "log_loss")],
+)
+def test_an_unknown_loss_is_not_answered_with_a_loss_that_is_refused(cls, refused):
+    with refused("Got 'mse' instead") as error:
+        fit(cls(loss="mse"))
+    assert f"'{refused}'" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "component"),
+    [
+        ("optimizer", SGD),
+        ("activation", Relu),
+        ("schedule", Cosine),
+        ("norm", BatchNorm),
+        ("initializer", HeNormal),
+        ("loss", LogLoss),
+        ("dropout", Dropout),
+        ("hidden_layer_sizes", Rectangular),
+    ],
+)
+def test_a_class_instead_of_an_instance(parameter, component):
+    with refused(f"'{parameter}' parameter", "instance", rf"{component.__name__}\(\)"):
+        fit(classifier(**{parameter: component}))
+
+
+@pytest.mark.parametrize(("parameter", "wrong"), [("optimizer", Cosine()), ("activation", SGD())])
+def test_a_component_of_another_family(parameter, wrong):
+    with refused(f"'{parameter}' parameter", re.escape(f"Got {wrong!r} instead")):
+        fit(classifier(**{parameter: wrong}))
+
+
+@pytest.mark.parametrize(
+    ("key", "component"),
+    [
+        ("optimizer__beta_1", r"optimizer=Adam\(\)"),
+        ("schedule__horizon", r"schedule=(Cosine|Linear|OneCycle)\(\)"),
+        ("norm__epsilon", r"norm=(Batch|Layer)Norm\(\)"),
+        ("dropout__rate", r"dropout=(Alpha)?Dropout\(\)"),
+        ("initializer__scale", r"initializer=VarianceScaling\(\)"),
+        ("hidden_layer_sizes__width", r"hidden_layer_sizes=Rectangular\(\)"),
+    ],
+)
+def test_a_nested_parameter_of_a_plain_value(key, component):
+    with refused(f"'{key}' can't be set", component):
+        classifier().set_params(**{key: 0.5})
+
+
+def test_an_unknown_nested_parameter():
+    with refused("Invalid parameter 'moment'.*'momentum', 'nesterov'"):
+        classifier(optimizer=SGD()).set_params(optimizer__moment=0.5)
+
+
+# Numbers
+
+POSITIVE, NOT_NEGATIVE = r"\(0\.0, inf\)", r"\[0\.0, inf\)"
+
+
+@pytest.mark.parametrize(
+    ("parameter", "values", "allowed"),
+    [
+        ("learning_rate_init", [0, -1, NAN, INF, "0.1", None], POSITIVE),
+        ("clip_norm", [0, -1.0, NAN], f"{POSITIVE} or None"),
+        ("clip_value", [0, -1.0, NAN], f"{POSITIVE} or None"),
+        ("max_time", [0, -1.0, NAN], f"{POSITIVE} or None"),
+        ("alpha", [-1e-4, NAN, INF], NOT_NEGATIVE),
+        ("l1", [-1e-4, NAN], NOT_NEGATIVE),
+        ("weight_decay", [-1e-4, NAN], NOT_NEGATIVE),
+        ("tol", [-1e-4, NAN], NOT_NEGATIVE),
+        ("dropout", [1.0, -0.1, NAN, "0.5"], r"\[0\.0, 1\.0\)"),
+        ("label_smoothing", [1.0, -0.1], r"\[0\.0, 1\.0\)"),
+        ("validation_fraction", [1.5, 0, 1, -0.1, NAN], r"\(0\.0, 1\.0\).*'split'"),
+        ("batch_size", [0, -2, 2.5, "full", None], r"'auto'.*\[1, inf\)"),
+        ("max_iter", [0, -1, 2.5], r"\[1, inf\)"),
+        ("n_iter_no_change", [0, 2.5], r"\[1, inf\).*inf"),
+        ("n_threads", [0, 1.5], r"\[1, inf\) or None"),
+        ("verbose", [-1], r"\[0, inf\)"),
+        ("shuffle", ["yes", 2], "bool"),
+        ("warm_start", ["yes", 2], "bool"),
+        ("random_state", ["a", -1, 0.5], "an int in the range.*RandomState"),
+    ],
+)
+def test_a_number_out_of_range(parameter, values, allowed):
+    for value in values:
+        with refused(
+            f"'{parameter}' parameter of MLPClassifier",
+            f"must be .*{allowed}",
+            re.escape(f"Got {value!r} instead"),
+        ):
+            fit(classifier(**{parameter: value}))
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [0, -3, 2.5, "100", None, (10, 0), (10, -1), (10.5,), (10, "a"), (True,), [[1, 2], [3, 4]]],
+)
+def test_hidden_layer_sizes(sizes):
+    with refused(
+        "'hidden_layer_sizes' parameter",
+        r"positive integers|\[1, inf\)",
+        re.escape(f"Got {sizes!r} instead"),
+    ):
+        fit(classifier(hidden_layer_sizes=sizes))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "parts"),
+    [
+        ({"hidden_layer_sizes": Rectangular(width=0)}, ["'width'.*Rectangular", r"\[1, inf\)"]),
+        ({"optimizer": SGD(momentum=2.0)}, ["'momentum'.*SGD", r"\[0\.0, 1\.0\]", "Got 2.0"]),
+        ({"optimizer": Adam(beta_1=1.0)}, ["'beta_1'.*Adam", r"\[0\.0, 1\.0\)", "Got 1.0"]),
+        ({"dropout": Dropout(1.0)}, ["'rate'.*Dropout", r"\[0\.0, 1\.0\)", "Got 1.0"]),
+        ({"optimizer": SGD(nesterov=True)}, ["nesterov=True.*momentum=0.0", "nesterov=False"]),
+        ({"schedule": OneCycle(up_fraction=0.9)}, ["up_fraction=0.9", "down_fraction=0.45"]),
+    ],
+)
+def test_parameters_of_components(parameters, parts):
+    with refused(*parts):
+        fit(classifier(**parameters))
+
+
+def test_parameters_of_a_loss():
+    with pytest.raises(
+        ValueError, match=r"'delta' parameter of Huber .*\(0.0, inf\). Got 0 instea"
+    ):
+        fit(regressor(loss=Huber(delta=0)))
+
+
+# Contradictions: both sides are shown, and the way out is allowed
+
+
+@pytest.mark.parametrize(
+    ("parameters", "parts", "way_out"),
+    [
+        ({"batch_size": 8}, ["batch_size=8"], {"batch_size": "auto"}),
+        ({"dropout": 0.1}, [r"dropout=.*0\.1", r"dropout=0\.0"], {"dropout": 0.0}),
+        ({"clip_norm": 1.0}, [r"clip_norm=1\.0"], {"clip_norm": None}),
+        ({"clip_value": 1.0}, [r"clip_value=1\.0"], {"clip_value": None}),
+        ({"l1": 0.1}, [r"l1=0\.1", "alpha"], {"l1": 0.0}),
+        ({"weight_decay": 0.1}, [r"weight_decay=0\.1"], {"weight_decay": 0.0}),
+        ({"schedule": "cosine"}, ["(?i)schedule='?cosine"], {"schedule": "constant"}),
+    ],
+)
+def test_lbfgs_and_what_it_has_no_place_for(parameters, parts, way_out):
+    ((name, value),) = way_out.items()
+    off = re.escape(f"{name}={value!r}")
+    with refused("optimizer='lbfgs'", *parts, off, "another optimizer"):
+        fit(classifier(optimizer="lbfgs", **parameters))
+    fit(classifier(optimizer="lbfgs", **way_out))
+
+
+@pytest.mark.parametrize("decay", [0.1, 0.2])
+def test_two_decays(decay):
+    with refused(f"weight_decay={decay}", r"AdamW\(weight_decay=0\.1\)", "Set one of the two to 0"):
+        fit(classifier(optimizer=AdamW(weight_decay=0.1), weight_decay=decay))
+    fit(classifier(optimizer=AdamW(weight_decay=0), weight_decay=decay))
+
+
+@pytest.mark.parametrize("norm", ["batch", BatchNorm()])
+def test_batch_norm_with_batches_of_one_row(norm):
+    with refused("norm=.*batch_size=1", "batch_size >= 2", "norm='layer'"):
+        fit(classifier(norm=norm, batch_size=1))
+
+
+@pytest.mark.parametrize("early_stopping", [False, "auto"])
+def test_a_monitor_without_a_validation_part(early_stopping):
+    with refused(
+        "monitor='accuracy'.*early_stopping",
+        "early_stopping=True",
+        "X_val and y_val",
+        "monitor='loss'",
+    ):
+        fit(classifier(monitor="accuracy", early_stopping=early_stopping))
+
+
+@pytest.mark.parametrize(
+    "monitor",
+    ["accuracy", lambda *_: "much", lambda *_: NAN],
+    ids=["of classifiers", "text", "nan"],
+)
+def test_a_monitor_that_gives_no_score(monitor):
+    with refused("monitor"):
+        fit(regressor(monitor=monitor, early_stopping=True))
+
+
+# Devices
+
+
+def test_a_gpu_that_is_not_there():
+    device = f"cuda:{torch.cuda.device_count()}" if torch.cuda.is_available() else "cuda"
+    with refused(
+        f"device='{device}'", r"torch sees \d CUDA device", "'cpu' or 'auto'", "CUDA build"
+    ):
+        fit(classifier(device=device))
+
+
+@pytest.mark.parametrize("device", ["tpu", "gpu", "meta", "cpux"])
+def test_a_device_that_is_none(device):
+    with refused("'device' parameter", "'auto'", "'cpu'", "'cuda'", f"Got '{device}' instead"):
+        fit(classifier(device=device))
+
+
+# Tables
+
+
+@pytest.mark.parametrize("bad", [NAN, INF, -INF])
+@pytest.mark.parametrize("model", [classifier(), regressor()], ids=["classifier", "regressor"])
+def test_numbers_that_are_not_finite(model, bad):
+    word = "NaN" if np.isnan(bad) else "infinity"
+    y = NUMBERS if isinstance(model, MLPRegressor) else LABELS
+    with refused(f"Input X contains {word}"):
+        model.fit(with_one(X, bad), y)
+    with refused(f"Input y contains {word}"):
+        model.fit(X, with_one(y, bad))
+    with refused(f"Input sample_weight contains {word}"):
+        model.fit(X, y, sample_weight=with_one(np.ones(40), bad))
+    with refused(f"Input X contains {word}"):
+        model.fit(X, y).predict(with_one(X, bad))
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (np.zeros((40, 3, 2)), "dim 3.*<= 2"),
+        (X[:, 0], r"(?s)Expected 2D array, got 1D.*reshape\(-1, 1\)"),
+        (X[:, :0], r"0 feature\(s\).*minimum of 1"),
+        (X[:7], r"inconsistent numbers of samples: \[7, 40\]"),
+        (X + 1j, "Complex data not supported"),
+        (np.array([["a", "b"]] * 40), "could not convert string to float: .*'a'"),
+        (pd.DataFrame({"size": ["S", "M"] * 20, "n": range(40)}), "convert string to float: 'S'"),
+    ],
+)
+def test_tables_that_are_none(table, message):
+    for model, y in ((classifier(), LABELS), (regressor(), NUMBERS)):
+        with refused(message):
+            model.fit(table, y)
+
+
+def test_no_rows():
+    with refused(r"0 sample\(s\).*minimum of 1"):
+        classifier().fit(X[:0], LABELS[:0])
+
+
+def test_one_row_is_learnt():
+    assert classifier().fit(X[:1], LABELS[:1]).predict(X).tolist() == [LABELS[0]] * 40
+    model = regressor(max_iter=500, learning_rate_init=0.01).fit(X[:1], NUMBERS[:1])
+    assert model.predict(X[:1]) == pytest.approx(NUMBERS[:1], abs=0.1)
+
+
+def test_other_columns_in_prediction():
+    with refused("X has 2 features, but MLPClassifier is expecting 3"):
+        fit(classifier()).predict(X[:, :2])
+
+
+# Targets
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (NUMBERS, "Unknown label type: continuous.*classifier"),
+        (None, "requires y to be passed"),
+        (np.zeros((40, 2, 2), dtype=int), "dim 3.*<= 2"),
+        (np.column_stack([LABELS, THREE]), "multiclass-multioutput.*MultiOutputClassifier"),
+    ],
+)
+def test_targets_that_no_classifier_takes(y, message):
+    with refused(message):
+        classifier().fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (np.array(["a"] * 40), "y.*numbers.*'a'"),
+        (None, "requires y to be passed"),
+        (NUMBERS[:7], r"inconsistent numbers of samples: \[40, 7\]"),
+    ],
+)
+def test_targets_that_no_regressor_takes(y, message):
+    with refused(message):
+        regressor().fit(X, y)
+
+
+def test_poisson_needs_targets_that_are_not_negative():
+    message = r"loss='poisson': targets must be >= 0, got .*-2.*another loss"
+    with refused(message):
+        regressor(loss="poisson").fit(X, with_one(abs(NUMBERS), -2))
+    with refused("targets must be >= 0"):
+        regressor(loss="poisson").fit(X, abs(NUMBERS), X_val=X, y_val=-abs(NUMBERS))
+
+
+# Weights
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        (-np.ones(40), "(?i)negative values.*sample_weight"),
+        (with_one(np.ones(40), -1), "(?i)negative values.*sample_weight"),
+        (np.zeros(40), "(?i)sample weights must contain at least one non-zero"),
+        (np.ones(7), r"sample_weight.shape == \(7,\), expected \(40,\)"),
+        (np.ones((40, 2)), "(?i)sample weights must be 1D.*got 2D"),
+    ],
+)
+def test_sample_weights(weight, message):
+    for model, y in ((classifier(), LABELS), (regressor(), NUMBERS)):
+        with refused(message):
+            model.fit(X, y, sample_weight=weight)
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [{0: -1.0}, {0: NAN}, {0: INF}, {0: 0, 1: 0}, {0: "a"}, {7: 1.0}],
+    ids=str,
+)
+def test_class_weights(weights):
+    with refused("class_weight"):
+        fit(classifier(class_weight=weights))
+
+
+def test_class_weight_is_not_a_list():
+    with refused(r"'class_weight' parameter.*dict.*Got \[1, 2\] instead"):
+        fit(classifier(class_weight=[1, 2]))
+
+
+def test_class_weight_of_an_indicator_matrix():
+    with refused(r"class_weight=\{0: 2\}.*indicator.*sample_weight"):
+        classifier(class_weight={0: 2}).fit(X, TWO_LABELS)
+
+
+def test_balanced_class_weight_over_chunks():
+    with refused(
+        "class_weight='balanced'.*partial_fit", "compute_class_weight|dict|class_weight={"
+    ):
+        classifier(class_weight="balanced").partial_fit(X, LABELS, classes=[0, 1])
+
+
+def test_a_class_of_weight_zero_is_absent():
+    order = np.argsort(LABELS, kind="stable")
+    model = classifier(class_weight={0: 0, 1: 1}, batch_size=5, shuffle=False, random_state=0)
+    model.fit(X[order], LABELS[order])
+    alone = X[order][LABELS[order] == 1]
+    weighted = classifier(batch_size=5, shuffle=False, random_state=0)
+    weighted.fit(X[order], LABELS[order], sample_weight=(LABELS[order] == 1).astype(float))
+    assert np.array_equal(model.predict_proba(alone), weighted.predict_proba(alone))
+
+
+# The validation set: faults are told of it, not of X and y
+
+
+@pytest.mark.parametrize(
+    ("given", "parts"),
+    [
+        ({"X_val": X}, ["X_val.*without y_val"]),
+        ({"y_val": LABELS}, ["y_val.*without X_val"]),
+        ({"sample_weight_val": np.ones(40)}, ["sample_weight_val.*without X_val"]),
+        ({"X_val": X[:, :2], "y_val": LABELS}, ["X_val", "2 features.*expect.* 3"]),
+        ({"X_val": X, "y_val": LABELS[:7]}, ["X_val|y_val", "40.*7"]),
+        ({"X_val": with_one(X, NAN), "y_val": LABELS}, ["X_val", "NaN"]),
+        ({"X_val": X, "y_val": LABELS + 1}, ["y_val", "2", r"0, 1"]),
+        (
+            {"X_val": X, "y_val": LABELS, "sample_weight_val": np.ones(7)},
+            ["sample_weight_val", "7", "40"],
+        ),
+        (
+            {"X_val": X, "y_val": LABELS, "sample_weight_val": -np.ones(40)},
+            ["(?i)negative", "sample_weight_val"],
+        ),
+        (
+            {"X_val": X, "y_val": LABELS, "sample_weight_val": np.zeros(40)},
+            ["non-zero", "sample_weight_val"],
+        ),
+        ({"X_val": X, "y_val": TWO_LABELS}, ["y_val", r"\(40, 2\)"]),
+    ],
+)
+def test_a_validation_set(given, parts):
+    with refused(*parts) as error:
+        classifier().fit(X, LABELS, **given)
+    assert "partial_fit" not in str(error.value)
+
+
+def test_a_validation_set_of_other_outputs():
+    with refused(r"y_val.*\(40, 2\)"):
+        regressor().fit(X, NUMBERS, X_val=X, y_val=np.column_stack([NUMBERS, NUMBERS]))
+
+
+@pytest.mark.parametrize(
+    ("splitter", "parts"),
+    [
+        (PredefinedSplit(np.zeros(40, dtype=int)), ["0 rows to train", "40 to validate"]),
+        (PredefinedSplit(-np.ones(40, dtype=int)), ["no split"]),
+    ],
+)
+def test_a_splitter_that_leaves_a_part_empty(splitter, parts):
+    with refused("validation_fraction", *parts):
+        fit(classifier(early_stopping=True, validation_fraction=splitter))
+
+
+@pytest.mark.parametrize("n_groups", [3, 80])
+def test_groups_of_another_length(n_groups):
+    model = classifier(early_stopping=True, validation_fraction=GroupKFold(2))
+    with refused("groups", str(n_groups), "40"):
+        model.fit(X, LABELS, groups=np.arange(n_groups))
+
+
+def test_groups_that_are_missing():
+    with refused("'groups' parameter should not be None"):
+        fit(classifier(early_stopping=True, validation_fraction=GroupKFold(2)))
+
+
+# Going on
+
+
+def test_labels_that_were_not_named():
+    model = classifier().partial_fit(X, LABELS)
+    with refused(r"\[2\].*known.*\[0, 1\]", "Name all classes in the first call"):
+        model.partial_fit(X, LABELS + 1)
+    with refused(r"\[1\].*\[0, 2\]"):
+        classifier().partial_fit(X, LABELS, classes=[0, 2])
+
+
+def test_classes_that_change():
+    model = classifier().partial_fit(X, LABELS, classes=[0, 1])
+    with refused(r"classes=\[0, 1, 2\].*\[0, 1\].*fit to begin anew"):
+        model.partial_fit(X, LABELS, classes=[0, 1, 2])
+
+
+@pytest.mark.parametrize(
+    ("change", "before", "now"),
+    [
+        ({"hidden_layer_sizes": (7,)}, "5", "7"),
+        ({"hidden_layer_sizes": (5, 5)}, r"3, 5, 1", "3, 5, 5, 1"),
+        ({"norm": "layer"}, "None", "LayerNorm"),
+        ({"optimizer": "sgd"}, "Adam", "SGD"),
+    ],
+)
+def test_warm_start_of_another_network(change, before, now):
+    model = fit(classifier(warm_start=True)).set_params(**change)
+    (name,) = change
+    with refused(f"another {name}: it was .*{before}.* is .*{now}", "Restore", "warm_start=False"):
+        fit(model)
+    fit(model.set_params(warm_start=False))
+
+
+def test_early_stopping_can_not_begin_midway_without_a_validation_part():
+    model = fit(classifier(warm_start=True)).set_params(early_stopping=True)
+    with refused("early_stopping=True.*X_val.*warm_start=False"):
+        fit(model)
+    model.fit(X, LABELS, X_val=X, y_val=LABELS)
+
+
+@pytest.mark.parametrize(
+    ("table", "y", "message"),
+    [
+        (X[:, :2], LABELS, "X has 2 features.*expecting 3"),
+        (X, THREE, r"\[2\].*known.*\[0, 1\]"),
+        (X, TWO_LABELS, r"one column of labels.*\(40, 2\)"),
+    ],
+)
+def test_warm_start_on_another_task(table, y, message):
+    with refused(message):
+        fit(classifier(warm_start=True)).fit(table, y)
+
+
+def test_regression_goes_on_with_as_many_outputs():
+    with refused(r"1 column.*\(40, 2\)"):
+        regressor().partial_fit(X, NUMBERS).partial_fit(X, np.column_stack([NUMBERS, NUMBERS]))
+
+
+def test_lbfgs_has_no_partial_fit():
+    model = classifier(optimizer="lbfgs")
+    assert not hasattr(model, "partial_fit")
+    with pytest.raises(AttributeError, match="no attribute 'partial_fit'") as error:
+        _ = model.partial_fit
+    assert re.search("'lbfgs' takes all rows at once.*'adam'", str(error.value.__cause__))
+
+
+def test_a_failed_fit_leaves_an_earlier_one_whole():
+    model = fit(classifier(random_state=0))
+    before = model.predict_proba(X)
+    with refused("contains NaN"):
+        model.fit(with_one(X, NAN), LABELS)
+    with refused("learning_rate_init"):
+        fit(model.set_params(learning_rate_init=-1))
+    assert np.array_equal(model.predict_proba(X), before)
