@@ -395,7 +395,7 @@ def test_targets_that_no_regressor_takes(y, message):
 
 
 def test_poisson_needs_targets_that_are_not_negative():
-    message = r"loss='poisson': targets must be >= 0, got .*-2.*another loss"
+    message = r"loss='poisson':.* targets must be >= 0, got .*-2.*another loss"
     with refused(message):
         regressor(loss="poisson").fit(X, with_one(abs(NUMBERS), -2))
     with refused("targets must be >= 0"):
@@ -576,7 +576,7 @@ def test_warm_start_on_another_task(table, y, message):
 
 
 def test_regression_goes_on_with_as_many_outputs():
-    with refused(r"1 column.*\(40, 2\)"):
+    with refused(r"(1 column|columns.*\(1\)).*\(40, 2\)"):
         regressor().partial_fit(X, NUMBERS).partial_fit(X, np.column_stack([NUMBERS, NUMBERS]))
 
 

@@ -131,7 +131,11 @@ class ClassCodec(_LabelCodec):
     def __init__(self, classes: np.ndarray) -> None:
         self.classes = classes
 
-    def index(self, y: np.ndarray) -> np.ndarray:
+    def index(
+        self,
+        y: np.ndarray,
+        way_out: str = "Name all classes in the first call of partial_fit, or call fit.",
+    ) -> np.ndarray:
         """Positions of labels in `classes`.
 
         Raises
@@ -145,8 +149,7 @@ class ClassCodec(_LabelCodec):
         if np.any(unknown):
             raise ValueError(
                 f"y holds labels that are not in classes_: {np.unique(y[unknown])[:5]!r}; known "
-                f"are {self.classes!r}. Name all classes in the first call of partial_fit, or "
-                "call fit."
+                f"are {self.classes!r}. {way_out}"
             )
         return position
 

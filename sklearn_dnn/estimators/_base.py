@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABCMeta, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
 from numbers import Real
 from typing import Any, ClassVar
 
@@ -20,8 +19,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
-from torch import Tensor
 
 from .._compat import (
     CallbackSupportMixin,
@@ -31,30 +28,25 @@ from .._compat import (
     has_callbacks,
     with_callbacks,
 )
-from .._threads import available_threads, limit_threads
 from ..callbacks.observers import Bar, CallbackObserver, Lines, shows_bar
-from ..components.activations import ACTIVATIONS
-from ..components.architectures import Rectangular
-from ..components.base import Component, nearest
-from ..components.dropouts import DROPOUTS
-from ..components.initializers import INITIALIZERS
-from ..components.losses import LOSSES, Loss
-from ..components.norms import NORMS
+from ..components.base import Component
+from ..components.losses import LOSSES
 from ..components.optimizers import OPTIMIZERS
-from ..components.schedules import SCHEDULES
-from ..data.features import Scaling, Standardiser
 from ..data.targets import Codec
 from ..network.export import TorchNetwork
-from ..network.mlp import Architecture, Evaluator
-from ..network.parameters import Layer
 from ..network.weights import Weights
 from ..training.engine import DIVERGED, INTERRUPTED, MAX_ITER, Observer, Outcome, train
-from ..training.forward import piece_rows, table_outputs
-from ._inputs import Given, as_array, read_given, read_table, read_validation
+from ._fitted import STATE_FORMAT, Fitted, fitted_attributes, outcome_now
+from ._inputs import Given, as_array, read_given, read_validation
+from ._messages import (
+    component_advice,
+    divergence_advice,
+    memory_advice,
+    parameter_advice,
+    told_of,
+)
 from ._parameters import Parameter
 from ._session import Session, begin, go_on
-
-STATE_FORMAT = 1
 
 
 class BaseMLP(
@@ -150,8 +142,8 @@ class BaseMLP(
         root.call_on_fit_task_begin(**told)
         observers: list[Observer] = []
         if has_callbacks(self):
-            attributes = self._attributes_at(session)
-            observers.append(CallbackObserver(self, root, X, y, metadata, attributes))
+            now = self._attributes_now(session)
+            observers.append(CallbackObserver(self, root, X, y, metadata, now))
         outcome = self._train(session, observers, n_epochs=int(self.max_iter), patient=True)
         self._store(session, outcome, keep_progress=bool(self.warm_start))
         self._tell_how_it_ended(session, outcome, warn_of_max_iter=True)
@@ -176,16 +168,16 @@ class BaseMLP(
         numeric = self._numeric_targets
         given = read_given(self, X, y, sample_weight, y_numeric=numeric, reset=not going_on)
         given, codec = self._read_targets(given, classes, going_on=going_on)
-        with _told_of("The validation set (X_val, y_val, sample_weight_val)"):
+        with told_of("The validation set (X_val, y_val, sample_weight_val)"):
             held = read_validation(self, *validation, y_numeric=numeric)
         if held is not None:
-            with _told_of("The validation set (X_val, y_val, sample_weight_val)"):
+            with told_of("The validation set (X_val, y_val, sample_weight_val)"):
                 held, _ = self._read_targets(held, codec, going_on=going_on)
-        for name, part in (("y", given), ("y_val", held)):
+        for name, part in (("", given), ("y_val: ", held)):
             lowest = float(np.min(part.y)) if numeric and part is not None else 0.0
             fault = LOSSES.resolve(self.loss).target_fault(lowest)
             if fault:
-                raise ValueError(f"loss={self.loss!r}: {name}: {fault}. Choose another loss.")
+                raise ValueError(f"loss={self.loss!r}: {name}{fault}. Choose another loss.")
         parameters = {name: getattr(self, name) for name in self._parameters}
         if groups is not None and isinstance(self.validation_fraction, Real):
             raise ValueError(
@@ -204,6 +196,7 @@ class BaseMLP(
                 splitter=lambda how, rows: _first_split(how, rows, given.y, groups),
                 seed=seed,
             )
+        fitted = Fitted(self)
         return go_on(
             parameters,
             given,
@@ -211,10 +204,10 @@ class BaseMLP(
             held,
             weigher=self._weigher,
             seed=seed,
-            scaling=self._fitted_scaling(),
+            scaling=fitted.scaling,
             before=self.spec_,
             saved=vars(self).get("_progress"),
-            weights=self._fitted_weights(),
+            weights=fitted.weights,
             history=self.history_,
         )
 
@@ -222,29 +215,33 @@ class BaseMLP(
         self, session: Session, observers: list[Observer], *, n_epochs: int, patient: bool
     ) -> Outcome:
         """Let the engine train."""
-        training = session.training_set()
-        validation = session.validation_set(training)
+        with memory_advice(session.spec.device):
+            training = session.training_set()
+            validation = session.validation_set(training)
         bar = Bar(n_epochs, type(self).__name__) if shows_bar(self.verbose) else None
         if bar is not None:
             observers = [*observers, bar]
         elif self.verbose:
             observers = [*observers, Lines()]
         try:
-            (outcome,) = train(
-                [session.spec],
-                session.progress,
-                training,
-                validation,
-                observers=observers,
-                judge=self._judge(session),
-                n_epochs=n_epochs,
-                patient=patient,
-            )
+            with memory_advice(session.spec.device):
+                (outcome,) = train(
+                    [session.spec],
+                    session.progress,
+                    training,
+                    validation,
+                    observers=observers,
+                    judge=self._judge(session),
+                    n_epochs=n_epochs,
+                    patient=patient,
+                )
         finally:
             if bar is not None:
                 bar.close()
         if outcome.end_reason == DIVERGED and outcome.best_iter == 0:
-            raise ValueError(f"The loss was not finite after any epoch. {_advice(session)}")
+            raise ValueError(
+                f"The loss was not finite after any epoch. {divergence_advice(session.spec)}"
+            )
         return outcome
 
     def _judge(self, session: Session) -> Callable[[Weights], float] | None:
@@ -256,7 +253,7 @@ class BaseMLP(
         extra = {}
         if held.given.weight is not None and isinstance(self.monitor, str):
             extra["sample_weight"] = held.given.weight[rows]
-        attributes = self._attributes_at(session)
+        attributes = self._attributes_now(session)
         X, y = held.given.X[rows], held.given.y[rows]
 
         def judge(weights: Weights) -> float:
@@ -268,7 +265,7 @@ class BaseMLP(
                     f"monitor={self.monitor!r} can't score this estimator on its validation part: "
                     f"{error}. Choose another scorer, or monitor='loss'."
                 ) from error
-            if not np.isfinite(score) and np.all(np.isfinite(network._raw(X))):
+            if not np.isfinite(score) and np.all(np.isfinite(Fitted(network).raw(X))):
                 raise ValueError(
                     f"monitor={self.monitor!r} gave {score}, which is no score. Choose another "
                     "scorer, or monitor='loss'."
@@ -287,7 +284,7 @@ class BaseMLP(
         elif outcome.end_reason == DIVERGED:
             warnings.warn(
                 f"The loss was no longer finite after epoch {outcome.n_iter}; the weights of "
-                f"epoch {outcome.best_iter} are kept. {_advice(session)}",
+                f"epoch {outcome.best_iter} are kept. {divergence_advice(session.spec)}",
                 ConvergenceWarning,
                 stacklevel=5,
             )
@@ -317,66 +314,11 @@ class BaseMLP(
             }
 
     def _attributes(self, session: Session, outcome: Outcome) -> dict[str, Any]:
-        """All fitted attributes."""
-        history = outcome.history
-        judged = session.held is not None
-        scores = list(history["validation_score"]) if judged else None
-        early = judged and session.spec.early_stopping
-        return {
-            **self._network_attributes(session, outcome.weights),
-            "n_iter_": outcome.n_iter,
-            "t_": outcome.progress.samples,
-            "best_iter_": outcome.best_iter,
-            "end_reason_": outcome.end_reason,
-            "loss_": history["loss"][-1] if history["loss"] else np.inf,
-            "best_loss_": None if early else min(history["loss"], default=np.inf),
-            "loss_curve_": list(history["loss"]),
-            "validation_loss_curve_": list(history["validation_loss"]) if judged else None,
-            "validation_scores_": scores,
-            "best_validation_score_": max(scores, default=None) if scores is not None else None,
-            "lr_curve_": list(history["learning_rate"]),
-            "history_": {name: list(values) for name, values in history.items()},
-        }
+        return fitted_attributes(session, outcome) | self._codec_attributes(session.codec)
 
-    def _network_attributes(self, session: Session, weights: Weights) -> dict[str, Any]:
-        """The fitted attributes that predictions are made from."""
-        spec, scaling = session.spec, session.scaling
-        vectors = [*weights.coefs, *weights.intercepts]
-        vectors += [v for norm in weights.norms for v in norm.values()]
-        return {
-            "state_format_": STATE_FORMAT,
-            "coefs_": weights.coefs,
-            "intercepts_": weights.intercepts,
-            "norm_weights_": weights.norms,
-            "norm_statistics_": weights.statistics,
-            "input_mean_": None if scaling is None else scaling.mean,
-            "input_scale_": None if scaling is None else scaling.scale,
-            **self._codec_attributes(session.codec),
-            "n_layers_": len(weights.coefs) + 1,
-            "n_outputs_": weights.coefs[-1].shape[1],
-            "n_parameters_": sum(vector.size for vector in vectors),
-            "out_activation_": spec.objective.out_activation,
-            "spec_": spec.as_dict(),
-            "device_": spec.device,
-        }
-
-    def _attributes_at(self, session: Session) -> Callable[[Weights], dict[str, Any]]:
+    def _attributes_now(self, session: Session) -> Callable[[Weights], dict[str, Any]]:
         """Fitted attributes as if training had ended with some weights."""
-
-        def attributes(weights: Weights) -> dict[str, Any]:
-            progress = session.progress
-            outcome = Outcome(
-                weights=weights,
-                history=progress.histories[0],
-                end_reason=MAX_ITER,
-                n_iter=progress.epoch,
-                best_iter=progress.patience[0].best_iter,
-                improving=False,
-                progress=progress,
-            )
-            return self._attributes(session, outcome)
-
-        return attributes
+        return lambda weights: self._attributes(session, outcome_now(session, weights))
 
     def __sklearn_is_fitted__(self) -> bool:
         return "coefs_" in vars(self)
@@ -391,57 +333,7 @@ class BaseMLP(
             )
         super().__setstate__(state)
 
-    def _fitted_weights(self) -> Weights:
-        return Weights(self.coefs_, self.intercepts_, self.norm_weights_, self.norm_statistics_)
-
-    def _fitted_scaling(self) -> Scaling | None:
-        if self.input_mean_ is None:
-            return None
-        return Scaling(self.input_mean_, self.input_scale_)
-
-    def _fitted_architecture(self) -> Architecture:
-        norm = self.spec_["norm"]
-        return Architecture(
-            ACTIVATIONS.rebuild(self.spec_["activation"], self.activation),
-            None if norm is None else NORMS.rebuild(norm, self.norm),
-            None,
-        )
-
-    def _fitted_loss(self) -> Loss:
-        return LOSSES.rebuild(self.spec_["loss"], self.loss).bind(self.spec_["task"]["kind"])
-
     # Outputs
-
-    def _outputs(self, X: Any, finish: Callable[[Evaluator, Tensor], Tensor]) -> np.ndarray:
-        """What the network makes of X, computed in X's type."""
-        check_is_fitted(self)
-        table = read_table(self, X)
-        device = _present(self.device_)
-        dtype = torch.float64 if table.dtype == np.float64 else torch.float32
-        if device == "mps":
-            dtype = torch.float32
-        layers = self._fitted_weights().layers(dtype, device)
-        network = Evaluator(layers, self._fitted_architecture())
-        standardiser = Standardiser(self._fitted_scaling(), dtype, device)
-        with torch.no_grad(), self._prediction_threads(layers, table.shape[0]):
-            return table_outputs(table, standardiser, network, lambda x: finish(network, x))
-
-    def _prediction_threads(self, layers: list[Layer], n_rows: int) -> Any:
-        if n_rows * self.n_parameters_ < 2**16:
-            return nullcontext()  # kernels this small never ask for a second thread
-        limit = available_threads() if self.n_threads is None else int(self.n_threads)
-        work = min(n_rows, piece_rows(layers)) * self.n_parameters_
-        return limit_threads(max(1, min(limit, work >> 21)))
-
-    def _raw(self, X: Any) -> np.ndarray:
-        """Raw outputs, of shape (n, k)."""
-        return self._outputs(X, lambda network, x: network.raw(x))
-
-    def _predictions(self, X: Any) -> np.ndarray:
-        """Raw outputs through the inverse link, of shape (n, k)."""
-        check_is_fitted(self)
-        link = self._fitted_loss().inverse_link
-        return self._outputs(X, lambda network, x: link(network.raw(x)))
 
     def transform(self, X: Any) -> np.ndarray:
         """Activations of the last hidden layer.
@@ -455,7 +347,7 @@ class BaseMLP(
         ndarray of shape (n_samples, n_units), in X's type
             Of a network without hidden layers, the standardised columns.
         """
-        return self._outputs(X, lambda network, x: network.hidden(x))
+        return Fitted(self).outputs(X, lambda network, x: network.hidden(x))
 
     @property
     def _n_features_out(self) -> int:
@@ -472,14 +364,13 @@ class BaseMLP(
             the units of y; a classifier's gives probabilities: of the second class (n, 1) for
             two classes, else one a class or label (n, n_classes).
         """
-        check_is_fitted(self)
-        codec = self._fitted_codec()
+        fitted = Fitted(self)
         return TorchNetwork(
-            self._fitted_weights(),
-            self._fitted_architecture(),
-            self._fitted_loss(),
-            self._fitted_scaling(),
-            codec.units(),
+            fitted.weights,
+            fitted.architecture,
+            fitted.loss,
+            fitted.scaling,
+            self._fitted_codec().units(),
         ).eval()
 
     # Parameters
@@ -502,7 +393,7 @@ class BaseMLP(
             if nested and name in self._parameters and not isinstance(value, Component):
                 raise ValueError(
                     f"{key!r} can't be set: {name}={value!r} has no parameters of its own."
-                    + _component_advice(name, value, sub)
+                    + component_advice(name, value, sub)
                 )
         return super().set_params(**params)
 
@@ -512,14 +403,9 @@ class BaseMLP(
             super()._validate_params()
         except InvalidParameterError as error:
             for name, parameter in self._parameters.items():
-                value = getattr(self, name)
-                if isinstance(value, str) and f"The {name!r} parameter" in str(error):
-                    known = [o for c in parameter.constraint for o in _options(c)]
-                    raise InvalidParameterError(f"{error}{nearest(value, known)}") from None
-                if isinstance(value, type) and f"The {name!r} parameter" in str(error):
-                    raise InvalidParameterError(
-                        f"{error} It takes an instance, not a class: write {value.__name__}()."
-                    ) from None
+                advice = parameter_advice(error, name, parameter, getattr(self, name))
+                if advice:
+                    raise InvalidParameterError(f"{error}{advice}") from None
             raise
 
     def __sklearn_tags__(self) -> Any:
@@ -567,46 +453,6 @@ def partial_fit_available(method: Any) -> Any:
     return available_if(lambda self: self._has_steps())(method)
 
 
-def _options(constraint: Any) -> list[str]:
-    options = getattr(constraint, "options", ())
-    return [option for option in options if isinstance(option, str)]
-
-
-def _component_advice(parameter: str, value: Any, sub: str) -> str:
-    """The component that has the nested parameter which somebody tried to set."""
-    families: Mapping[str, Mapping[str, type[Component]]] = {
-        registry.family: registry.classes
-        for registry in (ACTIVATIONS, DROPOUTS, INITIALIZERS, LOSSES, NORMS, OPTIMIZERS, SCHEDULES)
-    } | {"hidden_layer_sizes": {"rectangular": Rectangular}}
-    family = families.get(parameter, {})
-    named = family.get(value) if isinstance(value, str) else None
-    able = [cls for cls in family.values() if sub in cls().get_params()]
-    if named in able:
-        able = [named]
-    if not able:
-        return f" No component of {parameter!r} has a parameter {sub!r}."
-    return f" Give the component that has {sub!r}, as in {parameter}={able[0].__name__}()."
-
-
-@contextmanager
-def _told_of(what: str) -> Iterator[None]:
-    """Say of what an input error speaks, where its own words name X and y."""
-    try:
-        yield
-    except (ValueError, TypeError) as error:
-        raise type(error)(f"{what}: {error}") from error
-
-
-def _advice(session: Session) -> str:
-    spec = session.spec
-    advice = f"Lower learning_rate_init (now {spec.learning_rate_init:g})"
-    if spec.clip_norm is None and not spec.optimizer.full_batch:
-        advice += ", or set clip_norm=1.0"
-    if spec.input_scaling is None:
-        advice += ", or scale the inputs with input_scaling='standard'"
-    return advice + "."
-
-
 def _first_split(
     how: Any, rows: np.ndarray, y: np.ndarray, groups: Any
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -624,16 +470,3 @@ def _first_split(
         f"The splitter validation_fraction={how!r} gave no split. Give one with at least one, or "
         "a fraction."
     )
-
-
-def _present(device: str) -> str:
-    """The device that was trained on, or the CPU where this machine lacks it."""
-    if device == "cpu":
-        return device
-    kind = torch.device(device)
-    if kind.type == "cuda":
-        there = torch.cuda.is_available() and (kind.index or 0) < torch.cuda.device_count()
-        return device if there else "cpu"
-    if kind.type == "mps" and not torch.backends.mps.is_available():
-        return "cpu"
-    return device

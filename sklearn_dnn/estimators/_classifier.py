@@ -13,7 +13,6 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import check_is_fitted
 
 from .._compat import fit_context
 from ..components.activations import Activation
@@ -25,6 +24,7 @@ from ..components.optimizers import Optimizer
 from ..components.schedules import Schedule
 from ..data.targets import BinaryCodec, Codec, MulticlassCodec, MultilabelCodec
 from ._base import BaseMLP, partial_fit_available
+from ._fitted import Fitted
 from ._inputs import Given
 from ._parameters import LOSS_OF_CLASSIFIER, parameters_text, table
 
@@ -87,7 +87,7 @@ input_mean_, input_scale_ : ndarray of shape (n_features,) or None
     The standardisation of the inputs.
 n_features_in_ : int
     Columns seen in `fit`.
-feature_names_in_ : ndarray of shape (n_features_in_,)
+feature_names_in_ : ndarray of shape (`n_features_in_`,)
     Their names; only where all are strings.
 n_iter_ : int
     Epochs done, over all calls that went on from each other.
@@ -272,7 +272,7 @@ True
         -------
         ndarray of shape (n_samples,), or (n_samples, n_labels) for an indicator matrix
         """
-        predictions = self._predictions(X)
+        predictions = Fitted(self).predictions(X)
         return self._fitted_codec().decode(predictions)
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -287,9 +287,9 @@ True
         ndarray of shape (n_samples, n_classes), in X's type
             Rows sum to 1, except those of an indicator matrix.
         """
-        check_is_fitted(self)
-        codec, link = self._fitted_codec(), self._fitted_loss().inverse_link
-        return self._outputs(X, lambda network, x: codec.probabilities(network.raw(x), link))
+        fitted = Fitted(self)
+        codec, link = self._fitted_codec(), fitted.loss.inverse_link
+        return fitted.outputs(X, lambda network, x: codec.probabilities(network.raw(x), link))
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Logarithms of `predict_proba`.
@@ -316,7 +316,7 @@ True
         -------
         ndarray of shape (n_samples,) for two classes, else (n_samples, n_classes)
         """
-        raw = self._raw(X)
+        raw = Fitted(self).raw(X)
         return raw[:, 0] if self.spec_["task"]["kind"] == "binary" else raw
 
     def _read_targets(self, given: Given, classes: Any, *, going_on: bool) -> tuple[Given, Codec]:
@@ -353,7 +353,8 @@ True
                 f"y must be one column of labels, as before. Got shape {y.shape} instead."
             )
         else:
-            codec.index(y)
+            seen = "Leave those rows out, or give rows of these labels to train on."
+            codec.index(y, *([seen] if isinstance(classes, Codec) else []))
         return given, codec
 
     def _codec_before(self, classes: Any) -> Codec:

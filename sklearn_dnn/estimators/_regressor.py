@@ -20,6 +20,7 @@ from ..components.optimizers import Optimizer
 from ..components.schedules import Schedule
 from ..data.targets import Codec, RegressionCodec
 from ._base import BaseMLP, partial_fit_available
+from ._fitted import Fitted
 from ._inputs import Given
 from ._parameters import LOSS_OF_REGRESSOR, parameters_text, table
 
@@ -83,7 +84,7 @@ target_is_column_ : bool
     Whether y had one axis, as predictions then have.
 n_features_in_ : int
     Columns seen in `fit`.
-feature_names_in_ : ndarray of shape (n_features_in_,)
+feature_names_in_ : ndarray of shape (`n_features_in_`,)
     Their names; only where all are strings.
 n_iter_ : int
     Epochs done, over all calls that went on from each other.
@@ -258,7 +259,7 @@ True
         -------
         ndarray of shape (n_samples,), or (n_samples, n_outputs), in X's type
         """
-        predictions = self._predictions(X)
+        predictions = Fitted(self).predictions(X)
         return self._fitted_codec().decode(predictions)
 
     def _read_targets(self, given: Given, classes: Any, *, going_on: bool) -> tuple[Given, Codec]:
@@ -280,8 +281,8 @@ True
             return given, own
         if own.n_outputs != codec.n_outputs:
             raise ValueError(
-                f"y must have as many columns as it was trained with ({codec.n_outputs}). Got "
-                f"shape {y.shape} instead."
+                f"y must have {codec.n_outputs} column{'s' * (codec.n_outputs > 1)}, as it is "
+                f"trained with. Got shape {y.shape} instead."
             )
         return given, codec
 

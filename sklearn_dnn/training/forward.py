@@ -14,15 +14,16 @@ from ..data.features import Features, Standardiser, Table
 from ..network.mlp import Evaluator
 from ..network.parameters import Layer
 
-# Bytes of one layer's output that stay in a core's cache.
-PIECE_BYTES = 2**20
+# Bytes of one layer's output that stay in a core's cache, and that keep a GPU busy.
+PIECE_BYTES = {"cpu": 2**20, "cuda": 2**28, "mps": 2**26}
 
 
 def piece_rows(layers: Sequence[Layer]) -> int:
     """Rows of a piece, so that the widest layer's output stays in the cache."""
+    first = layers[0].weight
     widest = max(max(layer.weight.shape[-2:]) for layer in layers)
-    members = layers[0].weight.shape[0] if layers[0].weight.dim() == 3 else 1
-    return max(64, PIECE_BYTES // (widest * members * layers[0].weight.element_size()))
+    members = first.shape[0] if first.dim() == 3 else 1
+    return max(64, PIECE_BYTES[first.device.type] // (widest * members * first.element_size()))
 
 
 def raw_outputs(features: Features, index: Tensor, network: Evaluator) -> Tensor:

@@ -1,0 +1,86 @@
+"""What is said when something is refused or has gone wrong: always with the way out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from .._compat import StrOptions
+from ..components.activations import ACTIVATIONS
+from ..components.architectures import Rectangular
+from ..components.base import Component, nearest
+from ..components.dropouts import DROPOUTS
+from ..components.initializers import INITIALIZERS
+from ..components.losses import LOSSES
+from ..components.norms import NORMS
+from ..components.optimizers import OPTIMIZERS
+from ..components.schedules import SCHEDULES
+from ..specification import FitSpec
+from ._parameters import Parameter
+
+
+def parameter_advice(error: Exception, name: str, parameter: Parameter, value: Any) -> str:
+    """A closing sentence for a refused parameter; nothing where `error` is about another one."""
+    if f"The {name!r} parameter" not in str(error):
+        return ""
+    if isinstance(value, str):
+        return nearest(value, [o for c in parameter.constraint for o in _options(c)])
+    if isinstance(value, type):
+        return f" It takes an instance, not a class: write {value.__name__}()."
+    return ""
+
+
+def _options(constraint: Any) -> list[str]:
+    if not isinstance(constraint, StrOptions):
+        return []
+    return sorted(constraint.options)
+
+
+def component_advice(parameter: str, value: Any, sub: str) -> str:
+    """The component that has the nested parameter which somebody tried to set."""
+    families: Mapping[str, Mapping[str, type[Component]]] = {
+        registry.family: registry.classes
+        for registry in (ACTIVATIONS, DROPOUTS, INITIALIZERS, LOSSES, NORMS, OPTIMIZERS, SCHEDULES)
+    } | {"hidden_layer_sizes": {"rectangular": Rectangular}}
+    family = families.get(parameter, {})
+    named = family.get(value) if isinstance(value, str) else None
+    able = [cls for cls in family.values() if sub in cls().get_params()]
+    if named in able:
+        able = [named]
+    if not able:
+        return f" No component of {parameter!r} has a parameter {sub!r}."
+    return f" Give the component that has {sub!r}, as in {parameter}={able[0].__name__}()."
+
+
+def divergence_advice(spec: FitSpec) -> str:
+    """What to change where the loss is no longer finite."""
+    advice = f"Lower learning_rate_init (now {spec.learning_rate_init:g})"
+    if spec.clip_norm is None and not spec.optimizer.full_batch:
+        advice += ", or set clip_norm=1.0"
+    if spec.input_scaling is None:
+        advice += ", or scale the inputs with input_scaling='standard'"
+    return advice + "."
+
+
+@contextmanager
+def memory_advice(device: str) -> Iterator[None]:
+    """Say the way out where a device's memory is too small."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise torch.OutOfMemoryError(
+            f"device={device!r} has too little memory: {error} Use a smaller batch_size or "
+            "network, another device, or device='cpu'."
+        ) from error
+
+
+@contextmanager
+def told_of(what: str) -> Iterator[None]:
+    """Say of what an input error speaks, where its own words name X and y."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        raise type(error)(f"{what}: {error}") from error

@@ -1,0 +1,524 @@
+"""A stack against its members: each one is trained as it would have been alone.
+
+Everything is in float64. A stack's products and its rules with a column of coefficients round
+otherwise than a single network's; a few dozen steps of small smooth networks keep that below a
+relative 1e-8. Masks of dropout have a common stream, so they agree in distribution only.
+"""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+
+from sklearn_dnn import MLPClassifier, MLPRegressor
+from sklearn_dnn.components import (
+    SGD,
+    AlphaDropout,
+    Constant,
+    Dropout,
+    Exponential,
+    Linear,
+    OneCycle,
+    Performance,
+    Piecewise,
+    Power,
+)
+from sklearn_dnn.components.norms import NORMS
+from sklearn_dnn.components.optimizers import OPTIMIZERS
+from sklearn_dnn.data import features as features_module
+from sklearn_dnn.data.batches import Batcher, TrainingSet
+from sklearn_dnn.data.features import Features, Standardiser, fit_scaling
+from sklearn_dnn.data.targets import (
+    BinaryCodec,
+    MulticlassCodec,
+    MultilabelCodec,
+    RegressionCodec,
+)
+from sklearn_dnn.specification import Task, resolve
+from sklearn_dnn.training.engine import train
+from sklearn_dnn.training.evaluate import ValidationSet
+from sklearn_dnn.training.state import Progress, Streams
+from sklearn_dnn.training.step import Step
+
+N_TABLE, N_ROWS, N_FEATURES = 60, 41, 4
+CLOSE = {"rtol": 1e-8, "atol": 1e-10}
+STACKABLE = [name for name in OPTIMIZERS if OPTIMIZERS[name].stackable]
+kinds = pytest.mark.parametrize("kind", ["regression", "binary", "multiclass", "multilabel"])
+
+
+def targets(kind, X, rng):
+    """Targets of a table, and the codec that knows them."""
+    signal = X @ rng.normal(size=(N_FEATURES, 3)) + 0.5 * rng.normal(size=(N_TABLE, 3))
+    if kind == "regression":
+        return signal[:, :2], RegressionCodec.unscaled(signal[:, :2])
+    if kind == "binary":
+        return signal[:, 0] > 0, BinaryCodec(np.array([False, True]))
+    if kind == "multiclass":
+        return signal.argmax(1), MulticlassCodec(np.arange(3))
+    return (signal > 0).astype(int), MultilabelCodec(3)
+
+
+class Stack:
+    """Members that differ by seed and by `changes`, one dictionary of parameters a member.
+
+    Parameters
+    ----------
+    changes : list of dict
+    kind : str
+    own_rows : bool
+        Whether members learn from rows of their own; else all from the same.
+    weighted : bool
+    judged : bool
+        Whether the rows that do not train judge.
+    sparse : bool
+    **common : dict
+        Parameters of all members.
+    """
+
+    def __init__(
+        self,
+        changes,
+        kind="regression",
+        *,
+        own_rows=False,
+        weighted=False,
+        judged=False,
+        sparse=False,
+        **common,
+    ):
+        rng = np.random.default_rng(0)
+        X = rng.normal(size=(N_TABLE, N_FEATURES)) * [1, 2, 0.1, 5] + [0, 3, 0, -2]
+        y, codec = targets(kind, X, rng)
+        if sparse:
+            X = sp.csr_matrix(np.where(rng.random(X.shape) < 0.5, 0, X))
+        cls = MLPRegressor if kind == "regression" else MLPClassifier
+        usual = {
+            "hidden_layer_sizes": (6, 5),
+            "activation": "tanh",
+            "learning_rate_init": 0.02,
+            "batch_size": "auto" if common.get("optimizer") == "lbfgs" else 16,
+            "max_iter": 5,
+            "tol": 0.0,
+        }
+        task = Task(
+            kind=kind,
+            n_features=N_FEATURES,
+            n_outputs=codec.n_outputs,
+            n_samples=N_ROWS,
+            n_training=N_ROWS,
+            dtype="float64",
+            has_validation=judged,
+        )
+        self.specs = [
+            resolve(cls(**usual | common | change).get_params(deep=False), task)
+            for change in changes
+        ]
+        table = Features(X, Standardiser(fit_scaling(X, None, None), torch.float64, "cpu"))
+        y = codec.encode(y, torch.float64)
+        weight = torch.from_numpy(rng.uniform(0.3, 3.0, N_TABLE)) if weighted else None
+        orders = np.stack([rng.permutation(N_TABLE) for _ in changes])
+        orders = torch.from_numpy(orders if own_rows else orders[:1].repeat(len(changes), 0))
+        training, judging = orders.split([N_ROWS, N_TABLE - N_ROWS], 1)
+        self.data = TrainingSet(table, y, weight, training)
+        self.validation = None
+        if judged:
+            self.validation = ValidationSet(table, y, weight, judging, codec.score)
+        self.seeds = list(range(len(changes)))
+
+    def begin(self, members):
+        streams = [Streams.from_seed(self.seeds[i]) for i in members]
+        return Progress.begin([self.specs[i] for i in members], streams)
+
+    def train(self, members, progress=None, **how):
+        """Outcomes of some of the members, as a stack of their own."""
+        validation = None if self.validation is None else self.validation.select(members)
+        return train(
+            [self.specs[i] for i in members],
+            self.begin(members) if progress is None else progress,
+            self.data.select(members),
+            validation,
+            **how,
+        )
+
+    @property
+    def everyone(self):
+        return list(range(len(self.specs)))
+
+    def trained(self):
+        """Outcomes of the whole stack, each of which must be that of the member alone."""
+        together = self.train(self.everyone)
+        for i in self.everyone:
+            (alone,) = self.train([i])
+            assert_same(together[i], alone)
+        return together
+
+
+def assert_same_weights(ours, alone):
+    for name in ("coefs", "intercepts", "norms", "statistics"):
+        for a, b in zip(getattr(ours, name), getattr(alone, name), strict=True):
+            if isinstance(a, dict):
+                assert a.keys() == b.keys()
+                for key in a:
+                    np.testing.assert_allclose(a[key], b[key], **CLOSE, err_msg=key)
+            else:
+                np.testing.assert_allclose(a, b, **CLOSE, err_msg=name)
+
+
+def assert_same(ours, alone):
+    """Two outcomes of the same member."""
+    assert ours.n_iter == alone.n_iter
+    assert ours.end_reason == alone.end_reason
+    assert ours.best_iter == alone.best_iter
+    assert ours.improving == alone.improving
+    assert ours.history.keys() == alone.history.keys()
+    for name in set(ours.history) - {"seconds"}:
+        curves = (np.array(o.history[name], dtype=float) for o in (ours, alone))
+        np.testing.assert_allclose(*curves, **CLOSE, err_msg=name)
+    assert len(ours.history["seconds"]) == len(alone.history["seconds"])
+    assert_same_weights(ours.weights, alone.weights)
+    a, b = ours.progress, alone.progress
+    assert (a.epoch, a.step, a.origin) == (b.epoch, b.step, b.origin)
+    for name in ("theta", "statistics", "best_theta", "best_statistics"):
+        torch.testing.assert_close(getattr(a, name), getattr(b, name), **CLOSE)
+    torch.testing.assert_close(dict(a.optimizer), dict(b.optimizer), **CLOSE)
+    assert a.patience[0].count == b.patience[0].count
+    assert a.patience[0].best == pytest.approx(b.patience[0].best, rel=1e-8)
+    assert a.schedules[0] == pytest.approx(b.schedules[0], rel=1e-8)
+    assert torch.equal(a.orders[0].get_state(), b.orders[0].get_state())
+
+
+# Members that differ by seed.
+
+
+@kinds
+@pytest.mark.parametrize("batch_size", [16, N_ROWS])
+def test_by_seed(kind, batch_size):
+    outcomes = Stack([{}] * 3, kind, batch_size=batch_size, alpha=0.3).trained()
+    assert len({o.history["loss"][-1] for o in outcomes}) == 3
+
+
+@pytest.mark.parametrize("hidden", [(), (7,), (4, 4, 4)])
+@pytest.mark.parametrize("activation", ["relu", "gelu", "selu"])
+def test_by_seed_with_other_layers(hidden, activation):
+    Stack([{}] * 2, hidden_layer_sizes=hidden, activation=activation).trained()
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "huber"])
+def test_by_seed_with_other_losses(loss):
+    Stack([{}] * 3, loss=loss, weighted=True).trained()
+
+
+@pytest.mark.parametrize("optimizer", STACKABLE)
+def test_by_seed_with_each_optimizer(optimizer):
+    Stack([{}] * 3, optimizer=optimizer, learning_rate_init=0.01, alpha=0.3).trained()
+
+
+@pytest.mark.parametrize("norm", list(NORMS))
+@kinds
+def test_by_seed_with_norms(norm, kind):
+    (first, *_) = Stack([{}] * 3, kind, norm=norm, optimizer="momentum", judged=True).trained()
+    assert len(first.weights.norms) == 2
+    assert all(part for part in first.weights.norms)
+
+
+@pytest.mark.parametrize("kind", ["regression", "multiclass"])
+def test_rows_in_their_own_order(kind):
+    Stack([{}] * 3, kind, shuffle=False).trained()
+
+
+def test_equal_members_stay_equal():
+    stack = Stack([{}] * 3)
+    stack.seeds = [4, 4, 4]
+    outcomes = stack.train(stack.everyone)
+    for other in outcomes[1:]:
+        assert_same(outcomes[0], other)
+
+
+# Members that differ by numbers.
+
+NUMBERS = {
+    "learning_rate_init": [0.01, 0.1, 0.03],
+    "alpha": [0.0, 5.0, 0.1],
+    "l1": [0.0, 0.5, 0.01],
+    "weight_decay": [0.0, 0.5, 0.01],
+    "clip_norm": [0.05, 100.0, 0.5],
+    "clip_value": [0.005, 100.0, 0.05],
+    "tol": [0.0, 10.0, 0.02],
+    "n_iter_no_change": [1, np.inf, 3],
+    "max_iter": [3, 6, 5],
+}
+
+
+@pytest.mark.parametrize("name", list(NUMBERS))
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+def test_by_number(name, optimizer, weighted):
+    changes = [{name: value} for value in NUMBERS[name]]
+    outcomes = Stack(changes, optimizer=optimizer, weighted=weighted).trained()
+    # equal seeds would differ too: the number has a part in it
+    same = Stack([{name: NUMBERS[name][0]}] * 3, optimizer=optimizer, weighted=weighted)
+    if name not in {"tol", "n_iter_no_change"}:
+        assert outcomes[1].history["loss"] != same.train(same.everyone)[1].history["loss"]
+
+
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "multilabel"])
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+def test_by_label_smoothing(kind, weighted):
+    changes = [{"label_smoothing": value} for value in (0.0, 0.3, 0.05)]
+    Stack(changes, kind, weighted=weighted, judged=True).trained()
+
+
+@pytest.mark.parametrize("optimizer", STACKABLE)
+@pytest.mark.parametrize("decay", [0.0, 0.2])
+def test_by_rate_with_each_optimizer(optimizer, decay):
+    changes = [{"learning_rate_init": rate} for rate in (0.003, 0.03, 0.01)]
+    Stack(changes, optimizer=optimizer, weight_decay=decay).trained()
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "name"), [(o, name) for o in STACKABLE for name in OPTIMIZERS[o].varying]
+)
+@pytest.mark.parametrize("own_rates", [False, True], ids=["one_rate", "own_rates"])
+def test_by_number_of_the_optimizer(optimizer, name, own_rates):
+    usual = getattr(OPTIMIZERS[optimizer](), name) or 0.3
+    # a small number grows, a memory in (0, 1) shrinks
+    others = [1e3 * usual, 1e5 * usual] if 0 < usual < 0.01 else [0.5, 0.7]
+    changes = [{"optimizer": OPTIMIZERS[optimizer](**{name: v})} for v in (usual, *others)]
+    if own_rates:
+        for change, rate in zip(changes, (0.003, 0.03, 0.01), strict=True):
+            change["learning_rate_init"] = rate
+    Stack(changes).trained()
+
+
+def test_by_momentum_and_none():
+    stack = Stack([{"optimizer": SGD(momentum)} for momentum in (0.0, 0.9)])
+    for i, outcome in enumerate(stack.train(stack.everyone)):
+        (alone,) = stack.train([i])
+        # without momentum nothing reads the velocity, and only a stack keeps one
+        assert_same_weights(outcome.weights, alone.weights)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+def test_by_schedule(optimizer):
+    schedules = [
+        Constant(),
+        Power(s=2.0),
+        Exponential(s=1.5, interval="epoch"),
+        Piecewise([2, 4], [1.0, 0.3, 0.1]),
+        Performance(patience=1, threshold=10.0),
+        OneCycle(),
+        Linear(horizon=3.5),
+    ]
+    changes = [{"schedule": schedule} for schedule in schedules]
+    outcomes = Stack(changes, optimizer=optimizer, weight_decay=0.1).trained()
+    assert len({tuple(o.history["learning_rate"]) for o in outcomes}) == len(schedules)
+
+
+def test_by_many_numbers_at_once():
+    rng = np.random.default_rng(1)
+    changes = [
+        {
+            "learning_rate_init": 10 ** rng.uniform(-3, -1),
+            "alpha": 10 ** rng.uniform(-3, 1),
+            "l1": 10 ** rng.uniform(-4, -2),
+            "weight_decay": 10 ** rng.uniform(-3, -1),
+            "clip_norm": 10 ** rng.uniform(-1, 1),
+            "schedule": Exponential(s=rng.uniform(2, 9)),
+        }
+        for _ in range(8)
+    ]
+    Stack(changes, "multiclass", own_rows=True, weighted=True, judged=True).trained()
+
+
+# Members that differ by rows.
+
+
+@kinds
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+@pytest.mark.parametrize("judged", [False, True], ids=["unjudged", "judged"])
+def test_by_rows(kind, weighted, judged):
+    stack = Stack([{}] * 4, kind, own_rows=True, weighted=weighted, judged=judged)
+    assert not torch.equal(stack.data.rows[0], stack.data.rows[1])
+    for outcome in stack.trained():
+        assert (outcome.history["validation_loss"][0] is None) != judged
+
+
+@pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
+def test_by_rows_of_a_table_read_batch_by_batch(sparse, monkeypatch):
+    monkeypatch.setattr(features_module, "RESIDENT_BYTES", 0)
+    stack = Stack([{}] * 3, own_rows=True, judged=True, sparse=sparse)
+    assert stack.data.features.resident is None
+    stack.trained()
+
+
+# Members that leave.
+
+RATES = [{"learning_rate_init": rate} for rate in (1e-5, 0.1, 0.02, 0.005)]
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam", "nadam"])
+@pytest.mark.parametrize("judged", [False, True], ids=["unjudged", "judged"])
+def test_members_leave_when_their_patience_ends(optimizer, judged):
+    stack = Stack(
+        RATES,
+        "multiclass",
+        optimizer=optimizer,
+        own_rows=True,
+        judged=judged,
+        tol=0.01,
+        n_iter_no_change=2,
+        max_iter=15,
+    )
+    outcomes = stack.trained()
+    reason = "patience" if judged else "tol"
+    assert reason in {o.end_reason for o in outcomes} <= {reason, "max_iter"}
+    assert len({o.n_iter for o in outcomes}) > 1
+    if judged:
+        best = [int(np.argmin(o.history["validation_loss"])) + 1 for o in outcomes]
+        assert [o.best_iter for o in outcomes] == best
+
+
+@pytest.mark.parametrize("optimizer", ["momentum", "adam", "nadam"])
+def test_a_member_that_left_goes_on_as_if_alone(optimizer):
+    stack = Stack(RATES, optimizer=optimizer, tol=0.01, n_iter_no_change=1, max_iter=8)
+    together = stack.train(stack.everyone)
+    assert len({o.n_iter for o in together}) > 1
+    for i, outcome in enumerate(together):
+        (alone,) = stack.train([i])
+        (here,) = stack.train([i], outcome.progress, n_epochs=2, patient=False)
+        (there,) = stack.train([i], alone.progress, n_epochs=2, patient=False)
+        assert_same(here, there)
+
+
+def test_a_stack_goes_on():
+    stack = Stack([{}] * 3, optimizer="adam", max_iter=6)
+    whole = stack.train(stack.everyone)
+    for i, outcome in enumerate(whole):
+        progress = stack.begin([i])
+        stack.train([i], progress, n_epochs=2)
+        (rest,) = stack.train([i], progress, n_epochs=4)
+        assert_same(outcome, rest)
+
+
+def test_impatient_members_stay_to_the_end():
+    stack = Stack(RATES, tol=1e6, n_iter_no_change=1, max_iter=6)
+    assert {o.n_iter for o in stack.train(stack.everyone)} == {3}
+    for outcome in stack.train(stack.everyone, patient=False):
+        assert (outcome.n_iter, outcome.end_reason) == (6, "max_iter")
+
+
+def test_a_member_that_diverges_leaves():
+    changes = [{"learning_rate_init": rate} for rate in (0.01, 1e90, 0.02)]
+    stack = Stack(changes, optimizer="sgd", hidden_layer_sizes=())
+    together = stack.train(stack.everyone)
+    assert [o.end_reason for o in together] == ["max_iter", "diverged", "max_iter"]
+    assert together[1].n_iter < 5
+    for i in (0, 2):
+        (alone,) = stack.train([i])
+        assert_same(together[i], alone)
+    (alone,) = stack.train([1])
+    assert (alone.n_iter, alone.best_iter) == (together[1].n_iter, together[1].best_iter)
+    assert_same_weights(together[1].weights, alone.weights)
+
+
+class Watcher:
+    """Notes what it is told, and stops some members at some epoch."""
+
+    def __init__(self, stops):
+        self.stops = stops
+        self.seen = []
+
+    def epoch_begins(self, epoch, weights):
+        pass
+
+    def epoch_ends(self, epoch, records, weights):
+        self.seen.append((epoch, {m: (r["loss"], weights(m)) for m, r in records.items()}))
+        return {member for member, last in self.stops.items() if last == epoch}
+
+
+def test_observers_know_members_by_their_number():
+    stack = Stack([{}] * 4, optimizer="adam")
+    stops = {1: 1, 0: 2}
+    watcher = Watcher(stops)
+    together = stack.train(stack.everyone, observers=[watcher])
+    assert [o.end_reason for o in together] == ["callback", "callback", "max_iter", "max_iter"]
+    assert [o.n_iter for o in together] == [3, 2, 5, 5]
+    told = [sorted(records) for _, records in watcher.seen]
+    assert told == [[0, 1, 2, 3], [0, 1, 2, 3], [0, 2, 3], [2, 3], [2, 3]]
+    for i, outcome in enumerate(together):
+        own = Watcher({0: stops[i]} if i in stops else {})
+        (alone,) = stack.train([i], observers=[own])
+        assert_same(outcome, alone)
+        for (epoch, records), (_, expected) in zip(watcher.seen, own.seen, strict=False):
+            assert epoch < outcome.n_iter
+            np.testing.assert_allclose(records[i][0], expected[0][0], **CLOSE)
+            assert_same_weights(records[i][1], expected[0][1])
+
+
+def test_a_judge_is_asked_about_each_member():
+    def judge(weights):
+        return -abs(float(np.abs(weights.coefs[0]).sum()) - 12.0)
+
+    stack = Stack([{}] * 3, judged=True, n_iter_no_change=1, max_iter=12)
+    together = stack.train(stack.everyone, judge=judge)
+    assert len({o.n_iter for o in together}) > 1
+    for i, outcome in enumerate(together):
+        (alone,) = stack.train([i], judge=judge)
+        assert_same(outcome, alone)
+        assert judge(outcome.weights) == pytest.approx(max(outcome.history["validation_score"]))
+
+
+# Optimizers that are not stacked run one after another.
+
+
+@pytest.mark.parametrize("kind", ["regression", "multiclass"])
+@pytest.mark.parametrize("judged", [False, True], ids=["unjudged", "judged"])
+def test_lbfgs_runs_one_member_after_another(kind, judged):
+    changes = [{"alpha": alpha} for alpha in (0.1, 3.0, 1.0)]
+    stack = Stack(changes, kind, optimizer="lbfgs", own_rows=True, judged=judged, max_iter=8)
+    stack.trained()
+
+
+# Dropout.
+
+
+@pytest.mark.parametrize("rule", [Dropout, AlphaDropout])
+def test_members_have_masks_of_their_own(rule):
+    stack = Stack([{"dropout": rule(rate)} for rate in (0.3, 0.3, 0.6)])
+    stack.seeds = [4, 4, 4]
+    first, second, third = stack.train(stack.everyone)
+    assert first.history["loss"] != second.history["loss"] != third.history["loss"]
+    again = stack.train(stack.everyone)
+    for outcome, repeated in zip((first, second, third), again, strict=True):
+        assert_same(outcome, repeated)
+
+
+def test_dropout_has_the_mean_and_the_variance_of_each_members_rate():
+    # Without a function between them, an output is a sum of a_j w_j; dropout at rate r leaves
+    # its mean and gives it the variance sum (a_j w_j)^2 r / (1 - r).
+    rates = (0.2, 0.5, 0.8)
+    stack = Stack(
+        [{"dropout": rate} for rate in rates],
+        hidden_layer_sizes=(6,),
+        activation="identity",
+        batch_size=N_ROWS,
+    )
+    progress = stack.begin(stack.everyone)
+    step = Step(
+        stack.specs, progress.theta, progress.statistics, progress.optimizer, progress.masks
+    )
+    (batch,) = Batcher(stack.data, N_ROWS, False, False).epoch(progress.orders).batches
+    n_draws = 2000
+    raws = torch.stack([step.gradient(batch) for _ in range(n_draws)])  # (draws, m, b, k)
+    with torch.no_grad():
+        low, high = step.layers
+        units = batch.x @ low.weight + low.bias
+        mean = units @ high.weight + high.bias
+        odds = torch.tensor([r / (1 - r) for r in rates], dtype=torch.float64)[:, None, None]
+        variance = (units**2 @ high.weight**2) * odds
+    error = (raws.mean(0) - mean) / (variance / n_draws).sqrt()
+    # of 246 standard normal numbers the largest is below 5 with probability 0.9998
+    assert error.abs().max() < 5
+    ratio = (raws.var(0) / variance).mean((1, 2))
+    # a variance of 2000 draws of kurtosis up to 5 is known to 5 %, their mean better
+    assert (ratio - 1).abs().max() < 0.1
