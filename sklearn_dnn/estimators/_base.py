@@ -263,7 +263,7 @@ class BaseMLP(
             except (ValueError, TypeError) as error:
                 raise ValueError(
                     f"monitor={self.monitor!r} can't score this estimator on its validation part: "
-                    f"{error}. Choose another scorer, or monitor='loss'."
+                    f"{str(error).rstrip('.')}. Choose another scorer, or monitor='loss'."
                 ) from error
             if not np.isfinite(score) and np.all(np.isfinite(Fitted(network).raw(X))):
                 raise ValueError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -288,7 +288,7 @@ def _refuse_other_shape(spec: FitSpec, before: Mapping[str, Any]) -> None:
     sizes = [before["task"]["n_features"], *before["hidden_layer_sizes"]]
     sizes.append(before["task"]["n_outputs"])
     for name, old, new in (
-        ("hidden_layer_sizes", sizes, list(spec.layer_sizes)),
+        ("hidden_layer_sizes", _layers(sizes), _layers(spec.layer_sizes)),
         ("norm", before["norm"], now["norm"]),
         ("input_scaling", before["input_scaling"], now["input_scaling"]),
         ("target_scaling", before["target_scaling"], now["target_scaling"]),
@@ -296,7 +296,10 @@ def _refuse_other_shape(spec: FitSpec, before: Mapping[str, Any]) -> None:
     ):
         if old != new:
             raise ValueError(
-                f"Training can't go on with another {name}: it was {old!r} and is {new!r} "
-                "(layers with inputs and outputs). Restore the parameter, or call fit with "
-                "warm_start=False."
+                f"Training can't go on with another {name}: it was {old!r} and is {new!r}. Restore "
+                "the parameter, or call fit with warm_start=False."
             )
+
+
+def _layers(sizes: Sequence[int]) -> str:
+    return f"{'-'.join(map(str, sizes))} (inputs to outputs)"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from time import perf_counter
 from typing import Any, NamedTuple, Protocol
 
@@ -95,7 +96,7 @@ def train(
         A score (higher is better) of a member's weights that is monitored instead of the
         validation loss.
     n_epochs : int or None
-        Epochs at most; None for the specification's ``max_iter``.
+        Epochs at most; None for each specification's ``max_iter``.
     patient : bool
         Whether members end when they no longer improve.
 
@@ -104,15 +105,20 @@ def train(
     list of Outcome
         One a member, in order.
     """
-    watch = _Watch(observers, judge, patient)
-    n_epochs = specs[0].max_iter if n_epochs is None else n_epochs
-    members = list(range(len(specs)))
-    together = specs[0].optimizer.stackable or len(specs) == 1
+    watch = _Watch(observers, judge, patient, n_epochs)
+    members = range(len(specs))
     outcomes: dict[int, Outcome] = {}
     with limit_threads(specs[0].n_threads), torch.no_grad():
-        for group in [members] if together else [[member] for member in members]:
-            run = _Run(specs, progress, data, validation, members, watch)
-            outcomes |= run.only(group).until_all_ended(n_epochs)
+        if specs[0].optimizer.stackable or len(specs) == 1:
+            run = _Run(specs, progress, data, validation, list(members), watch)
+            outcomes |= run.until_all_ended()
+        else:
+            for i in members:
+                alone = progress.select([i])
+                alone.optimizer = specs[i].optimizer.start(alone.theta)
+                held = None if validation is None else validation.select([i])
+                run = _Run([specs[i]], alone, data.select([i]), held, [i], watch)
+                outcomes |= run.until_all_ended()
     return [outcomes[member] for member in members]
 
 
@@ -120,6 +126,7 @@ class _Watch(NamedTuple):
     observers: Sequence[Observer]
     judge: Judge | None
     patient: bool
+    n_epochs: int | None
 
 
 class _Run:
@@ -163,29 +170,31 @@ class _Run:
             self.watch,
         )
 
-    def until_all_ended(self, n_epochs: int) -> dict[int, Outcome]:
+    def until_all_ended(self) -> dict[int, Outcome]:
         """Train; members that end leave, and the others go on as a smaller stack."""
         started = perf_counter()
         outcomes: dict[int, Outcome] = {}
         run = self
         try:
-            for _ in range(n_epochs):
+            for done in count(1):
                 run._tell_begin()
                 records = run._epoch(started)
                 ended = run._ends(records, started)
                 for member in run._tell_end(records):
                     ended.setdefault(member, CALLBACK)
+                for member, spec in zip(run.members, run.specs, strict=True):
+                    if done == (self.watch.n_epochs or spec.max_iter):
+                        ended.setdefault(member, MAX_ITER)
                 if ended:
                     outcomes |= {m: run._outcome(m, reason) for m, reason in ended.items()}
                     left = [member for member in run.members if member not in ended]
                     if not left:
                         return outcomes
                     run = run.only(left)
-            reason = MAX_ITER
         except KeyboardInterrupt:
-            reason = INTERRUPTED
-        left = [member for member in run.members if member not in outcomes]
-        return outcomes | {member: run._outcome(member, reason) for member in left}
+            left = [member for member in run.members if member not in outcomes]
+            return outcomes | {member: run._outcome(member, INTERRUPTED) for member in left}
+        raise AssertionError("the loop ends when all members have")
 
     def _epoch(self, started: float) -> list[dict[str, Any]]:
         """One pass over the rows; a record of it for each member."""
@@ -201,6 +210,8 @@ class _Run:
             judged = self.validation.judge(self.network, self.spec.objective)
         rates = rate.flatten().tolist() if isinstance(rate, Tensor) else [rate] * len(self.specs)
         seconds = perf_counter() - epoch_started
+        # the training loss is that of the weights before each step: the last step's may be worse
+        finite = torch.isfinite(progress.theta).all(1).tolist()
         records = []
         for i, ((loss, bare), (val_loss, val_score)) in enumerate(zip(losses, judged, strict=True)):
             records.append(
@@ -213,7 +224,7 @@ class _Run:
                     "seconds": seconds,
                 }
             )
-            if self._judged(self.specs[i]) and self.watch.judge is not None:
+            if finite[i] and self._judged(self.specs[i]) and self.watch.judge is not None:
                 records[i]["validation_score"] = self.watch.judge(self._weights(self.members[i]))
         # an epoch counts when all of it is known
         progress.epoch += 1
@@ -221,6 +232,8 @@ class _Run:
             for name, value in record.items():
                 history[name].append(value)
             record["converged"] = converged
+        for record, is_finite in zip(records, finite, strict=True):
+            record["finite"] = is_finite and math.isfinite(record["loss"])
         return records
 
     def _steps(
@@ -229,6 +242,8 @@ class _Run:
         """Step over the batches: losses of each member, the last rate, never converged."""
         progress, spec, step = self.progress, self.spec, self.step
         meter = LossMeter(spec.objective, epoch, step.trained_on)
+        # of the weights that the epoch begins with: with a single batch, its objective exactly
+        penalties = step.penalties().double()
         n_steps = len(self.batcher.bounds)
         passed = progress.epoch - progress.origin
         rate = self._rate(passed)
@@ -242,7 +257,7 @@ class _Run:
             if perf_counter() > deadline:
                 break
         bare, weight = meter.means()
-        penalised = bare + step.penalties().double() / weight
+        penalised = bare + penalties / weight
         return list(zip(penalised.tolist(), bare.tolist(), strict=True)), rate, False
 
     def _iterate(self, epoch: Epoch) -> tuple[list[tuple[float, float]], float, bool]:
@@ -272,13 +287,11 @@ class _Run:
         progress = self.progress
         ended: dict[int, str] = {}
         improved = []
-        # the training loss is that of the weights before each step: the last step's may be worse
-        finite = torch.isfinite(progress.theta).all(1).tolist()
         for i, (member, spec, record) in enumerate(
             zip(self.members, self.specs, records, strict=True)
         ):
             value = self._monitored(spec, record)
-            if not (finite[i] and math.isfinite(value) and math.isfinite(record["loss"])):
+            if not (record["finite"] and math.isfinite(value)):
                 ended[member] = DIVERGED
                 continue
             patience = progress.patience[i]

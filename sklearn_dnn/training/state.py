@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -99,7 +99,8 @@ class Progress:
             statistics=statistics,
             best_theta=theta.clone(),
             best_statistics=statistics.clone(),
-            optimizer=spec.optimizer.start(theta),
+            # what can't be shared is begun by each member alone
+            optimizer=spec.optimizer.start(theta) if _shares(spec, theta) else {},
             orders=[generator(s.order) for s in streams],
             masks=generator(streams[0].masks, spec.device),
             patience=[Patience(s.tol, s.n_iter_no_change) for s in specs],
@@ -108,7 +109,7 @@ class Progress:
         )
 
     def select(self, members: Sequence[int]) -> Progress:
-        """The state of some of the members."""
+        """The state of some of the members, sharing none that changes but orders and curves."""
         keep = list(members)
         m = len(self.theta)
         return Progress(
@@ -117,13 +118,13 @@ class Progress:
             best_theta=self.best_theta[keep],
             best_statistics=self.best_statistics[keep],
             optimizer={
-                name: t[keep] if t.dim() == 2 and t.shape[0] == m else t
+                name: t[keep] if t.dim() == 2 and t.shape[0] == m else t.clone()
                 for name, t in self.optimizer.items()
             },
             orders=[self.orders[i] for i in keep],
-            masks=self.masks,
-            patience=[self.patience[i] for i in keep],
-            schedules=[self.schedules[i] for i in keep],
+            masks=self.masks.clone_state(),
+            patience=[replace(self.patience[i]) for i in keep],
+            schedules=[dict(self.schedules[i]) for i in keep],
             histories=[self.histories[i] for i in keep],
             epoch=self.epoch,
             step=self.step,
@@ -189,6 +190,10 @@ class Progress:
             samples=saved["samples"],
             origin=saved["origin"],
         )
+
+
+def _shares(spec: FitSpec, theta: Tensor) -> bool:
+    return spec.optimizer.stackable or len(theta) == 1
 
 
 def _array(tensor: Tensor) -> np.ndarray:
