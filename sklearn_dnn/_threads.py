@@ -1,4 +1,4 @@
-"""How many threads torch uses here, changed for the calling thread alone.
+"""The state of torch around a fit: how many threads, changed for the calling thread alone.
 
 ``torch.set_num_threads`` is seen by every thread that starts afterwards. OpenMP's own setting
 belongs to the calling thread, so a fit in one thread of a joblib pool leaves the others alone.
@@ -34,6 +34,19 @@ def available_threads() -> int:
 def _openmp() -> tuple[LibController, ...]:
     """The OpenMP libraries of the process, torch's among them."""
     return tuple(ThreadpoolController().select(user_api="openmp").lib_controllers)
+
+
+@contextmanager
+def torch_ready() -> Iterator[None]:
+    """Surround all use of torch with this: it can't hang in a forked child, and can be trained in.
+
+    Gradients can't be taken of what is made in a caller's ``torch.inference_mode``.
+    """
+    if not in_forked_child() and not torch.is_inference_mode_enabled():
+        yield
+        return
+    with limit_threads(available_threads()), torch.inference_mode(False):
+        yield
 
 
 @contextmanager

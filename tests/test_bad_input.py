@@ -109,13 +109,13 @@ def test_a_loss_of_the_other_estimator(cls, other):
 
 
 @pytest.mark.parametrize(
-    ("cls", "refused"),
+    ("cls", "of_the_other"),
     [(MLPClassifier, "squared_error"), (MLPRegressor, "log_loss")],
 )
-def test_an_unknown_loss_is_not_answered_with_a_loss_that_is_refused(cls, refused):
+def test_an_unknown_loss_is_not_answered_with_a_loss_that_is_refused(cls, of_the_other):
     with refused("Got 'mse' instead") as error:
         fit(cls(loss="mse"))
-    assert f"'{refused}'" not in str(error.value)
+    assert f"'{of_the_other}'" not in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -542,9 +542,10 @@ def test_classes_that_change():
     ("change", "before", "now"),
     [
         ({"hidden_layer_sizes": (7,)}, "5", "7"),
-        ({"hidden_layer_sizes": (5, 5)}, r"3, 5, 1", "3, 5, 5, 1"),
+        ({"hidden_layer_sizes": (5, 5)}, r"3-5-1", "3-5-5-1"),
         ({"norm": "layer"}, "None", "LayerNorm"),
         ({"optimizer": "sgd"}, "Adam", "SGD"),
+        ({"input_scaling": None}, "standard", "None"),
     ],
 )
 def test_warm_start_of_another_network(change, before, now):
@@ -553,6 +554,19 @@ def test_warm_start_of_another_network(change, before, now):
     with refused(f"another {name}: it was .*{before}.* is .*{now}", "Restore", "warm_start=False"):
         fit(model)
     fit(model.set_params(warm_start=False))
+
+
+def test_warm_start_in_other_units():
+    model = fit(regressor(warm_start=True)).set_params(target_scaling=None)
+    with refused("another target_scaling: it was 'standard' and is None", "warm_start=False"):
+        fit(model)
+
+
+def test_layers_are_spoken_of_where_layers_differ():
+    model = fit(classifier(warm_start=True)).set_params(norm="layer")
+    with refused("another norm") as error:
+        fit(model)
+    assert "inputs and outputs" not in str(error.value)
 
 
 def test_early_stopping_can_not_begin_midway_without_a_validation_part():

@@ -634,7 +634,7 @@ def test_max_time(cls, optimizer):
     if optimizer == "adam":
         assert model.end_reason_ == "time"
     if model.end_reason_ == "time":  # a search along a line may come to its end before
-        assert 0.2 < seconds < 1.0
+        assert 0.2 < seconds < 3.0
         assert sum(model.history_["seconds"]) < seconds
     assert model.n_iter_ == len(model.loss_curve_)
 
@@ -646,7 +646,7 @@ def test_max_time_cuts_an_epoch(cls):
     model = make(cls, batch_size=1, max_time=0.1, early_stopping=False)
     started = time.perf_counter()
     model.fit(X, y)
-    assert time.perf_counter() - started < 1.0
+    assert time.perf_counter() - started < 3.0
     assert (model.end_reason_, model.n_iter_) == ("time", 1)
     assert math.isfinite(model.loss_)
     assert 0 < model.t_ < 200_000

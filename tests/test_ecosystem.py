@@ -584,7 +584,7 @@ def test_classifier_takes_read_only_arrays(two_classes, columns):
     X, y = two_classes
     Y = y if columns == 1 else np.column_stack([y, 1 - y])
     X, Y, weight = _locked(X, Y, np.ones(160))
-    class_weight = "balanced" if columns == 1 else None
+    class_weight = {0: 1.0, 1: 2.0} if columns == 1 else None
     model = _classifier(early_stopping=True, class_weight=class_weight)
     model.fit(X, Y, sample_weight=weight)
     model.partial_fit(X, Y, sample_weight=weight)

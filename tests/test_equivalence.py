@@ -20,6 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
+from sklearn_dnn._threads import limit_threads
 from sklearn_dnn.components import SGD, Adam, Huber, Momentum, Nesterov
 from sklearn_dnn.components.activations import ACTIVATIONS
 from sklearn_dnn.components.losses import LOSSES
@@ -31,6 +32,14 @@ from sklearn_dnn.specification import Task, resolve
 from sklearn_dnn.training import step as step_module
 from sklearn_dnn.training.state import Progress, Streams
 from sklearn_dnn.training.step import Step
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Steps are taken here without the engine, which would limit the threads."""
+    with limit_threads(1):
+        yield
+
 
 KINDS = ["regression", "outputs", "binary", "multiclass", "multilabel"]
 
@@ -279,7 +288,10 @@ def stepped(model, X, y, coefs, intercepts, weight=None):
     return fitted(model.set_params(warm_start=True), X, y, weight)
 
 
-def test_one_step_of_a_small_network_by_hand():
+@pytest.mark.parametrize(
+    ("alpha", "l1", "decay"), [(0.0, 0.0, 0.0), (0.6, 0.0, 0.0), (0.0, 0.5, 0.0), (0.6, 0.5, 3.0)]
+)
+def test_one_step_of_a_small_network_by_hand(alpha, l1, decay):
     # Two inputs, two tanh units, one output; the units' outputs are round numbers.
     low, high = math.atanh(0.5), math.atanh(0.8)
     X = np.array([[1.0, 0.0], [0.0, 1.0]])
@@ -295,21 +307,25 @@ def test_one_step_of_a_small_network_by_hand():
     #     row 2: 0.05 * 1 * 1 = 0.05 and 0.05 * 2 * 0.36 = 0.036.
     dW1, db1 = np.array([[-0.375, -0.75], [0.05, 0.036]]), np.array([-0.325, -0.714])
     dW2, db2 = np.array([[-0.25], [0.29]]), np.array([-0.45])
-    # The penalty 0.6 / 2 * sum(W^2) / 2 rows adds 0.3 W to the gradient of the weights.
+    # The penalty (alpha / 2 * sum(W^2) + l1 * sum(|W|)) / 2 rows adds its derivative to that of
+    # the weights, and decay multiplies them by 1 - 0.1 * decay. Biases have neither.
     model = MLPRegressor(
         (2,),
         activation="tanh",
         optimizer="sgd",
         learning_rate_init=0.1,
-        alpha=0.6,
+        alpha=alpha,
+        l1=l1,
+        weight_decay=decay,
         input_scaling=None,
         target_scaling=None,
         dtype="float64",
     )
     stepped(model, X, y, [W1, W2], [b1, b2])
-    expected = [W1 - 0.1 * (dW1 + 0.3 * W1), W2 - 0.1 * (dW2 + 0.3 * W2)]
-    for ours, by_hand in zip(model.coefs_, expected, strict=True):
-        np.testing.assert_allclose(ours, by_hand, rtol=1e-13)
+    for ours, W, dW in zip(model.coefs_, (W1, W2), (dW1, dW2), strict=True):
+        penalised = dW + alpha / 2 * W + l1 / 2 * np.sign(W)
+        by_hand = (1 - 0.1 * decay) * W - 0.1 * penalised
+        np.testing.assert_allclose(ours, by_hand, rtol=1e-13, atol=1e-15)
     for ours, by_hand in zip(model.intercepts_, [b1 - 0.1 * db1, b2 - 0.1 * db2], strict=True):
         np.testing.assert_allclose(ours, by_hand, rtol=1e-13)
     # The epoch's loss is that of the outputs before the step.
@@ -469,13 +485,12 @@ def a_step(specs, weighted):
     return step, batch
 
 
-@activations
+@pytest.mark.parametrize(
+    ("hidden", "activation"), [*(((4, 5), name) for name in ACTIVATIONS), ((), "relu")]
+)
 @losses
 @pytest.mark.parametrize("m", [1, 3])
-@pytest.mark.parametrize("hidden", [(4, 5), ()], ids=["deep", "linear"])
 def test_gradient_by_hand_is_autograds(loss, activation, m, hidden, monkeypatch):
-    if not hidden and activation != "identity":
-        pytest.skip("a network without hidden layers has no activation")
     kind, name, k = GRADIENTS[loss]
     parameters = {"hidden_layer_sizes": hidden, "activation": activation, "loss": name}
     if kind != "regression":

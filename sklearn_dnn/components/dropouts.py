@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 from abc import abstractmethod
 
@@ -62,7 +63,13 @@ def draw_kept(a: Tensor, rate: float | Tensor, generator: torch.Generator) -> Te
     words = torch.empty((*rows, (width + 3) // 4), dtype=torch.int64, device=a.device)
     words.random_(-(2**63), None, generator=generator)
     draws = words.view(torch.int16)[..., :width]
-    return torch.ge(draws, rate * 2**16 - 2**15, out=torch.empty_like(a))
+    threshold: int | Tensor
+    if isinstance(rate, Tensor):
+        threshold = rate * 2**16 - 2**15
+    else:
+        # a whole number, since with a float torch would compare in its default dtype
+        threshold = min(math.ceil(rate * 2**16) - 2**15, 2**15 - 1)
+    return torch.ge(draws, threshold, out=torch.empty_like(a))
 
 
 @DROPOUTS.register("dropout")

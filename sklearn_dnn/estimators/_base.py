@@ -28,6 +28,7 @@ from .._compat import (
     has_callbacks,
     with_callbacks,
 )
+from .._threads import torch_ready
 from ..callbacks.observers import Bar, CallbackObserver, Lines, shows_bar
 from ..components.base import Component
 from ..components.losses import LOSSES
@@ -128,30 +129,31 @@ class BaseMLP(
             For input or parameters that are not allowed or contradict each other, and if the
             loss was not finite after any epoch.
         """
-        going_on = bool(self.warm_start) and self.__sklearn_is_fitted__()
-        validation = (X_val, y_val, sample_weight_val)
-        session = self._open(X, y, sample_weight, validation, groups, going_on=going_on)
-        if going_on:
-            if session.spec.schedule.has_horizon and session.spec.schedule.horizon is None:
-                session.progress.origin = session.progress.epoch
-            if self.end_reason_ in {"patience", "tol"}:
-                session.progress.patience[0].count = 0
-        root = self._init_callback_context(max_subtasks=int(self.max_iter))
-        metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
-        told = {"estimator": self, "X": X, "y": y, "metadata": metadata}
-        root.call_on_fit_task_begin(**told)
-        observers: list[Observer] = []
-        if has_callbacks(self):
-            now = self._attributes_now(session)
-            observers.append(CallbackObserver(self, root, X, y, metadata, now))
-        outcome = self._train(session, observers, n_epochs=int(self.max_iter), patient=True)
-        self._store(session, outcome, keep_progress=bool(self.warm_start))
-        self._tell_how_it_ended(session, outcome, warn_of_max_iter=True)
-        root.call_on_fit_task_end(
-            **told,
-            reconstruction_attributes=lambda: self._attributes(session, outcome),
-        )
-        return self
+        with torch_ready():
+            going_on = bool(self.warm_start) and self.__sklearn_is_fitted__()
+            validation = (X_val, y_val, sample_weight_val)
+            session = self._open(X, y, sample_weight, validation, groups, going_on=going_on)
+            if going_on:
+                if session.spec.schedule.has_horizon and session.spec.schedule.horizon is None:
+                    session.progress.origin = session.progress.epoch
+                if self.end_reason_ in {"patience", "tol"}:
+                    session.progress.patience[0].count = 0
+            root = self._init_callback_context(max_subtasks=int(self.max_iter))
+            metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
+            told = {"estimator": self, "X": X, "y": y, "metadata": metadata}
+            root.call_on_fit_task_begin(**told)
+            observers: list[Observer] = []
+            if has_callbacks(self):
+                now = self._attributes_now(session)
+                observers.append(CallbackObserver(self, root, X, y, metadata, now))
+            outcome = self._train(session, observers, n_epochs=int(self.max_iter), patient=True)
+            self._store(session, outcome, keep_progress=bool(self.warm_start))
+            self._tell_how_it_ended(session, outcome, warn_of_max_iter=True)
+            root.call_on_fit_task_end(
+                **told,
+                reconstruction_attributes=lambda: self._attributes(session, outcome),
+            )
+            return self
 
     def _open(
         self,
@@ -365,13 +367,14 @@ class BaseMLP(
             two classes, else one a class or label (n, n_classes).
         """
         fitted = Fitted(self)
-        return TorchNetwork(
-            fitted.weights,
-            fitted.architecture,
-            fitted.loss,
-            fitted.scaling,
-            self._fitted_codec().units(),
-        ).eval()
+        with torch_ready():
+            return TorchNetwork(
+                fitted.weights,
+                fitted.architecture,
+                fitted.loss,
+                fitted.scaling,
+                self._fitted_codec().units(),
+            ).eval()
 
     # Parameters
 
@@ -433,19 +436,20 @@ class BaseMLP(
         classes: Any = None,
     ) -> BaseMLP:
         """One epoch over the rows given."""
-        session = self._open(
-            X,
-            y,
-            sample_weight,
-            validation,
-            None,
-            going_on=self.__sklearn_is_fitted__(),
-            classes=classes,
-        )
-        outcome = self._train(session, [], n_epochs=1, patient=False)
-        self._store(session, outcome, keep_progress=True)
-        self._tell_how_it_ended(session, outcome, warn_of_max_iter=False)
-        return self
+        with torch_ready():
+            session = self._open(
+                X,
+                y,
+                sample_weight,
+                validation,
+                None,
+                going_on=self.__sklearn_is_fitted__(),
+                classes=classes,
+            )
+            outcome = self._train(session, [], n_epochs=1, patient=False)
+            self._store(session, outcome, keep_progress=True)
+            self._tell_how_it_ended(session, outcome, warn_of_max_iter=False)
+            return self
 
 
 def partial_fit_available(method: Any) -> Any:

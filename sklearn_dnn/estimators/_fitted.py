@@ -11,7 +11,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from .._threads import available_threads, limit_threads
+from .._threads import available_threads, limit_threads, torch_ready
 from ..components.activations import ACTIVATIONS
 from ..components.losses import LOSSES, Loss
 from ..components.norms import NORMS
@@ -138,12 +138,12 @@ class Fitted:
         device = _present(self.estimator.device_)
         double = table.dtype == np.float64 and device != "mps"
         dtype = torch.float64 if double else torch.float32
-        layers = self.weights.layers(dtype, device)
-        network = Evaluator(layers, self.architecture)
-        standardiser = Standardiser(self.scaling, dtype, device)
-        threads = self._threads(layers, table.shape[0])
-        with torch.no_grad(), threads, memory_advice(device):
-            return table_outputs(table, standardiser, network, lambda x: finish(network, x))
+        with torch_ready(), torch.no_grad(), memory_advice(device):
+            layers = self.weights.layers(dtype, device)
+            network = Evaluator(layers, self.architecture)
+            standardiser = Standardiser(self.scaling, dtype, device)
+            with self._threads(layers, table.shape[0]):
+                return table_outputs(table, standardiser, network, lambda x: finish(network, x))
 
     def _threads(self, layers: list[Layer], n_rows: int) -> Any:
         e = self.estimator

@@ -68,8 +68,9 @@ class TorchNetwork(nn.Module):
 
 
 def _linear(coef: np.ndarray, intercept: np.ndarray) -> nn.Linear:
-    # skip_init: the process' random generator is not touched
-    layer = nn.utils.skip_init(nn.Linear, *coef.shape)
+    with torch.random.fork_rng(devices=[]):  # a new layer draws weights that are not wanted
+        layer = nn.Linear(1, 1)
+    layer.in_features, layer.out_features = coef.shape
     layer.weight = nn.Parameter(torch.tensor(coef.T))
     layer.bias = nn.Parameter(torch.tensor(intercept))
     return layer

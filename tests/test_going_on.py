@@ -1,0 +1,504 @@
+"""Training that goes on: partial_fit, warm_start and pickles in between."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+
+from sklearn_dnn import MLPClassifier, MLPRegressor
+from sklearn_dnn.components import (
+    SGD,
+    AlphaDropout,
+    BatchNorm,
+    Cosine,
+    Linear,
+    OneCycle,
+    Performance,
+    Piecewise,
+)
+from sklearn_dnn.components.optimizers import OPTIMIZERS
+
+K = 6  # epochs
+ESTIMATORS = pytest.mark.parametrize("cls", [MLPClassifier, MLPRegressor])
+
+OPTIMIZER_CASES = [{"optimizer": name} for name in OPTIMIZERS if name != "lbfgs"]
+CASES = [
+    *OPTIMIZER_CASES,
+    {"optimizer": SGD(momentum=0.9, nesterov=True)},
+    {"batch_size": "auto"},
+    {"shuffle": False},
+    {"dropout": 0.3},
+    {"dropout": AlphaDropout(0.2), "activation": "selu"},
+    {"norm": "batch"},
+    {"norm": BatchNorm(momentum=0.5), "dropout": 0.3},
+    {"norm": "layer"},
+    {"hidden_layer_sizes": ()},
+    {"clip_norm": 0.1, "l1": 0.01, "weight_decay": 0.1},
+    {"dtype": "float32"},
+    {"input_scaling": None},
+    {"early_stopping": True},
+    {"early_stopping": True, "shuffle": False},
+    {"early_stopping": True, "dropout": 0.3, "norm": "batch"},
+    {"early_stopping": True, "learning_rate_init": 1.0},  # so that the best is not the last
+    {"schedule": "exponential"},
+    {"schedule": "power"},
+    {"schedule": Piecewise((2, 4), (1.0, 0.5, 0.1))},
+    {"schedule": Performance(patience=1, threshold=0.5)},
+    {"schedule": Performance(patience=1, threshold=0.5), "early_stopping": True},
+    {"schedule": Cosine(horizon=K)},
+    {"schedule": Linear(horizon=3)},
+    {"schedule": OneCycle(horizon=K), "optimizer": "momentum"},
+]
+
+
+def named(parameters):
+    return ",".join(f"{k}={v}" for k, v in parameters.items())
+
+
+cases = pytest.mark.parametrize("parameters", CASES, ids=named)
+
+
+@pytest.fixture(scope="module")
+def data():
+    rng = np.random.default_rng(0)
+    X = rng.normal(loc=3.0, scale=2.0, size=(90, 4))
+    return X, (X[:, 0] + 0.3 * X[:, 1] ** 2 + rng.normal(size=90) > 6).astype(int)
+
+
+def make(cls, **parameters):
+    quick = {
+        "hidden_layer_sizes": (7, 5),
+        "learning_rate_init": 0.02,
+        "batch_size": 16,
+        "max_iter": K,
+        "n_iter_no_change": 100,
+        "random_state": 3,
+    }
+    return cls(**quick | parameters)
+
+
+def quietly(fit, *args, **kwargs):
+    """Fit, where it is not asked whether that many epochs were enough."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Maximum iterations", ConvergenceWarning)
+        return fit(*args, **kwargs)
+
+
+CURVES = ("loss_curve_", "lr_curve_", "validation_loss_curve_", "validation_scores_")
+
+
+def assert_same(one, other, X):
+    """Two models agree bit for bit in what they know and predict."""
+    for name in ("coefs_", "intercepts_"):
+        assert all(map(np.array_equal, getattr(one, name), getattr(other, name))), name
+    for name in ("norm_weights_", "norm_statistics_"):
+        for mine, theirs in zip(getattr(one, name), getattr(other, name), strict=True):
+            assert all(np.array_equal(mine[key], theirs[key]) for key in mine | theirs)
+    for name in (*CURVES, "n_iter_", "best_iter_", "t_", "best_loss_", "best_validation_score_"):
+        assert getattr(one, name) == getattr(other, name), name
+    method = "predict_proba" if isinstance(one, MLPClassifier) else "predict"
+    assert np.array_equal(getattr(one, method)(X), getattr(other, method)(X))
+
+
+# Many calls are one fit
+
+
+@ESTIMATORS
+@cases
+def test_calls_of_partial_fit_equal_one_fit(data, cls, parameters):
+    X, y = data
+    whole = quietly(make(cls, **parameters).fit, X, y)
+    steps = make(cls, **parameters)
+    for _ in range(K):
+        steps.partial_fit(X, y)
+    assert whole.n_iter_ == K
+    assert_same(steps, whole, X)
+
+
+@ESTIMATORS
+@pytest.mark.parametrize("parameters", [*CASES, {"optimizer": "lbfgs"}], ids=named)
+def test_warm_fits_equal_one_fit(data, cls, parameters):
+    X, y = data
+    if parameters.get("optimizer") == "lbfgs":
+        parameters = {**parameters, "batch_size": "auto"}
+    whole = quietly(make(cls, **parameters).fit, X, y)
+    steps = make(cls, warm_start=True, **{**parameters, "max_iter": 1})
+    for _ in range(K):
+        quietly(steps.fit, X, y)
+    assert_same(steps, whole, X)
+
+
+@ESTIMATORS
+def test_warm_fits_of_several_epochs_equal_one_fit(data, cls):
+    X, y = data
+    whole = quietly(make(cls, dropout=0.3, early_stopping=True).fit, X, y)
+    steps = make(cls, dropout=0.3, early_stopping=True, warm_start=True)
+    for n_epochs in (1, 3, 2):
+        quietly(steps.set_params(max_iter=n_epochs).fit, X, y)
+    assert_same(steps, whole, X)
+
+
+@ESTIMATORS
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {},
+        {"dropout": 0.3, "norm": "batch", "early_stopping": True},
+        {"optimizer": "nadam", "schedule": Performance(patience=1, threshold=0.5)},
+    ],
+    ids=named,
+)
+def test_a_pickle_goes_on_as_the_original_would(data, cls, method, parameters):
+    X, y = data
+    whole = quietly(make(cls, **parameters).fit, X, y)
+    steps = make(cls, warm_start=True, **{**parameters, "max_iter": 1})
+    for _ in range(K):
+        quietly(getattr(steps, method), X, y)
+        steps = pickle.loads(pickle.dumps(steps))
+    assert_same(steps, whole, X)
+
+
+@ESTIMATORS
+def test_a_pickled_twin_does_not_disturb_the_original(data, cls):
+    X, y = data
+    model = make(cls, dropout=0.3).partial_fit(X, y)
+    twin = pickle.loads(pickle.dumps(model))
+    for _ in range(3):
+        twin.partial_fit(X, y)
+    model.partial_fit(X, y)
+    alone = make(cls, dropout=0.3).partial_fit(X, y).partial_fit(X, y)
+    assert_same(model, alone, X)
+
+
+@ESTIMATORS
+@pytest.mark.parametrize("weighted", [False, True])
+def test_validation_set_and_weights_go_on(data, cls, weighted):
+    X, y = data
+    rng = np.random.default_rng(1)
+    weight = rng.integers(0, 3, 60).astype(float) if weighted else None
+    weight_val = rng.uniform(0, 2, 30) if weighted else None
+    given = {"X_val": X[60:], "y_val": y[60:], "sample_weight_val": weight_val}
+    whole = quietly(make(cls).fit, X[:60], y[:60], weight, **given)
+    steps, first_only = make(cls), make(cls)
+    for i in range(K):
+        steps.partial_fit(X[:60], y[:60], weight, **given)
+        # the validation set of the first call judges until another one comes
+        first_only.partial_fit(X[:60], y[:60], weight, **(given if i == 0 else {}))
+    assert_same(steps, whole, X)
+    assert_same(first_only, whole, X)
+
+
+def test_class_weights_go_on(data):
+    X, y = data
+    whole = quietly(make(MLPClassifier, class_weight={1: 3.0}, early_stopping=True).fit, X, y)
+    steps = make(MLPClassifier, class_weight={1: 3.0}, early_stopping=True)
+    for _ in range(K):
+        steps.partial_fit(X, y)
+    assert_same(steps, whole, X)
+
+
+@ESTIMATORS
+def test_best_weights_predict_while_the_last_ones_go_on(data, cls):
+    X, y = data
+    scores = [1.0, 5.0, 2.0, 3.0, 4.0, 6.0]
+    seen = []
+
+    def monitor(estimator, _X, _y):
+        seen.append(estimator.coefs_[0].copy())
+        return scores[len(seen) - 1]
+
+    model = make(cls, early_stopping=True, monitor=monitor)
+    for epoch, best in enumerate([1, 2, 2, 2, 2, 6], start=1):
+        model.partial_fit(X, y)
+        assert (model.n_iter_, model.best_iter_) == (epoch, best)
+        assert np.array_equal(model.coefs_[0], seen[best - 1])
+    whole = make(cls, early_stopping=True, monitor=lambda *_: 0.0)
+    quietly(whole.fit, X, y)
+    assert model.loss_curve_ == whole.loss_curve_
+
+
+# What partial_fit keeps from its first call
+
+
+@ESTIMATORS
+def test_held_out_rows_stay_held_out(data, cls):
+    X, y = data
+    model = make(cls, early_stopping=True)
+    judged = []
+    model.set_params(monitor=lambda _est, X_val, _y: judged.append(np.array(X_val)) or 0.0)
+    for _ in range(4):
+        model.partial_fit(X, y)
+        assert model.spec_["task"]["n_training"] == 81
+    assert all(np.array_equal(part, judged[0]) for part in judged)
+    # and they have no part in training: other targets there change nothing
+    held = np.array([np.flatnonzero((row == X).all(1))[0] for row in judged[0]])
+    others = make(cls, early_stopping=True, monitor=lambda *_: 0.0)
+    y_other = y.copy()
+    if cls is MLPRegressor:
+        y_other = y_other + 100.0 * np.isin(np.arange(90), held)
+    for _ in range(4):
+        others.partial_fit(X, y_other)
+    assert others.loss_curve_ == model.loss_curve_
+
+
+@ESTIMATORS
+def test_all_rows_of_another_table_train(data, cls):
+    X, y = data
+    model = make(cls, early_stopping=True)
+    model.partial_fit(X[:50], y[:50])
+    assert model.spec_["task"]["n_training"] == 45
+    model.partial_fit(X[50:], y[50:])
+    assert model.spec_["task"]["n_training"] == 40
+    assert len(model.validation_scores_) == 2
+    model.partial_fit(X[:50], y[:50])  # the first table again, with its rows held out
+    assert model.spec_["task"]["n_training"] == 45
+    assert model.t_ == 45 + 40 + 45
+
+
+@ESTIMATORS
+def test_chunks_of_a_table_are_its_batches(data, cls):
+    X, y = data
+    # with the scaling of the whole, which partial_fit takes from its first call
+    X = (X - X.mean(0)) / X.std(0)
+    y = (y - y.mean()) / y.std() if cls is MLPRegressor else y
+    plain = {"input_scaling": None, "batch_size": 30, "shuffle": False}
+    if cls is MLPRegressor:
+        plain["target_scaling"] = None
+    whole = quietly(make(cls, **plain, max_iter=4).fit, X, y)
+    chunks = make(cls, **plain)
+    first = {"classes": [0, 1]} if cls is MLPClassifier else {}
+    for epoch in range(4):
+        for start in (0, 30, 60):
+            rows = slice(start, start + 30)
+            chunks.partial_fit(X[rows], y[rows], **(first if epoch == start == 0 else {}))
+    assert all(map(np.array_equal, chunks.coefs_, whole.coefs_))
+    assert chunks.n_iter_ == 12
+    assert chunks.t_ == whole.t_ == 4 * 90
+    assert np.mean(chunks.loss_curve_[:3]) == pytest.approx(whole.loss_curve_[0], rel=1e-3)
+
+
+@ESTIMATORS
+def test_chunks_of_other_sizes(data, cls):
+    X, y = data
+    model = make(cls, batch_size="auto", learning_rate_init=0.05)
+    first = {"classes": [0, 1]} if cls is MLPClassifier else {}
+    seen = 0
+    for epoch in range(60):
+        for start, end in ((0, 50), (50, 51), (51, 90)):
+            call = first if epoch == start == 0 else {}
+            model.partial_fit(X[start:end], y[start:end], **call)
+            seen += end - start
+            assert model.t_ == seen
+    assert model.score(X, y) > (0.85 if cls is MLPClassifier else 0.5)
+
+
+@ESTIMATORS
+def test_scaling_is_that_of_the_first_call(data, cls):
+    X, y = data
+    model = make(cls).partial_fit(X[:40], y[:40])
+    assert model.input_mean_ == pytest.approx(X[:40].mean(0))
+    mean, scale = model.input_mean_.copy(), model.input_scale_.copy()
+    units = None if cls is MLPClassifier else (model.target_mean_, model.target_scale_)
+    model.partial_fit(1000 + X[40:], y[40:])
+    assert np.array_equal(model.input_mean_, mean)
+    assert np.array_equal(model.input_scale_, scale)
+    if units is not None:
+        assert np.array_equal((model.target_mean_, model.target_scale_), units)
+
+
+def test_classes_are_those_of_the_first_call(data):
+    X, y = data
+    order = np.argsort(y, kind="stable")
+    n_zeros = int(np.sum(y == 0))
+    model = make(MLPClassifier, learning_rate_init=0.05)
+    zeros, ones = order[:n_zeros], order[n_zeros:]
+    model.partial_fit(X[zeros], y[zeros], classes=[0, 1])  # only one of them is there yet
+    assert model.classes_.tolist() == [0, 1]
+    assert model.predict_proba(X).shape == (90, 2)
+    for _ in range(40):
+        model.partial_fit(X[ones], y[ones]).partial_fit(X[zeros], y[zeros], classes=[1, 0])
+    assert model.score(X, y) > 0.6
+    assert model.classes_.tolist() == [0, 1]
+
+
+def test_three_classes_of_which_two_come_first(data):
+    X, _ = data
+    labels = np.array(["a", "b", "c"])[np.arange(90) % 3]
+    model = make(MLPClassifier, batch_size="auto")
+    model.partial_fit(X[:2], labels[:2], classes=["c", "b", "a"])
+    model.partial_fit(X, labels)
+    assert model.classes_.tolist() == ["a", "b", "c"]
+    assert model.coefs_[-1].shape == (5, 3)
+
+
+@ESTIMATORS
+def test_random_state_instances_are_drawn_from_once(data, cls):
+    X, y = data
+    one = make(cls, random_state=np.random.RandomState(5))
+    other = make(cls, random_state=np.random.RandomState(5))
+    for _ in range(3):
+        one.partial_fit(X, y)
+    quietly(other.set_params(max_iter=3).fit, X, y)
+    assert_same(one, other, X)
+
+
+# fit, and then on
+
+
+@ESTIMATORS
+def test_partial_fit_after_fit_goes_on_from_its_weights(data, cls):
+    X, y = data
+    model = quietly(make(cls, max_iter=30, batch_size="auto").fit, X, y)
+    end, curve = [c.copy() for c in model.coefs_], list(model.loss_curve_)
+    model.set_params(learning_rate_init=1e-12).partial_fit(X, y)
+    assert model.n_iter_ == 31
+    assert model.loss_curve_[:30] == curve
+    assert model.loss_curve_[30] < curve[-1]
+    assert all(np.allclose(*pair, atol=1e-9) for pair in zip(model.coefs_, end, strict=True))
+
+
+@ESTIMATORS
+def test_partial_fit_after_a_warm_fit_is_one_epoch_more(data, cls):
+    X, y = data
+    parameters = {"dropout": 0.3, "early_stopping": True}
+    model = quietly(make(cls, warm_start=True, **parameters, max_iter=K - 1).fit, X, y)
+    model.partial_fit(X, y)
+    assert_same(model, quietly(make(cls, **parameters).fit, X, y), X)
+
+
+@ESTIMATORS
+def test_a_warm_fit_after_partial_fit_goes_on(data, cls):
+    X, y = data
+    model = make(cls, dropout=0.3, warm_start=True, max_iter=K - 1).partial_fit(X, y)
+    quietly(model.fit, X, y)
+    assert_same(model, quietly(make(cls, dropout=0.3).fit, X, y), X)
+
+
+@ESTIMATORS
+def test_a_fit_without_warm_start_begins_anew(data, cls):
+    X, y = data
+    parameters = {"dropout": 0.3, "early_stopping": True, "norm": "batch"}
+    alone = quietly(make(cls, **parameters).fit, X, y)
+    again = make(cls, **parameters, hidden_layer_sizes=(3,), optimizer="sgd")
+    again.partial_fit(X[:50, :2], y[:50]).partial_fit(X[:50, :2], y[:50])
+    again.set_params(hidden_layer_sizes=(7, 5), optimizer="adam")
+    assert_same(quietly(again.fit, X, y), alone, X)
+    assert_same(quietly(again.fit, X, y), alone, X)
+    assert again.n_features_in_ == 4
+    assert set(vars(again)) == set(vars(alone))
+
+
+@ESTIMATORS
+def test_a_clone_begins_anew(data, cls):
+    X, y = data
+    model = make(cls, warm_start=True)
+    quietly(model.fit, X, y)
+    assert_same(quietly(clone(model).fit, X, y), model, X)
+
+
+@ESTIMATORS
+def test_a_plain_fit_keeps_nothing_to_go_on_with(data, cls):
+    X, y = data
+    plain = quietly(make(cls).fit, X, y)
+    kept = quietly(make(cls, warm_start=True).fit, X, y)
+    assert len(pickle.dumps(plain)) < len(pickle.dumps(kept))
+    quietly(kept.set_params(warm_start=False).fit, X, y)
+    assert set(vars(plain)) == set(vars(kept))
+
+
+# Warm starts
+
+
+@ESTIMATORS
+def test_each_warm_fit_says_that_it_still_improved(data, cls):
+    model = make(cls, warm_start=True, max_iter=2, batch_size="auto", learning_rate_init=1e-3)
+    for _ in range(3):
+        with pytest.warns(ConvergenceWarning, match=r"Maximum iterations \(2\)"):
+            model.fit(*data)
+    assert model.n_iter_ == 6
+
+
+@ESTIMATORS
+def test_a_warm_fit_after_patience_trains_again(data, cls):
+    X, y = data
+    model = make(cls, warm_start=True, tol=10.0, n_iter_no_change=2, max_iter=50).fit(X, y)
+    assert model.end_reason_ == "tol"
+    n_iter = model.n_iter_
+    model.fit(X, y)
+    assert model.n_iter_ == n_iter + 3
+
+
+@ESTIMATORS
+@pytest.mark.parametrize("schedule", ["cosine", "linear", "one_cycle", Cosine(final_factor=0.1)])
+def test_a_schedule_to_the_end_begins_anew_in_each_warm_fit(data, cls, schedule):
+    X, y = data
+    model = make(cls, schedule=schedule, warm_start=True, max_iter=4).fit(X, y)
+    once = list(model.lr_curve_)
+    assert len(set(once)) > 1
+    model.fit(X, y)
+    assert model.lr_curve_ == pytest.approx(once * 2)
+
+
+@ESTIMATORS
+def test_a_schedule_with_a_horizon_of_its_own_runs_once(data, cls):
+    X, y = data
+    schedule = Linear(final_factor=0.5, horizon=4)
+    model = make(cls, schedule=schedule, warm_start=True, max_iter=4, batch_size="auto")
+    quietly(model.fit, X, y)
+    quietly(model.fit, X, y)
+    factors = np.array(model.lr_curve_) / 0.02
+    assert factors == pytest.approx([1.0, 0.875, 0.75, 0.625, 0.5, 0.5, 0.5, 0.5])
+
+
+@ESTIMATORS
+def test_over_calls_of_partial_fit_a_schedule_runs_once_and_stays(data, cls):
+    X, y = data
+    schedule = Linear(final_factor=0.5)
+    model = make(cls, schedule=schedule, max_iter=4, batch_size="auto")
+    for _ in range(6):
+        model.partial_fit(X, y)
+    factors = np.array(model.lr_curve_) / 0.02
+    assert factors == pytest.approx([1.0, 0.875, 0.75, 0.625, 0.5, 0.5])
+
+
+@ESTIMATORS
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize(
+    ("first", "then"), [("constant", "performance"), ("performance", "cosine"), ("power", "linear")]
+)
+def test_another_schedule_may_follow(data, cls, method, first, then):
+    X, y = data
+    model = make(cls, schedule=first, warm_start=True)
+    for schedule in (first, then):
+        quietly(getattr(model.set_params(schedule=schedule), method), X, y)
+    assert model.n_iter_ == (2 * K if method == "fit" else 2)
+
+
+@ESTIMATORS
+def test_numbers_may_change_between_warm_fits(data, cls):
+    X, y = data
+    model = make(cls, warm_start=True, batch_size="auto")
+    quietly(model.fit, X, y)
+    weights = [c.copy() for c in model.coefs_]
+    model.set_params(learning_rate_init=1e-12, alpha=1.0, batch_size=30, dropout=0.5)
+    quietly(model.fit, X, y)
+    assert model.n_iter_ == 2 * K
+    assert model.lr_curve_[K:] == pytest.approx([1e-12] * K)
+    assert model.spec_["alpha"] == 1.0
+    assert all(np.allclose(*pair, atol=1e-8) for pair in zip(model.coefs_, weights, strict=True))
+
+
+@ESTIMATORS
+def test_warm_fits_leave_their_input_alone(data, cls):
+    X, y = (a.copy() for a in data)
+    model = make(cls, warm_start=True, early_stopping=True)
+    for _ in range(2):
+        quietly(model.fit, X, y)
+    assert np.array_equal(X, data[0])
+    assert np.array_equal(y, data[1])
