@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from statistics import median
-from time import perf_counter
+from time import perf_counter, sleep
 
 
 def interleaved(runs: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, float]:
     """Median seconds of each run, taken in turn after one warm-up each.
+
+    Before each run the process rests for a moment: the threads of a peer's BLAS go on spinning
+    for a while after its work, and would be charged to whoever comes next.
 
     Parameters
     ----------
@@ -21,6 +24,7 @@ def interleaved(runs: Mapping[str, Callable[[], object]], repeats: int) -> dict[
         run()
     for _ in range(repeats):
         for name, run in runs.items():
+            sleep(0.2)
             start = perf_counter()
             run()
             seconds[name].append(perf_counter() - start)

@@ -31,13 +31,13 @@ from sklearn_dnn.specification import Task, resolve
 from sklearn_dnn.training.engine import train
 from sklearn_dnn.training.state import Progress, Streams
 
-NETWORKS = [
-    ((20, 64, 64, 2), 32, 60),
-    ((50, 100, 2), 200, 40),
-    ((50, 256, 256, 10), 256, 30),
-    ((200, 512, 512, 512, 10), 256, 8),
+NETWORKS = [  # sizes, batch, steps an epoch
+    ((20, 64, 64, 2), 32, 40),
+    ((50, 100, 2), 200, 20),
+    ((50, 256, 256, 10), 256, 16),
+    ((200, 512, 512, 512, 10), 256, 6),
 ]
-EPOCHS = 3
+EPOCHS = 30
 
 
 def plain(batch_size: int, epochs: int) -> dict[str, object]:
@@ -133,8 +133,8 @@ def steps(repeats: int) -> None:
 
         runs = {
             "ours": lambda o=ours, p=shared, X=X, y=y: o(**p, **OURS).fit(X, y),
-            "scikit-learn": lambda o=peer, p=shared, X=X, y=y: o(**p).fit(X, y),
             "bare products": bare,
+            "scikit-learn": lambda o=peer, p=shared, X=X, y=y: o(**p).fit(X, y),
         }
         fit = None if classes else skorch_fit(sizes, batch, X, y)
         if fit is not None:

@@ -80,7 +80,8 @@ class RegressionCodec(Codec):
     def decode(self, prediction: np.ndarray) -> np.ndarray:
         # in the prediction's own type, so that float32 tables get float32 predictions
         dtype = prediction.dtype
-        y = prediction * self.scale.astype(dtype) + self.mean.astype(dtype)
+        y = prediction * self.scale.astype(dtype)
+        y += self.mean.astype(dtype)
         return y[:, 0] if self.one_column else y
 
     def units(self) -> tuple[np.ndarray, np.ndarray]:

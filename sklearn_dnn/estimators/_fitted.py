@@ -11,16 +11,15 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from .._threads import available_threads, limit_threads, torch_ready
+from .._threads import available_threads, in_forked_child, limit_threads, torch_ready
 from ..components.activations import ACTIVATIONS
 from ..components.losses import LOSSES, Loss
 from ..components.norms import NORMS
 from ..data.features import Scaling, Standardiser
 from ..network.mlp import Architecture, Evaluator
-from ..network.parameters import Layer
 from ..network.weights import Weights
 from ..training.engine import MAX_ITER, Outcome
-from ..training.forward import piece_rows, table_outputs
+from ..training.forward import table_outputs
 from ._inputs import read_table
 from ._messages import memory_advice
 from ._session import Session
@@ -140,18 +139,27 @@ class Fitted:
         dtype = torch.float64 if double else torch.float32
         with torch_ready(), torch.no_grad(), memory_advice(device):
             layers = self.weights.layers(dtype, device)
-            network = Evaluator(layers, self.architecture)
             standardiser = Standardiser(self.scaling, dtype, device)
-            with self._threads(layers, table.shape[0]):
-                return table_outputs(table, standardiser, network, lambda x: finish(network, x))
+            n_threads = self._n_threads(table.shape[0], device)
+            with self._one_thread_a_kernel(table.shape[0], device):
+                return table_outputs(
+                    table, standardiser, layers, self.architecture, finish, n_threads
+                )
 
-    def _threads(self, layers: list[Layer], n_rows: int) -> Any:
-        e = self.estimator
-        if n_rows * e.n_parameters_ < 2**16:
-            return nullcontext()  # kernels this small never ask for a second thread
-        limit = available_threads() if e.n_threads is None else int(e.n_threads)
-        work = min(n_rows, piece_rows(layers)) * e.n_parameters_
-        return limit_threads(max(1, min(limit, work >> 21)))
+    def _n_threads(self, n_rows: int, device: str) -> int:
+        """Threads that are worth starting: one for each 16 million multiply-adds."""
+        if device != "cpu" or in_forked_child():
+            return 1
+        wanted = n_rows * self.estimator.n_parameters_ >> 24
+        if wanted < 2:
+            return 1
+        limit = self.estimator.n_threads
+        return min(available_threads() if limit is None else int(limit), wanted)
+
+    def _one_thread_a_kernel(self, n_rows: int, device: str) -> Any:
+        """A limit of one thread, where kernels are large enough to ask for a second."""
+        small = n_rows * self.estimator.n_parameters_ < 2**16
+        return nullcontext() if small or device != "cpu" else limit_threads(1)
 
 
 def _present(device: str) -> str:

@@ -90,14 +90,18 @@ class Session:
 
     def training_set(self) -> TrainingSet:
         """The rows that train, as the engine reads them."""
-        return TrainingSet(*self._tensors(self.given), torch.from_numpy(self.rows)[None])
+        features, y, weight = self._tensors(self.given)
+        spec = self.spec
+        y = spec.objective.prepare(y, spec.task.n_outputs, spec.torch_dtype)
+        return TrainingSet(features, y, weight, torch.from_numpy(self.rows)[None])
 
     def validation_set(self, training: TrainingSet) -> ValidationSet | None:
         """The rows that judge; an inner part shares the training set's table."""
         if self.held is None:
             return None
         if self.held.inner:
-            table = (training.features, training.y, training.weight)
+            y = self.codec.encode(self.given.y, self.spec.torch_dtype).to(self.spec.device)
+            table = (training.features, y, training.weight)
         else:
             table = self._tensors(self.held.given)
         rows = torch.from_numpy(self.held.rows)[None]

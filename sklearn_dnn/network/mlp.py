@@ -151,8 +151,16 @@ class DenseKernel:
         self.outputs = [first.new_empty(*lead, width) for width in widths]
         keeps_input = activation.saves == "input"
         self.inputs = [first.new_empty(*lead, w) for w in widths] if keeps_input else self.outputs
-        self.deltas = [first.new_empty(*lead, width) for width in widths]
+        # two places in turn for the layers' derivatives: what is in the cache is fast
+        size = max((a.numel() for a in self.outputs), default=0)
+        places = [first.new_empty(size) for _ in range(min(2, len(widths)))]
+        self.deltas = [places[i % 2][: a.numel()].view(a.shape) for i, a in enumerate(self.outputs)]
         self.outputs_t = [a.mT for a in self.outputs]
+        # a product with ones sums the rows in half the time of a reduction
+        self.ones = first.new_ones(*lead[:-1], 1, n_rows)
+        self.bias_gradients = [
+            g.bias.unsqueeze(0) if self.single else g.bias for g in self.gradients
+        ]
         self.weights_t = [layer.weight.mT for layer in layers]
 
     def forward(self, x: Tensor) -> Tensor:
@@ -171,9 +179,8 @@ class DenseKernel:
         """Fill the gradients from `delta`, the derivative by the raw outputs."""
         for i in range(len(self.layers) - 1, -1, -1):
             x_t = self.outputs_t[i - 1] if i else self.x.mT
-            gradient = self.gradients[i]
-            self.product(x_t, delta, out=gradient.weight)
-            torch.sum(delta, -2, keepdim=not self.single, out=gradient.bias)
+            self.product(x_t, delta, out=self.gradients[i].weight)
+            self.product(self.ones, delta, out=self.bias_gradients[i])
             if i:
                 below = self.deltas[i - 1]
                 self.product(delta, self.weights_t[i], out=below)

@@ -211,7 +211,7 @@ class _Run:
         rates = rate.flatten().tolist() if isinstance(rate, Tensor) else [rate] * len(self.specs)
         seconds = perf_counter() - epoch_started
         # the training loss is that of the weights before each step: the last step's may be worse
-        finite = torch.isfinite(progress.theta).all(1).tolist()
+        finite = torch.isfinite(progress.theta.sum(1)).tolist()
         records = []
         for i, ((loss, bare), (val_loss, val_score)) in enumerate(zip(losses, judged, strict=True)):
             records.append(

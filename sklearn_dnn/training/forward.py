@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 
 import numpy as np
 import scipy.sparse as sp
@@ -10,8 +12,9 @@ import torch
 from torch import Tensor
 
 from .._compat import from_numpy
+from .._threads import limit_threads
 from ..data.features import Features, Standardiser, Table
-from ..network.mlp import Evaluator
+from ..network.mlp import Architecture, Evaluator
 from ..network.parameters import Layer
 
 # Bytes of one layer's output that stay in a core's cache, and that keep a GPU busy.
@@ -37,7 +40,12 @@ def raw_outputs(features: Features, index: Tensor, network: Evaluator) -> Tensor
 
 
 def table_outputs(
-    X: Table, standardiser: Standardiser, network: Evaluator, finish: Callable[[Tensor], Tensor]
+    X: Table,
+    standardiser: Standardiser,
+    layers: Sequence[Layer],
+    architecture: Architecture,
+    finish: Callable[[Evaluator, Tensor], Tensor],
+    n_threads: int,
 ) -> np.ndarray:
     """What one network makes of every row of a table, in order.
 
@@ -45,27 +53,56 @@ def table_outputs(
     ----------
     X : array or CSR matrix of shape (n, p)
     standardiser : Standardiser
-    network : Evaluator
+    layers : sequence of Layer
+    architecture : Architecture
     finish : callable
-        From standardised inputs (b, p) to results (b, r).
+        From the network and standardised inputs (b, p) to results (b, r).
+    n_threads : int
+        Pieces worked on at the same time, each by a single thread: kernels that share one
+        piece wait for each other at its end, longest on a busy machine.
 
     Returns
     -------
     ndarray of shape (n, r), in the type of the standardiser
     """
-    piece = piece_rows(network.layers)
-    if X.shape[0] <= piece:
-        return finish(standardiser(_tensor(X))).cpu().numpy()
-    results = scratch = torch.empty(0)
-    for start in range(0, X.shape[0], piece):
-        x = _tensor(X[start : start + piece])
-        if start == 0:
-            scratch = torch.empty_like(x)
-        result = finish(standardiser(x, out=scratch[: len(x)]))
-        if start == 0:
-            results = torch.empty(X.shape[0], result.shape[1], dtype=result.dtype)
-        results[start : start + piece].copy_(result)
+    piece = piece_rows(layers)
+    starts = range(0, X.shape[0], piece)
+    network = Evaluator(layers, architecture)
+    first = finish(network, standardiser(_tensor(X[:piece]))).cpu()
+    if len(starts) == 1:
+        return first.numpy()
+    results = torch.empty(X.shape[0], first.shape[1], dtype=first.dtype)
+    results[:piece].copy_(first)
+    left = iter(starts[1:])
+    turn = Lock()
+
+    def work() -> None:
+        network = Evaluator(layers, architecture)
+        scratch = torch.empty(0)
+        while True:
+            with turn:
+                start = next(left, None)
+            if start is None:
+                return
+            x = _tensor(X[start : start + piece])
+            if len(scratch) < len(x):
+                scratch = torch.empty_like(x)
+            result = finish(network, standardiser(x, out=scratch[: len(x)]))
+            results[start : start + piece].copy_(result)
+
+    if n_threads == 1:
+        work()
+    else:
+        with ThreadPoolExecutor(n_threads) as pool:
+            for future in [pool.submit(_alone, work) for _ in range(n_threads)]:
+                future.result()
     return results.numpy()
+
+
+def _alone(work: Callable[[], None]) -> None:
+    """Run in a pool's thread, with kernels that take no further thread."""
+    with limit_threads(1), torch.no_grad():
+        work()
 
 
 def _tensor(rows: Table) -> Tensor:
