@@ -4,6 +4,7 @@ Nothing else in the package imports a name that starts with an underscore from a
 """
 
 import copy
+import inspect
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,12 @@ def has_callbacks(estimator: Any) -> bool:
     return bool(getattr(estimator, "_skl_callbacks", None))
 
 
+def scorer_takes_weights(scorer: Any) -> bool:
+    """Whether a scorer of scikit-learn's takes ``sample_weight``; a user's callable does not."""
+    metric = getattr(scorer, "_score_func", None)
+    return metric is not None and "sample_weight" in inspect.signature(metric).parameters
+
+
 def fitted_copy(estimator: Any, attributes: dict[str, Any]) -> Any:
     """A shallow copy of an estimator with fitted attributes, for scorers of unnamed arrays."""
     twin = copy.copy(estimator)
@@ -75,6 +82,7 @@ __all__ = [
     "gelu_backward",
     "has_callbacks",
     "leaky_relu_backward",
+    "scorer_takes_weights",
     "sigmoid_backward",
     "silu_backward",
     "softplus_backward",

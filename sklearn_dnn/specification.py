@@ -19,7 +19,7 @@ from ._threads import available_threads
 from .components.activations import ACTIVATIONS, Activation
 from .components.architectures import Architecture
 from .components.base import Component
-from .components.dropouts import Dropout, DropoutRule
+from .components.dropouts import DROPOUTS, Dropout, DropoutRule
 from .components.initializers import INITIALIZERS, Initializer
 from .components.losses import LOSSES, Loss
 from .components.norms import NORMS, BatchNorm, Norm
@@ -138,7 +138,33 @@ def _plain(value: Any) -> Any:
         return value.item()
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    return repr(value)
+    # a user's callable: its address would differ from process to process
+    return f"{type(value).__module__}.{getattr(value, '__qualname__', type(value).__qualname__)}"
+
+
+def structure(spec: FitSpec) -> dict[str, Any]:
+    """What the members of a stack must have in common: all but numbers that are columns there."""
+    shared = spec.as_dict()
+    for name in (
+        "learning_rate_init",
+        "schedule",
+        "max_iter",
+        "clip_norm",
+        "clip_value",
+        "alpha",
+        "l1",
+        "weight_decay",
+        "label_smoothing",
+        "n_iter_no_change",
+        "tol",
+        "dropout",
+        "initializer",
+        "output_initializer",
+    ):
+        del shared[name]
+    for name in (*spec.optimizer.varying, "weight_decay"):
+        shared["optimizer"].pop(name, None)
+    return shared
 
 
 def step_work(layer_sizes: tuple[int, ...], batch_size: int) -> int:
@@ -244,9 +270,9 @@ def hidden_sizes(value: Any) -> tuple[int, ...]:
 
 
 def _resolve_dropout(value: float | str | DropoutRule) -> DropoutRule | None:
-    if isinstance(value, DropoutRule):
-        value.validate()
-        return value if value.rate > 0 else None
+    if isinstance(value, str | DropoutRule):
+        rule = DROPOUTS.resolve(value)
+        return rule if rule.rate > 0 else None
     return Dropout(float(value)) if value > 0 else None
 
 
@@ -307,14 +333,10 @@ def _resolve_device(value: str, work: int) -> str:
                 f"device={value!r} was asked for, but torch sees {count} CUDA devices. Use "
                 "device='cpu' or 'auto', or install a CUDA build of torch and its driver."
             )
-    elif device.type not in {"cpu", "mps"}:
+    elif device.type != "cpu":
         raise ValueError(
-            "The 'device' parameter must be 'auto', 'cpu', 'cuda', 'cuda:<index>' or 'mps'. "
+            "The 'device' parameter must be 'auto', 'cpu', 'cuda' or 'cuda:<index>'. "
             f"Got {value!r} instead."
-        )
-    elif device.type == "mps" and not torch.backends.mps.is_available():
-        raise ValueError(
-            f"device={value!r} was asked for, but torch sees none. Use device='cpu' or 'auto'."
         )
     return value
 
@@ -343,10 +365,12 @@ def _refuse_contradictions(spec: FitSpec) -> None:
             f"monitor={spec.monitor!r} scores a validation part, but early_stopping is off. Use "
             "early_stopping=True, give X_val and y_val, or leave monitor='loss'."
         )
-    if spec.device == "mps" and spec.dtype == "float64":
+    smooths = type(spec.objective).smooth is not Loss.smooth
+    if spec.label_smoothing > 0 and not smooths:
         raise ValueError(
-            "device='mps' has no float64, but dtype is 'float64'. Use dtype='float32' or "
-            "device='cpu'."
+            f"label_smoothing={spec.label_smoothing!r} needs a loss with labels to smooth, but "
+            f"loss={spec.loss!r} has no method `smooth`. Set label_smoothing=0.0, or use "
+            "loss='log_loss'."
         )
     if spec.optimizer.full_batch:
         name = OPTIMIZERS.name_of(spec.optimizer)

@@ -45,7 +45,10 @@ from sklearn_dnn import MLPClassifier, MLPRegressor
 from sklearn_dnn.components import SGD, Dropout, Rectangular
 
 # Fits are kept short; whether they have converged is not what is asked here.
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.filterwarnings("ignore:The validation part of the earlier fit was not kept"),
+]
 
 QUICK = {"hidden_layer_sizes": (12,), "max_iter": 12, "learning_rate_init": 0.02}
 
@@ -750,3 +753,17 @@ def test_gaps_are_refused_as_the_tags_say(numbers):
         _regressor().fit(holed, y)
     with pytest.raises(ValueError, match="contains NaN"):
         _regressor().fit(X, y).predict(holed)
+
+
+@pytest.mark.parametrize("layout", ["C", "F", "columns"])
+def test_a_large_table_is_gathered_without_a_copy_in_any_layout(layout, monkeypatch):
+    """A table above the limit for a copy is read batch by batch, with the same result."""
+    rng = np.random.default_rng(0)
+    wide = rng.standard_normal((300, 8))
+    X = {"C": wide[:, :4].copy(), "F": np.asfortranarray(wide[:, :4]), "columns": wide[:, :4]}
+    y = wide[:, 0] + wide[:, 1]
+    parameters = {"batch_size": 32, "max_iter": 3, "random_state": 0, "dtype": "float64"}
+    held = MLPRegressor((5,), **parameters).fit(X["C"], y)
+    monkeypatch.setattr("sklearn_dnn.data.features.RESIDENT_BYTES", 0)
+    read = MLPRegressor((5,), **parameters).fit(X[layout], y)
+    np.testing.assert_allclose(read.predict(X["C"]), held.predict(X["C"]), rtol=1e-10)

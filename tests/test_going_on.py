@@ -502,3 +502,25 @@ def test_warm_fits_leave_their_input_alone(data, cls):
         quietly(model.fit, X, y)
     assert np.array_equal(X, data[0])
     assert np.array_equal(y, data[1])
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_partial_fit_after_an_early_stopped_fit_says_that_its_part_is_gone(data):
+    X, y = data
+    model = MLPClassifier((5,), early_stopping=True, max_iter=3, random_state=0).fit(X, y)
+    seen = model.t_
+    with pytest.warns(UserWarning, match="validation part of the earlier fit was not kept"):
+        model.partial_fit(X, y)
+    assert model.spec_["early_stopping"] is False
+    assert model.t_ == seen + len(X)
+    model.partial_fit(X, y)  # said once
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_another_monitor_begins_anew_to_look_for_the_best(data):
+    X, y = data
+    model = MLPClassifier((5,), early_stopping=True, warm_start=True, max_iter=5, random_state=0)
+    model.set_params(monitor="accuracy").fit(X, y)
+    model.set_params(monitor="loss").fit(X, y)
+    best = int(np.argmin(model.validation_loss_curve_[5:])) + 6
+    assert model.best_iter_ == best

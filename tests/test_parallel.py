@@ -22,7 +22,10 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn_dnn import MLPClassifier, MLPRegressor
 
 # Fits are kept short; whether they have converged is not what is asked here.
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.filterwarnings("ignore:The validation part of the earlier fit was not kept"),
+]
 
 QUICK = {"hidden_layer_sizes": (8,), "max_iter": 4, "learning_rate_init": 0.02, "random_state": 0}
 # A step of more than four million multiply-adds, worth two threads.
@@ -187,7 +190,7 @@ def test_a_forked_child_fits_and_predicts(data, n_threads):
     child = context.Process(target=_in_child, args=(queue, X, y, parameters))
     child.start()
     try:
-        probabilities = queue.get(timeout=20)
+        probabilities = queue.get(timeout=60)
     finally:
         child.kill()
     np.testing.assert_allclose(probabilities, parent, rtol=1e-3, atol=1e-4)
@@ -206,7 +209,7 @@ def test_a_forked_child_predicts_with_its_parents_network(data):
     child = context.Process(target=lambda: queue.put(model.predict_proba(X)))
     child.start()
     try:
-        probabilities = queue.get(timeout=20)
+        probabilities = queue.get(timeout=60)
     finally:
         child.kill()
     np.testing.assert_allclose(probabilities, parent, rtol=1e-5, atol=1e-7)

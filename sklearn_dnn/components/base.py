@@ -98,18 +98,11 @@ class Registry(Generic[C]):
                 return name
         return type(component).__name__
 
-    def rebuild(self, plain: dict[str, Any], own: Any) -> C:
-        """A component from its class name and parameters, as ``FitSpec.as_dict`` writes them.
-
-        A class that is not registered is a user's: then it is the type of `own`, the
-        component that was given.
-        """
+    def rebuild(self, plain: dict[str, Any]) -> C:
+        """A registered component from what ``FitSpec.as_dict`` writes of it."""
         parameters = {name: value for name, value in plain.items() if name != "component"}
-        for cls in self._classes.values():
-            if cls.__name__ == plain["component"]:
-                return cls(**parameters)
-        assert isinstance(own, self.base), f"{plain['component']!r} is not a known {self.family}"
-        return own
+        (cls,) = (c for c in self._classes.values() if c.__name__ == plain["component"])
+        return cls(**parameters)
 
     def resolve(self, value: str | C) -> C:
         """A checked component from a name or a component.

@@ -111,13 +111,23 @@ class Features:
         self.resident: Tensor | None = None
         self._buffer = np.empty((0, X.shape[1]), dtype=X.dtype)
         if self._fits():
-            x = self._read(np.arange(X.shape[0]))
-            self.resident = standardiser(x, out=x)
-            self._buffer = self._buffer[:0]
+            self.resident = self._filled()
 
     @property
     def n_rows(self) -> int:
         return int(self.X.shape[0])
+
+    def _filled(self) -> Tensor:
+        """The whole table, standardised where it is to stay a piece at a time."""
+        n, p = self.X.shape
+        where = {"dtype": self.standardiser.dtype, "device": self.standardiser.device}
+        resident = torch.empty(n, p, **where)
+        step = max(1, CHUNK_BYTES // max(1, p * self.X.dtype.itemsize))
+        for start in range(0, n, step):
+            x = self._read(np.arange(start, min(n, start + step)))
+            resident[start : start + step] = self.standardiser(x, out=x)
+        self._buffer = np.empty((0, p), dtype=self.X.dtype)
+        return resident
 
     def _fits(self) -> bool:
         needed = self.X.shape[0] * self.X.shape[1] * self.standardiser.dtype.itemsize
@@ -133,8 +143,11 @@ class Features:
         if len(index) > len(self._buffer):
             self._buffer = np.empty((len(index), self.X.shape[1]), dtype=self.X.dtype)
         out = self._buffer[: len(index)]
-        # mode="clip" writes straight to `out`; indices are always within the table
-        np.take(self.X, index, axis=0, out=out, mode="clip")
+        if self.X.flags.c_contiguous:
+            # mode="clip" writes straight to `out`; indices are always within the table
+            np.take(self.X, index, axis=0, out=out, mode="clip")
+        else:
+            out[...] = self.X[index]  # np.take would copy the whole table into C order first
         return torch.from_numpy(out)
 
     def rows(self, index: Tensor) -> Tensor:

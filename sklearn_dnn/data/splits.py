@@ -56,7 +56,9 @@ def inner_split(
                 f"The splitter validation_fraction={how!r} gave {len(training)} rows to train on "
                 f"and {len(validation)} to validate with; both must be positive."
             )
-        return Split(rows[np.sort(training)], rows[np.sort(validation)])
+        return _with_every_class(
+            rows, labels, Split(rows[np.sort(training)], rows[np.sort(validation)])
+        )
     n_validation = int(np.ceil(how * len(rows)))
     n_training = len(rows) - n_validation
     fault = ""
@@ -69,16 +71,31 @@ def inner_split(
         elif shuffle and min(n_validation, n_training) < len(counts):
             fault = f"{n_validation} rows can't hold {len(counts)} classes"
     if fault:
-        warnings.warn(
-            f"No validation part was held out, because {fault}; the training loss is monitored "
-            "instead. Give X_val and y_val, more rows, or early_stopping=False.",
-            UserWarning,
-            stacklevel=5,
-        )
-        return Split(rows, None)
+        return _none_held(rows, fault)
     if not shuffle:
-        return Split(rows[:n_training], rows[n_training:])
+        return _with_every_class(rows, labels, Split(rows[:n_training], rows[n_training:]))
     training, validation = train_test_split(
         rows, test_size=n_validation, random_state=seed, stratify=labels
     )
     return Split(np.sort(training), np.sort(validation))
+
+
+def _with_every_class(rows: np.ndarray, labels: np.ndarray | None, split: Split) -> Split:
+    """The split, unless a class would have no row left to train on."""
+    if labels is None:
+        return split
+    trained = np.isin(labels, labels[np.isin(rows, split.training)])
+    if trained.all():
+        return split
+    lost = np.unique(labels[~trained])
+    return _none_held(rows, f"no row of the classes {lost.tolist()} would be left to train on")
+
+
+def _none_held(rows: np.ndarray, fault: str) -> Split:
+    warnings.warn(
+        f"No validation part was held out, because {fault}; the training loss is monitored "
+        "instead. Give X_val and y_val, more rows, or early_stopping=False.",
+        UserWarning,
+        stacklevel=7,
+    )
+    return Split(rows, None)

@@ -164,6 +164,11 @@ class BinaryCodec(ClassCodec):
     def encode(self, y: np.ndarray, dtype: torch.dtype) -> Tensor:
         return torch.from_numpy(self.index(y)).to(dtype).unsqueeze(-1)
 
+    def units(self) -> tuple[np.ndarray, np.ndarray]:
+        # a single class has probability 1, whatever the network says
+        single = float(len(self.classes) == 1)
+        return np.array([single]), np.array([1 - single])
+
     def decode(self, prediction: np.ndarray) -> np.ndarray:
         if len(self.classes) == 1:
             return np.repeat(self.classes, len(prediction))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from abc import ABCMeta, abstractmethod
 from collections.abc import Callable
+from functools import partial
 from numbers import Real
 from typing import Any, ClassVar
 
@@ -26,6 +27,7 @@ from .._compat import (
     fit_context,
     fitted_copy,
     has_callbacks,
+    scorer_takes_weights,
     with_callbacks,
 )
 from .._threads import torch_ready
@@ -78,7 +80,7 @@ class BaseMLP(
         """The fitted attributes that :meth:`_fitted_codec` reads."""
 
     @abstractmethod
-    def _weigher(self, given: Given, rows: np.ndarray) -> Callable[[Given], Given]:
+    def _weigher(self, codec: Codec, given: Given, rows: np.ndarray) -> Callable[[Given], Given]:
         """What multiplies class weights, computed on `rows`, into a table's weights."""
 
     # Fitting
@@ -101,8 +103,9 @@ class BaseMLP(
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame, Tensor} of shape (n_samples, n_features)
-            Finite numbers. A CSR matrix is made dense batch by batch; a float32 memory map is
-            read batch by batch.
+            Finite numbers. A CSR matrix and a memory map are read, and made dense, batch by
+            batch; on the CPU a table of up to 64 MiB is held as a dense copy instead, on a GPU
+            one of up to a third of its free memory.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets: numbers for a regressor; labels, or a 0/1 indicator matrix of several
             labels, for a classifier.
@@ -132,7 +135,8 @@ class BaseMLP(
         with torch_ready():
             going_on = bool(self.warm_start) and self.__sklearn_is_fitted__()
             validation = (X_val, y_val, sample_weight_val)
-            session = self._open(X, y, sample_weight, validation, groups, going_on=going_on)
+            with memory_advice(self.device):
+                session = self._open(X, y, sample_weight, validation, groups, going_on=going_on)
             if going_on:
                 if session.spec.schedule.has_horizon and session.spec.schedule.horizon is None:
                     session.progress.origin = session.progress.epoch
@@ -188,13 +192,14 @@ class BaseMLP(
                 "sklearn.model_selection.GroupShuffleSplit as validation_fraction."
             )
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        weigher = partial(self._weigher, codec)
         if not going_on:
             return begin(
                 parameters,
                 given,
                 codec,
                 held,
-                weigher=self._weigher,
+                weigher=weigher,
                 splitter=lambda how, rows: _first_split(how, rows, given.y, groups),
                 seed=seed,
             )
@@ -204,8 +209,9 @@ class BaseMLP(
             given,
             codec,
             held,
-            weigher=self._weigher,
+            weigher=weigher,
             seed=seed,
+            samples=self.t_,
             scaling=fitted.scaling,
             before=self.spec_,
             saved=vars(self).get("_progress"),
@@ -253,7 +259,7 @@ class BaseMLP(
         held, rows = session.held, session.held.rows
         scorer = check_scoring(self, scoring=self.monitor)
         extra = {}
-        if held.given.weight is not None and isinstance(self.monitor, str):
+        if held.given.weight is not None and scorer_takes_weights(scorer):
             extra["sample_weight"] = held.given.weight[rows]
         attributes = self._attributes_now(session)
         X, y = held.given.X[rows], held.given.y[rows]
@@ -311,6 +317,7 @@ class BaseMLP(
         if keep_progress:
             held = session.held
             self._progress = {
+                "asked": self.early_stopping is True,
                 "progress": outcome.progress.export(),
                 "validation": None if held is None else held.export(),
             }
@@ -349,7 +356,8 @@ class BaseMLP(
         ndarray of shape (n_samples, n_units), in X's type
             Of a network without hidden layers, the standardised columns.
         """
-        return Fitted(self).outputs(X, lambda network, x: network.hidden(x))
+        # a copy, since without hidden layers and scaling it would be X itself
+        return Fitted(self).outputs(X, lambda network, x: network.hidden(x).clone())
 
     @property
     def _n_features_out(self) -> int:

@@ -107,7 +107,8 @@ loss_curve_ : list of float
 validation_loss_curve_ : list of float or None
     Loss on the validation part after each epoch, without penalties.
 validation_scores_ : list of float or None
-    Accuracy on the validation part after each epoch; the `monitor`'s score where one is given.
+    Accuracy on the validation part after each epoch, weighted as training is by
+    `sample_weight` and `class_weight`; the `monitor`'s score where one is given.
 best_validation_score_ : float or None
     The largest of them.
 lr_curve_ : list of float
@@ -126,6 +127,8 @@ spec_ : dict
     What was really done, as nested plain values: no "auto" is left.
 device_ : str
     Where the network was trained.
+own_components_ : dict
+    Components of a user's own that the network was fitted with; empty without.
 state_format_ : int
     Version of these attributes.
 
@@ -366,7 +369,7 @@ True
             )
         return codec
 
-    def _weigher(self, given: Given, rows: np.ndarray) -> Callable[[Given], Given]:
+    def _weigher(self, codec: Codec, given: Given, rows: np.ndarray) -> Callable[[Given], Given]:
         if self.class_weight is None:
             return lambda table: table
         if given.y.ndim != 1:
@@ -374,12 +377,16 @@ True
                 f"class_weight={self.class_weight!r} is for one column of labels, but y is an "
                 "indicator matrix. Use sample_weight."
             )
-        self._check_class_weight()
-        y = given.y[rows]
-        weight = None if given.weight is None else given.weight[rows]
-        present = np.unique(y)
-        values = compute_class_weight(self.class_weight, classes=present, y=y, sample_weight=weight)
-        by_label = dict(zip(present.tolist(), values, strict=True))
+        if isinstance(self.class_weight, dict):
+            by_label = self._class_weight_of(codec)
+        else:
+            y = given.y[rows]
+            weight = None if given.weight is None else given.weight[rows]
+            present = np.unique(y)
+            values = compute_class_weight(
+                self.class_weight, classes=present, y=y, sample_weight=weight
+            )
+            by_label = dict(zip(present.tolist(), values, strict=True))
 
         def weighted(table: Given) -> Given:
             factor = np.array([by_label.get(label, 1.0) for label in table.y.tolist()])
@@ -387,15 +394,21 @@ True
 
         return weighted
 
-    def _check_class_weight(self) -> None:
-        if not isinstance(self.class_weight, dict):
-            return
+    def _class_weight_of(self, codec: Codec) -> dict[Any, float]:
+        """The weights that a dictionary gives, checked; labels it does not name weigh 1."""
+        labels = codec.classes.tolist()
         for label, value in self.class_weight.items():
+            if label not in labels:
+                raise ValueError(
+                    f"class_weight={self.class_weight!r} names {label!r}, which is no label of y: "
+                    f"{codec.classes!r}."
+                )
             if not isinstance(value, Real) or not 0 <= value < np.inf:
                 raise ValueError(
                     f"class_weight={self.class_weight!r} must map labels to finite numbers >= 0. "
                     f"Got {value!r} for label {label!r}."
                 )
+        return {label: float(self.class_weight.get(label, 1.0)) for label in labels}
 
     def _fitted_codec(self) -> Codec:
         kind = self.spec_["task"]["kind"]

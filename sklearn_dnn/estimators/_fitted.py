@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from .._threads import available_threads, in_forked_child, limit_threads, torch_ready
 from ..components.activations import ACTIVATIONS
+from ..components.base import Registry
 from ..components.losses import LOSSES, Loss
 from ..components.norms import NORMS
 from ..data.features import Scaling, Standardiser
@@ -28,7 +30,10 @@ STATE_FORMAT = 1
 
 
 def fitted_attributes(session: Session, outcome: Outcome) -> dict[str, Any]:
-    """All fitted attributes but the codec's, as NumPy arrays and plain Python values."""
+    """All fitted attributes but the codec's, as NumPy arrays and plain Python values.
+
+    A user's own components, which no name stands for, are kept as they are.
+    """
     spec, scaling, weights = session.spec, session.scaling, outcome.weights
     history = outcome.history
     judged = session.held is not None
@@ -37,6 +42,15 @@ def fitted_attributes(session: Session, outcome: Outcome) -> dict[str, Any]:
     vectors = [v for norm in weights.norms for v in norm.values()]
     return {
         "state_format_": STATE_FORMAT,
+        "own_components_": {
+            name: clone(component)
+            for name, registry, component in (
+                ("activation", ACTIVATIONS, spec.activation),
+                ("norm", NORMS, spec.norm),
+                ("loss", LOSSES, spec.loss),
+            )
+            if component is not None and type(component) not in registry.classes.values()
+        },
         "coefs_": weights.coefs,
         "intercepts_": weights.intercepts,
         "norm_weights_": weights.norms,
@@ -112,15 +126,20 @@ class Fitted:
         e = self.estimator
         norm = e.spec_["norm"]
         return Architecture(
-            ACTIVATIONS.rebuild(e.spec_["activation"], e.activation),
-            None if norm is None else NORMS.rebuild(norm, e.norm),
+            self._component("activation", ACTIVATIONS),
+            None if norm is None else self._component("norm", NORMS),
             None,
         )
 
     @property
     def loss(self) -> Loss:
+        return self._component("loss", LOSSES).bind(self.estimator.spec_["task"]["kind"])
+
+    def _component(self, name: str, registry: Registry[Any]) -> Any:
         e = self.estimator
-        return LOSSES.rebuild(e.spec_["loss"], e.loss).bind(e.spec_["task"]["kind"])
+        if name in e.own_components_:
+            return e.own_components_[name]
+        return registry.rebuild(e.spec_[name])
 
     def raw(self, X: Any) -> np.ndarray:
         """Raw outputs, of shape (n, k)."""
@@ -135,8 +154,7 @@ class Fitted:
         """What ``finish(network, x)`` makes of standardised rows of X, computed in X's type."""
         table = read_table(self.estimator, X)
         device = _present(self.estimator.device_)
-        double = table.dtype == np.float64 and device != "mps"
-        dtype = torch.float64 if double else torch.float32
+        dtype = torch.float64 if table.dtype == np.float64 else torch.float32
         with torch_ready(), torch.no_grad(), memory_advice(device):
             layers = self.weights.layers(dtype, device)
             standardiser = Standardiser(self.scaling, dtype, device)
@@ -166,10 +184,5 @@ def _present(device: str) -> str:
     """The device that was trained on, or the CPU where this machine lacks it."""
     if device == "cpu":
         return device
-    kind = torch.device(device)
-    if kind.type == "cuda":
-        there = torch.cuda.is_available() and (kind.index or 0) < torch.cuda.device_count()
-        return device if there else "cpu"
-    if kind.type == "mps" and not torch.backends.mps.is_available():
-        return "cpu"
-    return device
+    index = torch.device(device).index or 0
+    return device if torch.cuda.is_available() and index < torch.cuda.device_count() else "cpu"

@@ -20,7 +20,11 @@ SMALL = 10_000
 
 def as_array(value: Any) -> Any:
     """Torch tensors as NumPy arrays; anything else as it is."""
-    return value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else value
+    if not isinstance(value, torch.Tensor):
+        return value
+    if value.dtype == torch.bfloat16:  # unknown to NumPy
+        value = value.float()
+    return value.detach().cpu().numpy()
 
 
 def read_table(estimator: BaseEstimator, X: Any) -> Table:

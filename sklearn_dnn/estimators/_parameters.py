@@ -13,7 +13,7 @@ from sklearn.metrics import get_scorer_names
 from .._compat import HasMethods, Interval, Options, StrOptions
 from ..components.activations import ACTIVATIONS, Activation
 from ..components.architectures import Architecture
-from ..components.dropouts import DropoutRule
+from ..components.dropouts import DROPOUTS, DropoutRule
 from ..components.initializers import INITIALIZERS, Initializer
 from ..components.losses import LOSSES, Loss
 from ..components.norms import NORMS, Norm
@@ -83,11 +83,12 @@ PARAMETERS: dict[str, Parameter] = {
         "Normalisation of each hidden layer, between the dense part and the activation.",
     ),
     "dropout": Parameter(
-        [Interval(Real, 0, 1, closed="left"), DropoutRule],
+        [Interval(Real, 0, 1, closed="left"), StrOptions(set(DROPOUTS)), DropoutRule],
         0.0,
-        "float or component, default=0.0",
+        f"float, {_names(DROPOUTS)} or component, default=0.0",
         """Share of each hidden layer's units that a training step drops, after the activation;
-        ``AlphaDropout(rate)`` keeps mean and variance, for selu.""",
+        ``AlphaDropout(rate)`` keeps mean and variance, for selu. A name takes its component's
+        rate.""",
     ),
     "optimizer": Parameter(
         [StrOptions(set(OPTIMIZERS)), Optimizer],
@@ -156,7 +157,8 @@ PARAMETERS: dict[str, Parameter] = {
         0.0,
         "float, default=0.0",
         """Decoupled decay: each step first multiplies the weights by
-        ``1 - rate * weight_decay`` (Loshchilov & Hutter, 2019).""",
+        ``1 - rate * weight_decay`` (Loshchilov & Hutter, 2019). 0 leaves the optimizer's own:
+        "adamw" has 0.01; ``AdamW(weight_decay=0.0)`` has none.""",
     ),
     "input_scaling": Parameter(
         [StrOptions({"standard"}), None],

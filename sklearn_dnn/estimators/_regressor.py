@@ -124,6 +124,8 @@ spec_ : dict
     What was really done, as nested plain values: no "auto" is left.
 device_ : str
     Where the network was trained.
+own_components_ : dict
+    Components of a user's own that the network was fitted with; empty without.
 state_format_ : int
     Version of these attributes.
 
@@ -286,7 +288,7 @@ True
             )
         return given, codec
 
-    def _weigher(self, given: Given, rows: np.ndarray) -> Callable[[Given], Given]:
+    def _weigher(self, codec: Codec, given: Given, rows: np.ndarray) -> Callable[[Given], Given]:
         return lambda table: table
 
     def _fitted_codec(self) -> Codec:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -174,6 +175,8 @@ def begin(
             held = Held(given, judging, inner=True)
     given, rows, held = _weighted(weigher, given, rows, held)
     spec = resolve(parameters, _task(given, codec, len(rows), validation is not None))
+    if held is None:
+        spec = replace(spec, early_stopping=False)  # what is really done
     scaling = None
     if spec.input_scaling == "standard":
         whole = len(rows) == given.X.shape[0]
@@ -216,6 +219,7 @@ def go_on(
     weigher: Weigher,
     seed: int,
     scaling: Scaling | None,
+    samples: int,
     before: Mapping[str, Any],
     saved: Mapping[str, Any] | None,
     weights: Weights,
@@ -227,6 +231,8 @@ def go_on(
     ----------
     scaling : Scaling or None
         Of the first call.
+    samples : int
+        Rows that training has seen before.
     before : mapping
         The specification of the earlier fit, as a dictionary.
     saved : mapping or None
@@ -242,27 +248,76 @@ def go_on(
     fresh = None if validation is None else Held(validation, validation.rows, inner=False)
     given, rows, fresh = _weighted(weigher, given, rows, fresh)
     held = held if fresh is None else fresh
-    if parameters["early_stopping"] is True and held is None and not before["early_stopping"]:
-        raise ValueError(
-            "early_stopping=True needs a validation part, but training began without one. Give "
-            "X_val and y_val, or call fit with warm_start=False."
-        )
     spec = resolve(parameters, _task(given, codec, len(rows), held is not None))
     spec = replace(spec, dtype=str(weights.coefs[0].dtype))
     _refuse_other_shape(spec, before)
+    if held is None and spec.early_stopping:
+        _tell_no_part_is_held(parameters, before, saved)
+        spec = replace(spec, early_stopping=False)
     if saved is not None:
         progress = Progress.restore(spec, saved["progress"])
         if before["schedule"]["component"] != spec.as_dict()["schedule"]["component"]:
             progress.schedules = [spec.schedule.start()]
-        if (held is None) != (saved["validation"] is None):
+        if _judged_otherwise(spec, before, fresh, saved["validation"]):
             progress.patience[0].forget()
+            progress.schedules = [spec.schedule.start()]
     else:
         progress = Progress.begin([spec], [Streams.from_seed(seed)])
         layout = Layout(spec.layer_sizes, spec.norm)
         weights.write(layout, progress.theta, progress.statistics)
+        progress.best_theta.copy_(progress.theta)
+        progress.best_statistics.copy_(progress.statistics)
+        progress.samples = samples
         progress.histories = [{name: list(values) for name, values in history.items()}]
         progress.epoch = len(history["loss"])
     return Session(spec, codec, scaling, progress, given, rows, held)
+
+
+def _tell_no_part_is_held(
+    parameters: Mapping[str, Any], before: Mapping[str, Any], saved: Mapping[str, Any] | None
+) -> None:
+    """Refuse, or warn, where early stopping is on but nothing can judge."""
+    if saved is None and before["early_stopping"]:
+        warnings.warn(
+            "The validation part of the earlier fit was not kept: all rows train, and the "
+            "training loss is monitored. Give X_val and y_val, or fit with warm_start=True from "
+            "the start.",
+            UserWarning,
+            stacklevel=6,
+        )
+    elif saved is not None and parameters["early_stopping"] is True and not saved["asked"]:
+        raise ValueError(
+            "early_stopping=True needs a validation part, but training began without one. Give "
+            "X_val and y_val, or call fit with warm_start=False."
+        )
+
+
+def _judged_otherwise(
+    spec: FitSpec,
+    before: Mapping[str, Any],
+    fresh: Held | None,
+    saved: Mapping[str, Any] | None,
+) -> bool:
+    """Whether earlier values can't be compared with those to come."""
+    now = spec.as_dict()
+    if any(now[name] != before[name] for name in ("monitor", "loss", "early_stopping")):
+        return True
+    if not spec.early_stopping:
+        return any(now[name] != before[name] for name in ("alpha", "l1", "label_smoothing"))
+    if fresh is None:
+        return saved is None
+    if saved is None:
+        return True
+    given = fresh.export()
+    return not all(_equal(given[name], saved[name]) for name in ("X", "y", "weight"))
+
+
+def _equal(a: Any, b: Any) -> bool:
+    if a is None or b is None:
+        return a is b
+    if a.shape != b.shape:
+        return False
+    return bool((a != b).nnz == 0) if sp.issparse(a) else np.array_equal(a, b)
 
 
 def _held_before(
@@ -277,10 +332,7 @@ def _held_before(
     positions = saved["positions"]
     if positions is not None and saved["n"] == given.X.shape[0]:
         again = given.X[positions]
-        same = (
-            abs(again - part.X).max() == 0 if sp.issparse(again) else np.array_equal(again, part.X)
-        )
-        if same:
+        if _equal(again, part.X):
             rows = np.setdiff1d(rows, positions, assume_unique=True)
     origin = None if positions is None else (positions, saved["n"])
     return Held(part, part.rows, inner=False, origin=origin), rows

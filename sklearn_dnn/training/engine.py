@@ -18,7 +18,7 @@ from ..data.batches import Batcher, Epoch, TrainingSet
 from ..network.mlp import Evaluator
 from ..network.parameters import Layout
 from ..network.weights import Weights
-from ..specification import FitSpec
+from ..specification import FitSpec, structure
 from .evaluate import LossMeter, ValidationSet
 from .state import Progress
 from .step import Step, column
@@ -86,7 +86,8 @@ def train(
     Parameters
     ----------
     specs : sequence of FitSpec
-        One a member; they differ in numbers only.
+        One a member; they differ in what :func:`~sklearn_dnn.specification.structure` leaves
+        out only.
     progress : Progress
         Where to go on from.
     data : TrainingSet
@@ -105,6 +106,7 @@ def train(
     list of Outcome
         One a member, in order.
     """
+    assert all(structure(s) == structure(specs[0]) for s in specs[1:]), "members differ in kind"
     watch = _Watch(observers, judge, patient, n_epochs)
     members = range(len(specs))
     outcomes: dict[int, Outcome] = {}
@@ -252,7 +254,6 @@ class _Run:
             if self.per_step:
                 rate = self._rate(passed + i / n_steps)
             meter.add(batch, step(batch, rate))
-            progress.step += 1
             progress.samples += batch.rows.stop - batch.rows.start
             if perf_counter() > deadline:
                 break
@@ -267,7 +268,6 @@ class _Run:
         exhausted = self.spec.optimizer.iterate(
             self.progress.theta, lambda _: step.objective(batch), state
         )
-        self.progress.step += 1
         self.progress.samples += batch.rows.stop
         loss = float(state["loss"])
         bare = loss - float(step.penalties().sum() / batch.total)
@@ -342,7 +342,7 @@ class _Run:
         i = self.members.index(member)
         progress = self.progress.select([i])
         patience = progress.patience[0]
-        if reason == DIVERGED:
+        if reason == DIVERGED or not torch.isfinite(progress.theta.sum()):
             progress.theta.copy_(progress.best_theta)
             progress.statistics.copy_(progress.best_statistics)
             # what led there must not lead there again

@@ -18,7 +18,7 @@ from ..network.mlp import Architecture, Evaluator
 from ..network.parameters import Layer
 
 # Bytes of one layer's output that stay in a core's cache, and that keep a GPU busy.
-PIECE_BYTES = {"cpu": 2**20, "cuda": 2**28, "mps": 2**26}
+PIECE_BYTES = {"cpu": 2**20, "cuda": 2**28}
 
 
 def piece_rows(layers: Sequence[Layer]) -> int:

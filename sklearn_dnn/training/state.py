@@ -63,8 +63,8 @@ class Progress:
         State of each member's schedule.
     histories : list of dict of list
         A list of one value an epoch for each name in ``HISTORY``.
-    epoch, step : int
-        Epochs and steps done.
+    epoch : int
+        Epochs done.
     samples : int
         Rows that training has seen, epoch by epoch.
     origin : int
@@ -82,7 +82,6 @@ class Progress:
     schedules: list[dict[str, float]]
     histories: list[dict[str, list[Any]]] = field(default_factory=list)
     epoch: int = 0
-    step: int = 0
     samples: int = 0
     origin: int = 0
 
@@ -127,7 +126,6 @@ class Progress:
             schedules=[dict(self.schedules[i]) for i in keep],
             histories=[self.histories[i] for i in keep],
             epoch=self.epoch,
-            step=self.step,
             samples=self.samples,
             origin=self.origin,
         )
@@ -150,7 +148,6 @@ class Progress:
             "schedule": dict(self.schedules[0]),
             "history": {name: list(values) for name, values in self.histories[0].items()},
             "epoch": self.epoch,
-            "step": self.step,
             "samples": self.samples,
             "origin": self.origin,
         }
@@ -186,7 +183,6 @@ class Progress:
             schedules=[dict(saved["schedule"])],
             histories=[{name: list(values) for name, values in saved["history"].items()}],
             epoch=saved["epoch"],
-            step=saved["step"],
             samples=saved["samples"],
             origin=saved["origin"],
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -59,12 +60,14 @@ class Step:
         self.theta = theta
         self.grad = torch.zeros_like(theta)
         self.optimizer_state = optimizer_state
-        self.architecture = Architecture(spec.activation, spec.norm, spec.dropout)
+        # a member without dropout is one of rate 0
+        self.dropout = next((s.dropout for s in specs if s.dropout is not None), None)
+        self.architecture = Architecture(spec.activation, spec.norm, self.dropout)
         self.layers = layout.layers(theta, statistics)
         self.gradients = layout.layers(self.grad, statistics)
         self.weights = theta[:, : layout.n_weights]
         self.weight_gradients = self.grad[:, : layout.n_weights]
-        self.by_hand = has_kernel(spec)
+        self.by_hand = all(has_kernel(s) for s in specs)
         self._kernels: dict[int, DenseKernel] = {}
         self._leaves = [] if self.by_hand else _leaves(self.layers)
         self._leaf_gradients = [] if self.by_hand else _tensors(self.gradients)
@@ -79,11 +82,11 @@ class Step:
         self.l1 = numbers("l1")
         self.decay = numbers("weight_decay")
         self.smoothing = per_row(numbers("label_smoothing"))
-        self.clip_norm = None if specs[0].clip_norm is None else numbers("clip_norm")
-        self.clip_value = None if specs[0].clip_value is None else numbers("clip_value")
+        self.clip_norm = self._limit([s.clip_norm for s in specs])
+        self.clip_value = self._limit([s.clip_value for s in specs])
         rate = numbers("dropout_rate")
         self.noise = None
-        if self.spec.dropout is not None:
+        if self.dropout is not None:
             self.noise = Noise(per_row(rate), self._noise_from)
         coefficients = [s.optimizer.coefficients() for s in specs]
         self.coefficients = {
@@ -94,6 +97,12 @@ class Step:
         self.penalised = _is_on(self.alpha) or _is_on(self.l1)
         self.decays = _is_on(self.decay)
         self.smooths = _is_on(self.smoothing)
+
+    def _limit(self, values: Sequence[float | None]) -> float | Tensor | None:
+        """A clip's limit a member; None where no member has one."""
+        if all(value is None for value in values):
+            return None
+        return column([math.inf if value is None else value for value in values], self.theta)
 
     def __call__(self, batch: Batch, rate: float | Tensor) -> Tensor:
         """Take one step; the raw outputs before it, of shape (.., b, k), are returned."""
