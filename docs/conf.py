@@ -1,7 +1,6 @@
 """Settings of the documentation."""
 
 import re
-import tomllib
 from pathlib import Path
 
 _root = Path(__file__).resolve().parent.parent
@@ -9,7 +8,7 @@ _root = Path(__file__).resolve().parent.parent
 project = "sklearn_dnn"
 author = "The sklearn_dnn developers"
 project_copyright = f"2026, {author}"
-release = tomllib.loads((_root / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+release = re.search(r'"(.+)"\s*$', (_root / "sklearn_dnn/_version.py").read_text("utf-8"))[1]
 version = release
 
 extensions = [

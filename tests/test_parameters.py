@@ -297,6 +297,7 @@ def test_nested_parameters_reach_components(cls):
 
 FLOORS = {
     "_compat": 0,
+    "_version": 0,
     "_threads": 0,
     "components.base": 0,
     "components": 1,

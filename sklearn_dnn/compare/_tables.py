@@ -1,0 +1,347 @@
+"""What a table is: reading it, its target, its task, its columns."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from pandas.api import types
+
+TASKS = ("regression", "binary", "multiclass")
+MAX_WHOLE_CLASSES = 20
+_MAX_HINTED_CLASSES = 100
+
+
+class TableProblem(ValueError):  # noqa: N818 - it says what is wrong with a table
+    """Why a comparison can't go on, as one sentence for the user."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint at the known name that looks most like `name`, or nothing."""
+    by_lower = {str(entry).lower(): str(entry) for entry in known}
+    close = get_close_matches(str(name).lower(), list(by_lower), n=1)
+    return f"; did you mean {by_lower[close[0]]!r}?" if close else ""
+
+
+def listed(names: Iterable[object], limit: int = 8) -> str:
+    """Names for a message, cut short where there are many."""
+    texts = [str(name) for name in names]
+    more = f", ... ({len(texts)} in all)" if len(texts) > limit else ""
+    return ", ".join(texts[:limit]) + more
+
+
+def read_table(path: str | Path) -> pd.DataFrame:
+    """Read a table from a .csv, .csv.gz or .parquet file.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file. The first line of a CSV file names its columns.
+
+    Returns
+    -------
+    frame : DataFrame of shape (n_rows, n_columns)
+
+    Raises
+    ------
+    TableProblem
+        If there is no such file, or no table in it.
+    """
+    path = Path(path)
+    name = path.name.lower()
+    if not path.exists():
+        raise TableProblem(f"There is no file {str(path)!r}.")
+    if path.is_dir():
+        raise TableProblem(f"{str(path)!r} is a folder; give a .csv, .csv.gz or .parquet file.")
+    try:
+        if name.endswith((".csv", ".csv.gz")):
+            _check_header(path)
+            frame = pd.read_csv(path, low_memory=False)
+        elif name.endswith(".parquet"):
+            frame = _read_parquet(path)
+        else:
+            raise TableProblem(
+                f"{str(path)!r} ends in {path.suffix!r}; a table ends in .csv, .csv.gz or .parquet."
+            )
+    except pd.errors.EmptyDataError as error:
+        raise TableProblem(f"{str(path)!r} is empty.") from error
+    except UnicodeDecodeError as error:
+        raise TableProblem(f"{str(path)!r} is not text in UTF-8; save it as UTF-8.") from error
+    except (pd.errors.ParserError, csv.Error, gzip.BadGzipFile, EOFError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise TableProblem(f"{str(path)!r} can't be read as a table: {reason}.") from error
+    check_names(frame)
+    if len(frame) == 0:
+        raise TableProblem(f"{str(path)!r} has columns but no rows.")
+    return frame
+
+
+def _check_header(path: Path) -> None:
+    """Refuse duplicate names, which pandas would silently rename."""
+    opener = gzip.open if path.name.lower().endswith(".gz") else open
+    with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
+        header = next(csv.reader(file), [])
+    _check_duplicates(header)
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path, engine="pyarrow")
+    except ImportError as error:
+        raise TableProblem(
+            "Reading .parquet needs pyarrow: pip install pyarrow, or save the table as .csv."
+        ) from error
+    except ValueError as error:  # pyarrow's own errors derive from it
+        raise TableProblem(f"{str(path)!r} is not a Parquet file.") from error
+
+
+def _check_duplicates(names: Iterable[object]) -> None:
+    seen: set[object] = set()
+    repeated = []
+    for name in names:
+        if name in seen and name not in repeated:
+            repeated.append(name)
+        seen.add(name)
+    if repeated:
+        raise TableProblem(
+            f"Column names appear more than once: {listed(repeated)}; rename or drop the repeats."
+        )
+
+
+def check_names(frame: pd.DataFrame) -> None:
+    """Refuse a table with repeated column names."""
+    _check_duplicates(frame.columns)
+
+
+def split_target(frame: pd.DataFrame, column: str) -> tuple[pd.DataFrame, pd.Series, list[str]]:
+    """Take the target out of a table.
+
+    Parameters
+    ----------
+    frame : DataFrame of shape (n_rows, n_columns)
+        The table.
+    column : str
+        The target's name.
+
+    Returns
+    -------
+    X : DataFrame of shape (n_kept, n_columns - 1)
+        The other columns, without the rows whose target is missing.
+    y : Series of shape (n_kept,)
+        The target.
+    notes : list of str
+        What was dropped.
+    """
+    if column not in frame.columns:
+        raise TableProblem(
+            f"There is no column {column!r}{nearest(column, frame.columns) or '.'} "
+            f"The columns are {listed(frame.columns, 20)}."
+        )
+    return drop_gaps(frame.drop(columns=column), frame[column])
+
+
+def drop_gaps(X: pd.DataFrame, y: pd.Series) -> tuple[pd.DataFrame, pd.Series, list[str]]:
+    """Drop the rows whose target is missing, and refuse a target that can't be learnt."""
+    if X.shape[1] == 0:
+        raise TableProblem(f"The table has no column besides the target {y.name!r}.")
+    gaps = y.isna().to_numpy()
+    notes = []
+    if gaps.all():
+        raise TableProblem(f"The target {y.name!r} is missing in every row.")
+    if gaps.any():
+        notes.append(f"{gaps.sum()} of {len(y)} rows dropped: the target {y.name!r} is missing.")
+        X, y = X[~gaps].reset_index(drop=True), y[~gaps].reset_index(drop=True)
+    if y.nunique() < 2:
+        raise TableProblem(
+            f"The target {y.name!r} is {y.iloc[0]!s} in every row; there is nothing to learn."
+        )
+    if types.is_datetime64_any_dtype(y) or types.is_timedelta64_dtype(y):
+        raise TableProblem(f"The target {y.name!r} is a date or a time; make numbers of it.")
+    if _has_infinite(y):
+        raise TableProblem(f"The target {y.name!r} has infinite values; drop or cap them.")
+    return X, y, notes
+
+
+def _is_number(column: pd.Series) -> bool:
+    return types.is_numeric_dtype(column) and not types.is_bool_dtype(column)
+
+
+def _has_infinite(column: pd.Series) -> bool:
+    if not _is_number(column):
+        return False
+    return bool(np.isinf(column.to_numpy(dtype=float, na_value=np.nan)).any())
+
+
+def _is_whole(values: np.ndarray) -> bool:
+    return bool((values == np.round(values)).all())
+
+
+def find_task(y: pd.Series, override: str | None = None) -> tuple[str, str]:
+    """Find what is predicted from the target's values.
+
+    Parameters
+    ----------
+    y : Series of shape (n_rows,)
+        The target, without gaps.
+    override : {"regression", "binary", "multiclass"} or None
+        The task, where the user knows better.
+
+    Returns
+    -------
+    task : {"regression", "binary", "multiclass"}
+    note : str
+        Why, and how to choose another.
+    """
+    n_distinct = int(y.nunique())
+    number = _is_number(y)
+    if override is not None:
+        return _check_task(y, override, n_distinct, number), f"Task {override}: as asked."
+    if not number:
+        task = "binary" if n_distinct == 2 else "multiclass"
+        reason = f"the target has {n_distinct} distinct texts or categories"
+    elif n_distinct == 2:
+        task, reason = "binary", "the target has two distinct values"
+    elif n_distinct <= MAX_WHOLE_CLASSES and _is_whole(y.to_numpy(dtype=float)):
+        task, reason = "multiclass", f"the target has {n_distinct} distinct whole numbers"
+    else:
+        task, reason = "regression", f"the target has {n_distinct} distinct numbers"
+    _check_task(y, task, n_distinct, number)
+    other = "multiclass" if task == "regression" else "regression"
+    possible = number and n_distinct <= _MAX_HINTED_CLASSES
+    hint = f"; --task {other} (task={other!r}) says otherwise" if possible else ""
+    return task, f"Task {task}: {reason}{hint}."
+
+
+def _check_task(y: pd.Series, task: str, n_distinct: int, number: bool) -> str:
+    if task not in TASKS:
+        raise TableProblem(
+            f"task must be one of {listed(TASKS)}; got {task!r}{nearest(task, TASKS)}."
+        )
+    if task == "regression":
+        if not number:
+            raise TableProblem(
+                f"The target {y.name!r} has text where numbers are needed (for example "
+                f"{str(y.iloc[0])!r}); clean it, or leave --task out to predict classes."
+            )
+        return task
+    if task == "binary" and n_distinct != 2:
+        raise TableProblem(
+            f"The task binary needs two distinct values; the target {y.name!r} has {n_distinct}: "
+            "use multiclass or regression."
+        )
+    counts = y.value_counts()
+    if n_distinct > max(2, len(y) // 2):
+        raise TableProblem(
+            f"The target {y.name!r} has {n_distinct} distinct values in {len(y)} rows, too many "
+            "for classes; choose another target, or make numbers of it for regression."
+        )
+    if counts.iloc[-1] < 2:
+        raise TableProblem(
+            f"The class {counts.index[-1]!s} of the target {y.name!r} has one row, and each class "
+            "needs two: drop it or merge it with another."
+        )
+    return task
+
+
+def target_array(y: pd.Series, task: str) -> np.ndarray:
+    """The target as scikit-learn wants it: floats, or labels of one type.
+
+    Returns
+    -------
+    y : ndarray of shape (n_rows,)
+        float64 for regression; else whole numbers, bool, or object holding str.
+    """
+    if task == "regression":
+        return y.to_numpy(dtype=float)
+    if types.is_bool_dtype(y):
+        return y.to_numpy(dtype=bool)
+    if _is_number(y):
+        values = y.to_numpy(dtype=float)
+        if _is_whole(values):
+            return values.astype(np.int64)
+    return np.array([str(value) for value in y], dtype=object)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns to use, and how.
+
+    Attributes
+    ----------
+    numeric, categorical : list of str
+        Columns to use as numbers and as categories.
+    notes : list of str
+        What a user should know of them.
+    """
+
+    numeric: list[str]
+    categorical: list[str]
+    notes: list[str]
+
+
+def describe_columns(X: pd.DataFrame) -> Columns:
+    """Sort the columns of a table into numbers, categories and useless ones.
+
+    Parameters
+    ----------
+    X : DataFrame of shape (n_rows, n_columns)
+        The table without its target.
+    """
+    numeric: list[str] = []
+    categorical: list[str] = []
+    useless: list[str] = []
+    ids: list[str] = []
+    notes: list[str] = []
+    for name in X.columns:
+        column = X[name]
+        if types.is_datetime64_any_dtype(column) or types.is_timedelta64_dtype(column):
+            raise TableProblem(
+                f"Column {name!r} is a date or a time; make numbers of it, or drop it."
+            )
+        if _has_infinite(column):
+            raise TableProblem(f"Column {name!r} has infinite values; drop or cap them.")
+        n_distinct = column.nunique()
+        n_known = int(column.notna().sum())
+        if n_distinct == 0 or (n_distinct == 1 and n_known == len(column)):
+            useless.append(name)
+            continue
+        if _is_number(column):
+            values = column.to_numpy(dtype=float, na_value=np.nan)
+            numeric.append(name)
+            like_id = _is_whole(values[~np.isnan(values)])
+        else:
+            categorical.append(name)
+            like_id = not types.is_bool_dtype(column)
+            notes += _looks_numeric(column)
+        if like_id and n_distinct == n_known == len(column) and len(column) > 2:
+            ids.append(name)
+    if useless:
+        notes.append(f"Not used, the same or missing in every row: {listed(useless)}.")
+    if ids:
+        notes.append(
+            f"Different in every row, like an identifier; drop if it is one: {listed(ids)}."
+        )
+    if not numeric and not categorical:
+        raise TableProblem("No column is left to learn from: all are constant or missing.")
+    return Columns(numeric, categorical, notes)
+
+
+def _looks_numeric(column: pd.Series) -> list[str]:
+    """A note where a few texts make categories of a column of numbers."""
+    known = column.dropna()
+    if types.is_bool_dtype(column) or isinstance(column.dtype, pd.CategoricalDtype):
+        return []
+    texts = known.astype(str)
+    odd = texts[pd.to_numeric(texts, errors="coerce").isna()]
+    if len(odd) > 0.1 * len(known) or not len(odd):
+        return []
+    return [
+        f"Column {column.name!r} is used as categories: it holds text such as {odd.iloc[0]!r} "
+        f"beside numbers."
+    ]
