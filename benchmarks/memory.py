@@ -35,6 +35,8 @@ def status(field):
 small = np.random.default_rng(0).standard_normal((20_000, 10)).astype(np.float32)
 MLPRegressor(max_iter=1).fit(small, small[:, 0])
 X = np.load(path, mmap_mode="r" if kind == "memmap" else None)
+if kind == "F-order":  # as most data frames are
+    X = np.asfortranarray(X)
 y = np.ascontiguousarray(X[:, 0] + X[:, 1])
 if kind == "classifier":
     y = (y > 0).astype(np.int64)
@@ -72,7 +74,7 @@ def main() -> None:
             f".standard_normal(({ROWS}, {COLUMNS}), dtype=np.float32))"
         )
         subprocess.run([sys.executable, "-c", make, path], check=True)
-        for kind in ("array", "classifier", "memmap"):
+        for kind in ("array", "F-order", "classifier", "memmap"):
             out = subprocess.run(
                 [sys.executable, "-c", CHILD, kind, path, str(epochs)],
                 capture_output=True,

@@ -17,7 +17,6 @@ from sklearn.base import (
     TransformerMixin,
 )
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import check_scoring
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 
@@ -25,9 +24,7 @@ from .._compat import (
     CallbackSupportMixin,
     InvalidParameterError,
     fit_context,
-    fitted_copy,
     has_callbacks,
-    scorer_takes_weights,
     with_callbacks,
 )
 from .._threads import torch_ready
@@ -40,7 +37,8 @@ from ..network.export import TorchNetwork
 from ..network.weights import Weights
 from ..training.engine import DIVERGED, INTERRUPTED, MAX_ITER, Observer, Outcome, train
 from ._fitted import STATE_FORMAT, Fitted, fitted_attributes, outcome_now
-from ._inputs import Given, as_array, read_given, read_validation
+from ._inputs import Given, read_given, read_validation
+from ._judging import first_split, scorer_judge
 from ._messages import (
     component_advice,
     divergence_advice,
@@ -200,7 +198,7 @@ class BaseMLP(
                 codec,
                 held,
                 weigher=weigher,
-                splitter=lambda how, rows: _first_split(how, rows, given.y, groups),
+                splitter=lambda how, rows: first_split(how, rows, given.y, groups),
                 seed=seed,
             )
         fitted = Fitted(self)
@@ -239,7 +237,7 @@ class BaseMLP(
                     training,
                     validation,
                     observers=observers,
-                    judge=self._judge(session),
+                    judge=scorer_judge(self, session, self._attributes_now(session)),
                     n_epochs=n_epochs,
                     patient=patient,
                 )
@@ -251,36 +249,6 @@ class BaseMLP(
                 f"The loss was not finite after any epoch. {divergence_advice(session.spec)}"
             )
         return outcome
-
-    def _judge(self, session: Session) -> Callable[[Weights], float] | None:
-        """The scorer that early stopping monitors, of weights; None for the loss."""
-        if self.monitor == "loss" or session.held is None:
-            return None
-        held, rows = session.held, session.held.rows
-        scorer = check_scoring(self, scoring=self.monitor)
-        extra = {}
-        if held.given.weight is not None and scorer_takes_weights(scorer):
-            extra["sample_weight"] = held.given.weight[rows]
-        attributes = self._attributes_now(session)
-        X, y = held.given.X[rows], held.given.y[rows]
-
-        def judge(weights: Weights) -> float:
-            network = fitted_copy(self, attributes(weights))
-            try:
-                score = float(scorer(network, X, y, **extra))
-            except (ValueError, TypeError) as error:
-                raise ValueError(
-                    f"monitor={self.monitor!r} can't score this estimator on its validation part: "
-                    f"{str(error).rstrip('.')}. Choose another scorer, or monitor='loss'."
-                ) from error
-            if not np.isfinite(score) and np.all(np.isfinite(Fitted(network).raw(X))):
-                raise ValueError(
-                    f"monitor={self.monitor!r} gave {score}, which is no score. Choose another "
-                    "scorer, or monitor='loss'."
-                )
-            return score
-
-        return judge
 
     def _tell_how_it_ended(
         self, session: Session, outcome: Outcome, *, warn_of_max_iter: bool
@@ -463,22 +431,3 @@ class BaseMLP(
 def partial_fit_available(method: Any) -> Any:
     """Decorator of `partial_fit`, which optimizers that take all rows at once lack."""
     return available_if(lambda self: self._has_steps())(method)
-
-
-def _first_split(
-    how: Any, rows: np.ndarray, y: np.ndarray, groups: Any
-) -> tuple[np.ndarray, np.ndarray]:
-    positions = rows.reshape(-1, 1)
-    if groups is not None:
-        groups = np.asarray(as_array(groups))
-        if len(groups) != len(y):
-            raise ValueError(
-                f"groups has {len(groups)} rows, but X has {len(y)}. Give one group a row of X."
-            )
-        groups = groups[rows]
-    for training, judging in how.split(positions, y[rows], groups):
-        return training, judging
-    raise ValueError(
-        f"The splitter validation_fraction={how!r} gave no split. Give one with at least one, or "
-        "a fraction."
-    )
