@@ -1,7 +1,11 @@
 """Settings of the documentation."""
 
 import re
+import warnings
 from pathlib import Path
+
+# Short fits, as a reader wants them, do not converge; their warnings would fill the gallery.
+warnings.filterwarnings("ignore", message="Maximum iterations")
 
 _root = Path(__file__).resolve().parent.parent
 
@@ -16,6 +20,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
     "numpydoc",
+    "sphinx_gallery.gen_gallery",
 ]
 exclude_patterns = ["_build"]
 templates_path = ["_templates"]
@@ -27,6 +32,19 @@ autodoc_typehints = "none"
 # The members stand on the page itself, in full; a second table of them would only repeat that.
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
+
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "auto_examples",
+    "filename_pattern": r"/plot_",
+    "download_all_examples": False,
+    "show_memory": False,
+    "show_signature": False,
+    "remove_config_comments": True,
+    "reset_modules": ("matplotlib",),
+    "min_reported_time": 3600,
+    "write_computation_times": False,
+}
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"sklearn_dnn {release}"
