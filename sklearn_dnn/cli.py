@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import pickle
+import shlex
 import sys
 import warnings
 from pathlib import Path
@@ -125,6 +126,7 @@ def _compare(arguments: argparse.Namespace) -> int:
     outputs += [arguments.json] if arguments.json != "-" else []
     for path in outputs:
         _check_output(path)
+    _check_apart([arguments.table, *outputs])
     if arguments.report is not None:
         _check_report()
     X, y, notes = _load(arguments)
@@ -143,6 +145,7 @@ def _compare(arguments: argparse.Namespace) -> int:
     )
     progress.end()
     comparison.notes[:0] = notes
+    comparison.settings = {"command": _command(arguments)} | comparison.settings
     # The figures alone on the standard output, so that a program can read them.
     _print(comparison, sys.stderr if arguments.json == "-" else sys.stdout)
     if not comparison.scores and not comparison.interrupted:
@@ -184,6 +187,26 @@ def _check_output(path: str | None) -> None:
         raise _Refusal(f"There is no folder {str(Path(path).parent)!r} to write {path!r} in.")
     if not os.access(path if Path(path).exists() else Path(path).absolute().parent, os.W_OK):
         raise _Refusal(f"{path!r} may not be written; give another file.")
+
+
+def _check_apart(paths: list[str | None]) -> None:
+    """Refuse to write one file over another of the same command."""
+    given = [Path(path).resolve() for path in paths if path is not None]
+    for path in given:
+        if given.count(path) > 1:
+            raise _Refusal(f"{str(path)!r} is named twice; give each file a name of its own.")
+
+
+def _command(arguments: argparse.Namespace) -> str:
+    """The command that repeats the comparison; where its results go is left out."""
+    words = ["sklearn-dnn", "compare"]
+    words += [] if arguments.table is None else [arguments.table]
+    for name in ("target", "task", "drop", "models", "cv", "scoring", "max_time", "seed", "n_jobs"):
+        value = getattr(arguments, name)
+        if value is not None and value != []:
+            text = ",".join(value) if isinstance(value, list) else str(value)
+            words += [f"--{name.replace('_', '-')}", text]
+    return shlex.join(words)
 
 
 def _check_report() -> None:
@@ -263,6 +286,7 @@ def _predict(arguments: argparse.Namespace) -> int:
     from .compare._tables import TableProblem, listed, read_table  # noqa: PLC0415
 
     _check_output(arguments.out)
+    _check_apart([arguments.model, arguments.table, arguments.out])
     saved = _load_model(arguments.model)
     frame = read_table(arguments.table)
     absent = [name for name in saved["columns"] if name not in frame.columns]

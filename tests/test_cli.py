@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -236,3 +237,25 @@ def test_ctrl_c_keeps_what_is_finished(tmp_path):
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert figures["interrupted"]
     assert list(figures["models"]) == ["dummy"]
+
+
+def test_files_of_one_command_have_names_of_their_own(tmp_path, capsys):
+    table = tmp_path / "table.csv"
+    table.write_text("a,y\n" + "\n".join(f"{i},{i * 2.5}" for i in range(30)))
+    before = table.read_text()
+    code = main(["compare", str(table), "--target", "y", "--json", str(table)])
+    assert code == 2
+    assert "is named twice" in capsys.readouterr().err
+    assert table.read_text() == before
+
+
+def test_the_figures_say_the_command_that_repeats_them(tmp_path, capsys):
+    table = tmp_path / "my table.csv"
+    table.write_text("a,b,y\n" + "\n".join(f"{i},{i % 7},{i * 2.5}" for i in range(40)))
+    arguments = ["compare", str(table), "--target", "y", "--models", "dummy,ridge", "--cv", "2"]
+    assert main([*arguments, "--drop", "b", "--json", "-"]) == 0
+    settings = json.loads(capsys.readouterr().out)["settings"]
+    again = shlex.split(settings["command"])
+    assert again[0] == "sklearn-dnn"
+    assert {str(table), "--drop", "b", "--models", "dummy,ridge"} <= set(again)
+    assert (settings["task"], settings["used_columns"]) == ("regression", ["a"])

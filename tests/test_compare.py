@@ -450,3 +450,61 @@ def test_parquet_is_read_as_csv_is(tmp_path):
     pd.testing.assert_frame_equal(
         read_table(tmp_path / "table.parquet"), read_table(tmp_path / "table.csv")
     )
+
+
+@pytest.mark.parametrize(
+    ("trained", "given"),
+    [(["1", "2", "X"], [1, 2, 2]), (["1", "2", "X"], [1.0, 2.0, np.nan]), ([True, False], [1, 0])],
+)
+def test_a_category_is_the_same_however_a_reader_typed_it(trained, given):
+    model = build("ridge", "regression", [], ["code"], 0, 60)
+    X = pd.DataFrame({"code": pd.Series(trained * 20, dtype=object)})
+    y = np.array([float(len(str(v)) + 3 * (str(v) in {"1", "True"})) for v in X["code"]])
+    model.fit(X, y)
+    known = pd.DataFrame({"code": pd.Series(trained[:2], dtype=object)})
+    new = pd.DataFrame({"code": given[:2]})
+    np.testing.assert_allclose(model.predict(new), model.predict(known))
+
+
+def test_boosting_takes_a_column_that_is_all_gaps_in_a_fold():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"a": rng.normal(size=90), "rare": np.nan})
+    X.loc[3, "rare"] = 1.0
+    result = compare_models(X, X["a"] * 2, models=["hist_gradient_boosting"], cv=3)
+    assert not result.missing
+
+
+@pytest.mark.parametrize(
+    ("y", "scorer"),
+    [
+        (np.linspace(0, 1, 60), "accuracy"),
+        (np.arange(60) % 3, "f1"),
+        (np.arange(60) % 3, "roc_auc"),
+    ],
+)
+def test_a_scorer_of_another_task_is_refused(y, scorer):
+    X = pd.DataFrame({"a": np.linspace(0, 1, 60)})
+    with pytest.raises(TableProblem, match=f"scorer '{scorer}' is not for the task"):
+        compare_models(X, y, models=["dummy"], scoring=[scorer])
+
+
+def test_odd_tables_are_told_of(tmp_path):
+    (tmp_path / "comma.csv").write_text("a,b,y\n1,2,3,\n4,5,6,\n")
+    with pytest.raises(TableProblem, match="rows of 4 fields but names for 3 columns"):
+        read_table(tmp_path / "comma.csv")
+    (tmp_path / "semicolon.csv").write_text("a;y\n1;2\n")
+    with pytest.raises(TableProblem, match="save it with commas"):
+        split_target(read_table(tmp_path / "semicolon.csv"), "y")
+    (tmp_path / "damaged.csv.gz").write_bytes(b"\x1f\x8b\x08\x00" + b"\x00" * 6 + b"\xff" * 40)
+    with pytest.raises(TableProblem, match="can't be read as a table"):
+        read_table(tmp_path / "damaged.csv.gz")
+    with pytest.raises(TableProblem, match="lists or records"):
+        describe_columns(pd.DataFrame({"a": [[1], [2], [3]]}))
+    dates = [f"2020-01-{day:02d}" for day in range(1, 21)] * 2
+    assert any("dates" in note for note in describe_columns(pd.DataFrame({"d": dates})).notes)
+    y = pd.Series(pd.Categorical(["p", "q"] * 5, categories=["p", "q", "r"]), name="y")
+    _, kept, _ = split_target(pd.DataFrame({"a": range(10), "y": y}), "y")
+    assert find_task(kept)[0] == "binary"
+    (tmp_path / "words.csv").write_text("a,y\n1,None\n2,mild\n3,\n")
+    _, kept, _ = split_target(read_table(tmp_path / "words.csv"), "y")
+    assert kept.tolist() == ["None", "mild"]

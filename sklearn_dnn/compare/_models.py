@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import (
@@ -37,7 +38,7 @@ from sklearn.preprocessing import (
 
 from ..estimators._classifier import MLPClassifier
 from ..estimators._regressor import MLPRegressor
-from ._tables import TableProblem
+from ._tables import TableProblem, category_text
 
 RIVALS = (
     "dummy",
@@ -207,7 +208,9 @@ def _ordinal(numeric: list[str], categorical: list[str]) -> ColumnTransformer:
 
 def _native(numeric: list[str], categorical: list[str]) -> ColumnTransformer:
     """Numbers with their gaps, and categories as numbers with theirs."""
-    numbers = FunctionTransformer(as_numbers, feature_names_out="one-to-one")
+    numbers = make_pipeline(
+        FunctionTransformer(as_numbers, feature_names_out="one-to-one"), FillEmpty()
+    )
     texts = make_pipeline(
         FunctionTransformer(as_text_with_gaps, feature_names_out="one-to-one"),
         OrdinalEncoder(
@@ -218,6 +221,18 @@ def _native(numeric: list[str], categorical: list[str]) -> ColumnTransformer:
         ),
     )
     return _columns(numbers, numeric, texts, categorical)
+
+
+class FillEmpty(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Zeros for columns without any number among the training rows; other gaps stay."""
+
+    def fit(self, X: np.ndarray, y: Any = None) -> FillEmpty:
+        self.empty_ = np.isnan(X).all(axis=0)
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def transform(self, X: np.ndarray) -> np.ndarray:
+        return np.where(self.empty_, 0.0, X)
 
 
 def _columns(
@@ -245,7 +260,7 @@ def as_text_with_gaps(frame: pd.DataFrame) -> np.ndarray:
     texts = np.empty(frame.shape, dtype=object)
     for j, name in enumerate(frame.columns):
         column = frame[name]
-        texts[:, j] = [str(value) for value in column]
+        texts[:, j] = [category_text(value) for value in column]
         texts[column.isna().to_numpy(), j] = np.nan
     return texts
 

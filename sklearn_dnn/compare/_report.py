@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -242,6 +243,7 @@ def _settings(comparison: Comparison) -> str:
             text = model.__repr__(N_CHAR_MAX=LONGEST_REPR)
         else:
             text = repr(model)
+        text = re.sub(r" at 0x[0-9a-f]+", "", text)  # an address differs from run to run
         models.append(
             f"<details>\n<summary>{escaped(name)}</summary>\n<pre><code>{escape(text)}</code></pre>\n"
             "</details>"

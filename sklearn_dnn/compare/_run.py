@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -10,7 +11,8 @@ import numpy as np
 import pandas as pd
 import sklearn
 import torch
-from sklearn.metrics import get_scorer_names
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.model_selection import BaseCrossValidator, KFold, StratifiedKFold
 
 from .._version import __version__
@@ -106,6 +108,7 @@ def compare_models(
     _check_numbers(seed, n_jobs, max_time)
     splitter, n_folds = _splitter(cv, task, labels, seed, notes)
     names = _check_scoring(scoring, task)
+    _check_scorers_fit(names, task, labels)
     chosen, X = _choose(models, task, X, seed, notes)
     try:
         folds = [(train, test) for train, test in splitter.split(X, labels)]
@@ -140,7 +143,8 @@ def compare_models(
         models=chosen,
         missing=run.missing,
         notes=notes,
-        settings=_settings(seed, cv, n_folds or len(folds), X, names, n_jobs, max_time),
+        settings={"task": task, "target": str(y.name), "used_columns": list(X.columns)}
+        | _settings(seed, cv, n_folds or len(folds), X, names, n_jobs, max_time),
         interrupted=interrupted,
     )
 
@@ -209,6 +213,27 @@ def _check_scoring(scoring: Sequence[str] | None, task: str) -> list[str]:
                 f"Usual for {task} are {listed(SCORING[task])}."
             )
     return names
+
+
+def _check_scorers_fit(names: Sequence[str], task: str, labels: np.ndarray) -> None:
+    """Refuse scorers that are not for the task, tried on a few rows of its kind."""
+    x = np.arange(24.0).reshape(-1, 1)
+    if task == "regression":
+        y, model = np.linspace(1.0, 2.0, 24), LinearRegression()
+    else:
+        y, model = np.resize(np.unique(labels)[:4], 24), LogisticRegression()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(x, y)
+        for name in names:
+            try:
+                get_scorer(name)(model, x, y)
+            except (ValueError, TypeError, AttributeError) as error:
+                reason = str(error).split("\n")[0].rstrip(".")
+                raise TableProblem(
+                    f"The scorer {name!r} is not for the task {task}: {reason}. Usual are "
+                    f"{listed(SCORING[task])}."
+                ) from error
 
 
 def _choose(

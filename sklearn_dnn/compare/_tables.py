@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import gzip
+import warnings
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -13,6 +15,8 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+# What stands for a gap in a CSV file; words such as "None" may be values.
+GAPS = ["", "NA", "N/A", "NaN", "nan", "null", "NULL"]
 TASKS = ("regression", "binary", "multiclass")
 MAX_WHOLE_CLASSES = 20
 _MAX_HINTED_CLASSES = 100
@@ -62,7 +66,7 @@ def read_table(path: str | Path) -> pd.DataFrame:
     try:
         if name.endswith((".csv", ".csv.gz")):
             _check_header(path)
-            frame = pd.read_csv(path, low_memory=False)
+            frame = pd.read_csv(path, low_memory=False, keep_default_na=False, na_values=GAPS)
         elif name.endswith(".parquet"):
             frame = _read_parquet(path)
         else:
@@ -73,9 +77,17 @@ def read_table(path: str | Path) -> pd.DataFrame:
         raise TableProblem(f"{str(path)!r} is empty.") from error
     except UnicodeDecodeError as error:
         raise TableProblem(f"{str(path)!r} is not text in UTF-8; save it as UTF-8.") from error
-    except (pd.errors.ParserError, csv.Error, gzip.BadGzipFile, EOFError, OSError) as error:
+    except (
+        pd.errors.ParserError,
+        csv.Error,
+        gzip.BadGzipFile,
+        zlib.error,
+        EOFError,
+        OSError,
+    ) as error:
         reason = " ".join(str(error).split())
         raise TableProblem(f"{str(path)!r} can't be read as a table: {reason}.") from error
+    frame = frame.rename(columns=str)
     check_names(frame)
     if len(frame) == 0:
         raise TableProblem(f"{str(path)!r} has columns but no rows.")
@@ -83,11 +95,17 @@ def read_table(path: str | Path) -> pd.DataFrame:
 
 
 def _check_header(path: Path) -> None:
-    """Refuse duplicate names, which pandas would silently rename."""
+    """Refuse what pandas would silently mend: duplicate names, and rows with a field too many."""
     opener = gzip.open if path.name.lower().endswith(".gz") else open
     with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
-        header = next(csv.reader(file), [])
+        reader = csv.reader(file)
+        header, first = next(reader, []), next(reader, [])
     _check_duplicates(header)
+    if len(first) > len(header):  # pandas would take the first field for a row's name
+        raise TableProblem(
+            f"{str(path)!r} has rows of {len(first)} fields but names for {len(header)} columns; "
+            "name every column, or remove the comma that ends the lines."
+        )
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
@@ -139,6 +157,11 @@ def split_target(frame: pd.DataFrame, column: str) -> tuple[pd.DataFrame, pd.Ser
         What was dropped.
     """
     if column not in frame.columns:
+        if frame.shape[1] == 1 and any(mark in str(frame.columns[0]) for mark in ";\t|"):
+            raise TableProblem(
+                f"The table has a single column, {frame.columns[0]!r}; save it with commas "
+                "between the columns."
+            )
         raise TableProblem(
             f"There is no column {column!r}{nearest(column, frame.columns) or '.'} "
             f"The columns are {listed(frame.columns, 20)}."
@@ -157,7 +180,9 @@ def drop_gaps(X: pd.DataFrame, y: pd.Series) -> tuple[pd.DataFrame, pd.Series, l
     if gaps.any():
         notes.append(f"{gaps.sum()} of {len(y)} rows dropped: the target {y.name!r} is missing.")
         X, y = X[~gaps].reset_index(drop=True), y[~gaps].reset_index(drop=True)
-    if y.nunique() < 2:
+    if isinstance(y.dtype, pd.CategoricalDtype):
+        y = y.cat.remove_unused_categories()
+    if _n_distinct(y) < 2:
         raise TableProblem(
             f"The target {y.name!r} is {y.iloc[0]!s} in every row; there is nothing to learn."
         )
@@ -166,6 +191,15 @@ def drop_gaps(X: pd.DataFrame, y: pd.Series) -> tuple[pd.DataFrame, pd.Series, l
     if _has_infinite(y):
         raise TableProblem(f"The target {y.name!r} has infinite values; drop or cap them.")
     return X, y, notes
+
+
+def _n_distinct(column: pd.Series) -> int:
+    try:
+        return int(column.nunique())
+    except TypeError as error:  # what can't be hashed
+        raise TableProblem(
+            f"Column {column.name!r} holds lists or records; make plain values of them, or drop it."
+        ) from error
 
 
 def _is_number(column: pd.Series) -> bool:
@@ -261,6 +295,8 @@ def target_array(y: pd.Series, task: str) -> np.ndarray:
         return y.to_numpy(dtype=float)
     if types.is_bool_dtype(y):
         return y.to_numpy(dtype=bool)
+    if types.is_integer_dtype(y):
+        return y.to_numpy(dtype=np.int64)
     if _is_number(y):
         values = y.to_numpy(dtype=float)
         if _is_whole(values):
@@ -306,7 +342,7 @@ def describe_columns(X: pd.DataFrame) -> Columns:
             )
         if _has_infinite(column):
             raise TableProblem(f"Column {name!r} has infinite values; drop or cap them.")
-        n_distinct = column.nunique()
+        n_distinct = _n_distinct(column)
         n_known = int(column.notna().sum())
         if n_distinct == 0 or (n_distinct == 1 and n_known == len(column)):
             useless.append(name)
@@ -318,7 +354,7 @@ def describe_columns(X: pd.DataFrame) -> Columns:
         else:
             categorical.append(name)
             like_id = not types.is_bool_dtype(column)
-            notes += _looks_numeric(column)
+            notes += _looks_numeric(column) or _looks_dated(column)
         if like_id and n_distinct == n_known == len(column) and len(column) > 2:
             ids.append(name)
     if useless:
@@ -345,3 +381,33 @@ def _looks_numeric(column: pd.Series) -> list[str]:
         f"Column {column.name!r} is used as categories: it holds text such as {odd.iloc[0]!r} "
         f"beside numbers."
     ]
+
+
+def _looks_dated(column: pd.Series) -> list[str]:
+    """A note where texts are dates, or numbers with marks between their digits."""
+    if types.is_bool_dtype(column) or isinstance(column.dtype, pd.CategoricalDtype):
+        return []
+    texts = column.dropna().astype(str).head(200)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        dated = pd.to_datetime(texts, errors="coerce", format="mixed").notna().mean()
+    grouped = pd.to_numeric(texts.str.replace(r"[,\s]", "", regex=True), errors="coerce")
+    if grouped.notna().mean() > 0.9:
+        kind = "numbers with marks between their digits"
+    elif dated > 0.9 and texts.str.contains(r"\d").mean() > 0.9:
+        kind = "dates"
+    else:
+        return []
+    return [
+        f"Column {column.name!r} is used as categories, but looks like {kind} "
+        f"({texts.iloc[0]!r}); make plain numbers of it, or drop it."
+    ]
+
+
+def category_text(value: object) -> str:
+    """What names a category, however a file's reader typed it: 1, 1.0 and "1" are the same."""
+    if isinstance(value, bool | np.bool_) or str(value).lower() in {"true", "false"}:
+        return "1" if str(value).lower() == "true" else "0"
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))
+    return str(value)
