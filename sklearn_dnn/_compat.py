@@ -49,6 +49,11 @@ def has_callbacks(estimator: Any) -> bool:
     return bool(getattr(estimator, "_skl_callbacks", None))
 
 
+def offers(thing: Any, name: str) -> bool:
+    """Whether an object of unknown make, such as a user's estimator, has an attribute."""
+    return hasattr(thing, name)
+
+
 def scorer_takes_weights(scorer: Any) -> bool:
     """Whether a scorer of scikit-learn's takes ``sample_weight``; a user's callable does not."""
     metric = getattr(scorer, "_score_func", None)
@@ -82,6 +87,7 @@ __all__ = [
     "gelu_backward",
     "has_callbacks",
     "leaky_relu_backward",
+    "offers",
     "scorer_takes_weights",
     "sigmoid_backward",
     "silu_backward",

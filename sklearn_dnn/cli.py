@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import joblib
 
+from ._compat import offers
 from ._version import __version__
 
 if TYPE_CHECKING:
@@ -309,7 +310,7 @@ def _predictions(pipeline: Any, X: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd  # noqa: PLC0415
 
     result = pd.DataFrame({"prediction": pipeline.predict(X)})
-    if hasattr(pipeline, "predict_proba"):
+    if offers(pipeline, "predict_proba"):
         names = [f"probability_{label}" for label in pipeline.classes_]
         chances = pd.DataFrame(pipeline.predict_proba(X), columns=names)
         result = pd.concat([result, chances], axis=1)

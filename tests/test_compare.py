@@ -21,9 +21,10 @@ from sklearn.svm import LinearSVC
 from threadpoolctl import threadpool_limits
 
 from sklearn_dnn.compare import RIVALS, TableProblem, compare_models
+from sklearn_dnn.compare._columns import describe_columns
 from sklearn_dnn.compare._models import build
 from sklearn_dnn.compare._result import corrected_t_test
-from sklearn_dnn.compare._tables import describe_columns, find_task, read_table, split_target
+from sklearn_dnn.compare._tables import find_task, read_table, split_target
 from sklearn_dnn.datasets import load_california_housing
 
 QUICK = ["dummy", "linear", "ridge"]

@@ -16,6 +16,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring, get_scorer
 from threadpoolctl import threadpool_limits
 
+from .._compat import offers
+
 # With fewer, threads of OpenMP and BLAS wait for each other more than they help, and on a busy
 # machine many times so.
 _FEW_ROWS = 25_000
@@ -112,7 +114,7 @@ def _fit_and_judge(
     result.fit_seconds = fitted - start
     result.predict_seconds = time.perf_counter() - fitted
     result.scores = _scores(model, X_test, y[test], scoring, result.notes)
-    if classes is not None and hasattr(model, "predict_proba"):
+    if classes is not None and offers(model, "predict_proba"):
         result.probabilities = np.zeros((len(test), len(classes)))
         known = np.searchsorted(classes, model.classes_)
         result.probabilities[:, known] = model.predict_proba(X_test)
@@ -139,7 +141,7 @@ def _scores(
 
 def _curve(model: Any) -> dict[str, list[float]] | None:
     """The loss of each epoch, where the model, or the last step of a pipeline, has one."""
-    network = model.steps[-1][1] if hasattr(model, "steps") else model
+    network = model.steps[-1][1] if offers(model, "steps") else model
     network = getattr(network, "regressor_", network)
     losses = getattr(network, "loss_curve_", None)
     if losses is None:

@@ -38,7 +38,8 @@ from sklearn.preprocessing import (
 
 from ..estimators._classifier import MLPClassifier
 from ..estimators._regressor import MLPRegressor
-from ._tables import TableProblem, category_text
+from ._columns import category_text
+from ._tables import TableProblem
 
 RIVALS = (
     "dummy",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .._compat import offers
 from ._pictures import pictures
 from ._style import (
     escaped,
@@ -239,7 +240,7 @@ def _settings(comparison: Comparison) -> str:
     )
     models = []
     for name, model in comparison.models.items():
-        if hasattr(model, "get_params"):
+        if offers(model, "get_params"):
             text = model.__repr__(N_CHAR_MAX=LONGEST_REPR)
         else:
             text = repr(model)

@@ -15,14 +15,15 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.model_selection import BaseCrossValidator, KFold, StratifiedKFold
 
+from .._compat import offers
 from .._version import __version__
+from ._columns import describe_columns
 from ._loop import Run
 from ._models import RIVALS, build
 from ._result import Comparison
 from ._tables import (
     TableProblem,
     check_names,
-    describe_columns,
     drop_gaps,
     find_task,
     listed,
@@ -180,7 +181,7 @@ def _splitter(
 ) -> tuple[Any, int | None]:
     """The splitter, and its number of folds where that was given."""
     if not isinstance(cv, (int, np.integer)):
-        if not hasattr(cv, "get_n_splits"):
+        if not offers(cv, "get_n_splits"):
             raise TableProblem(f"cv must be a whole number or a splitter; got {cv!r}.")
         return cv, None
     n_folds = int(cv)

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from .._compat import offers
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
@@ -98,7 +100,7 @@ def score_hint(scorer: str) -> str:
 def is_ours(estimator: object) -> bool:
     """Whether the estimator, or a step within it, is one of this package's networks."""
     parts = [estimator]
-    if hasattr(estimator, "get_params"):
+    if offers(estimator, "get_params"):
         parts += estimator.get_params(deep=True).values()
     return any(
         type(part).__name__ in {"MLPClassifier", "MLPRegressor"}

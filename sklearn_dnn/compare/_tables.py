@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import csv
 import gzip
-import warnings
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -182,18 +180,18 @@ def drop_gaps(X: pd.DataFrame, y: pd.Series) -> tuple[pd.DataFrame, pd.Series, l
         X, y = X[~gaps].reset_index(drop=True), y[~gaps].reset_index(drop=True)
     if isinstance(y.dtype, pd.CategoricalDtype):
         y = y.cat.remove_unused_categories()
-    if _n_distinct(y) < 2:
+    if count_distinct(y) < 2:
         raise TableProblem(
             f"The target {y.name!r} is {y.iloc[0]!s} in every row; there is nothing to learn."
         )
     if types.is_datetime64_any_dtype(y) or types.is_timedelta64_dtype(y):
         raise TableProblem(f"The target {y.name!r} is a date or a time; make numbers of it.")
-    if _has_infinite(y):
+    if has_infinite(y):
         raise TableProblem(f"The target {y.name!r} has infinite values; drop or cap them.")
     return X, y, notes
 
 
-def _n_distinct(column: pd.Series) -> int:
+def count_distinct(column: pd.Series) -> int:
     try:
         return int(column.nunique())
     except TypeError as error:  # what can't be hashed
@@ -202,17 +200,17 @@ def _n_distinct(column: pd.Series) -> int:
         ) from error
 
 
-def _is_number(column: pd.Series) -> bool:
+def is_number(column: pd.Series) -> bool:
     return types.is_numeric_dtype(column) and not types.is_bool_dtype(column)
 
 
-def _has_infinite(column: pd.Series) -> bool:
-    if not _is_number(column):
+def has_infinite(column: pd.Series) -> bool:
+    if not is_number(column):
         return False
     return bool(np.isinf(column.to_numpy(dtype=float, na_value=np.nan)).any())
 
 
-def _is_whole(values: np.ndarray) -> bool:
+def is_whole(values: np.ndarray) -> bool:
     return bool((values == np.round(values)).all())
 
 
@@ -233,7 +231,7 @@ def find_task(y: pd.Series, override: str | None = None) -> tuple[str, str]:
         Why, and how to choose another.
     """
     n_distinct = int(y.nunique())
-    number = _is_number(y)
+    number = is_number(y)
     if override is not None:
         return _check_task(y, override, n_distinct, number), f"Task {override}: as asked."
     if not number:
@@ -241,7 +239,7 @@ def find_task(y: pd.Series, override: str | None = None) -> tuple[str, str]:
         reason = f"the target has {n_distinct} distinct texts or categories"
     elif n_distinct == 2:
         task, reason = "binary", "the target has two distinct values"
-    elif n_distinct <= MAX_WHOLE_CLASSES and _is_whole(y.to_numpy(dtype=float)):
+    elif n_distinct <= MAX_WHOLE_CLASSES and is_whole(y.to_numpy(dtype=float)):
         task, reason = "multiclass", f"the target has {n_distinct} distinct whole numbers"
     else:
         task, reason = "regression", f"the target has {n_distinct} distinct numbers"
@@ -297,117 +295,8 @@ def target_array(y: pd.Series, task: str) -> np.ndarray:
         return y.to_numpy(dtype=bool)
     if types.is_integer_dtype(y):
         return y.to_numpy(dtype=np.int64)
-    if _is_number(y):
+    if is_number(y):
         values = y.to_numpy(dtype=float)
-        if _is_whole(values):
+        if is_whole(values):
             return values.astype(np.int64)
     return np.array([str(value) for value in y], dtype=object)
-
-
-@dataclass(frozen=True)
-class Columns:
-    """Which columns to use, and how.
-
-    Attributes
-    ----------
-    numeric, categorical : list of str
-        Columns to use as numbers and as categories.
-    notes : list of str
-        What a user should know of them.
-    """
-
-    numeric: list[str]
-    categorical: list[str]
-    notes: list[str]
-
-
-def describe_columns(X: pd.DataFrame) -> Columns:
-    """Sort the columns of a table into numbers, categories and useless ones.
-
-    Parameters
-    ----------
-    X : DataFrame of shape (n_rows, n_columns)
-        The table without its target.
-    """
-    numeric: list[str] = []
-    categorical: list[str] = []
-    useless: list[str] = []
-    ids: list[str] = []
-    notes: list[str] = []
-    for name in X.columns:
-        column = X[name]
-        if types.is_datetime64_any_dtype(column) or types.is_timedelta64_dtype(column):
-            raise TableProblem(
-                f"Column {name!r} is a date or a time; make numbers of it, or drop it."
-            )
-        if _has_infinite(column):
-            raise TableProblem(f"Column {name!r} has infinite values; drop or cap them.")
-        n_distinct = _n_distinct(column)
-        n_known = int(column.notna().sum())
-        if n_distinct == 0 or (n_distinct == 1 and n_known == len(column)):
-            useless.append(name)
-            continue
-        if _is_number(column):
-            values = column.to_numpy(dtype=float, na_value=np.nan)
-            numeric.append(name)
-            like_id = _is_whole(values[~np.isnan(values)])
-        else:
-            categorical.append(name)
-            like_id = not types.is_bool_dtype(column)
-            notes += _looks_numeric(column) or _looks_dated(column)
-        if like_id and n_distinct == n_known == len(column) and len(column) > 2:
-            ids.append(name)
-    if useless:
-        notes.append(f"Not used, the same or missing in every row: {listed(useless)}.")
-    if ids:
-        notes.append(
-            f"Different in every row, like an identifier; drop if it is one: {listed(ids)}."
-        )
-    if not numeric and not categorical:
-        raise TableProblem("No column is left to learn from: all are constant or missing.")
-    return Columns(numeric, categorical, notes)
-
-
-def _looks_numeric(column: pd.Series) -> list[str]:
-    """A note where a few texts make categories of a column of numbers."""
-    known = column.dropna()
-    if types.is_bool_dtype(column) or isinstance(column.dtype, pd.CategoricalDtype):
-        return []
-    texts = known.astype(str)
-    odd = texts[pd.to_numeric(texts, errors="coerce").isna()]
-    if len(odd) > 0.1 * len(known) or not len(odd):
-        return []
-    return [
-        f"Column {column.name!r} is used as categories: it holds text such as {odd.iloc[0]!r} "
-        f"beside numbers."
-    ]
-
-
-def _looks_dated(column: pd.Series) -> list[str]:
-    """A note where texts are dates, or numbers with marks between their digits."""
-    if types.is_bool_dtype(column) or isinstance(column.dtype, pd.CategoricalDtype):
-        return []
-    texts = column.dropna().astype(str).head(200)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        dated = pd.to_datetime(texts, errors="coerce", format="mixed").notna().mean()
-    grouped = pd.to_numeric(texts.str.replace(r"[,\s]", "", regex=True), errors="coerce")
-    if grouped.notna().mean() > 0.9:
-        kind = "numbers with marks between their digits"
-    elif dated > 0.9 and texts.str.contains(r"\d").mean() > 0.9:
-        kind = "dates"
-    else:
-        return []
-    return [
-        f"Column {column.name!r} is used as categories, but looks like {kind} "
-        f"({texts.iloc[0]!r}); make plain numbers of it, or drop it."
-    ]
-
-
-def category_text(value: object) -> str:
-    """What names a category, however a file's reader typed it: 1, 1.0 and "1" are the same."""
-    if isinstance(value, bool | np.bool_) or str(value).lower() in {"true", "false"}:
-        return "1" if str(value).lower() == "true" else "0"
-    if isinstance(value, float | np.floating) and float(value).is_integer():
-        return str(int(value))
-    return str(value)

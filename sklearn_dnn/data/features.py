@@ -113,10 +113,6 @@ class Features:
         if self._fits():
             self.resident = self._filled()
 
-    @property
-    def n_rows(self) -> int:
-        return int(self.X.shape[0])
-
     def _filled(self) -> Tensor:
         """The whole table, standardised where it is to stay a piece at a time."""
         n, p = self.X.shape

@@ -413,15 +413,16 @@ class BaseMLP(
     ) -> BaseMLP:
         """One epoch over the rows given."""
         with torch_ready():
-            session = self._open(
-                X,
-                y,
-                sample_weight,
-                validation,
-                None,
-                going_on=self.__sklearn_is_fitted__(),
-                classes=classes,
-            )
+            with memory_advice(self.device):
+                session = self._open(
+                    X,
+                    y,
+                    sample_weight,
+                    validation,
+                    None,
+                    going_on=self.__sklearn_is_fitted__(),
+                    classes=classes,
+                )
             outcome = self._train(session, [], n_epochs=1, patient=False)
             self._store(session, outcome, keep_progress=True)
             self._tell_how_it_ended(session, outcome, warn_of_max_iter=False)

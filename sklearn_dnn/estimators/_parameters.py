@@ -203,7 +203,7 @@ PARAMETERS: dict[str, Parameter] = {
         "float or splitter, default=0.1",
         """The rows that early stopping holds out where `X_val` is not given: a share of them,
         stratified by class (the last ones with ``shuffle=False``), or the first split of a
-        scikit-learn splitter, which gets `groups`.""",
+        scikit-learn splitter, which gets `groups`; rows in neither of its parts are not used.""",
     ),
     "n_iter_no_change": Parameter(
         [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],

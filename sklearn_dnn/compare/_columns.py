@@ -1,0 +1,121 @@
+"""The columns to learn from: numbers, categories, and what a user should know of them."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from pandas.api import types
+
+from ._tables import TableProblem, count_distinct, has_infinite, is_number, is_whole, listed
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns to use, and how.
+
+    Attributes
+    ----------
+    numeric, categorical : list of str
+        Columns to use as numbers and as categories.
+    notes : list of str
+        What a user should know of them.
+    """
+
+    numeric: list[str]
+    categorical: list[str]
+    notes: list[str]
+
+
+def describe_columns(X: pd.DataFrame) -> Columns:
+    """Sort the columns of a table into numbers, categories and useless ones.
+
+    Parameters
+    ----------
+    X : DataFrame of shape (n_rows, n_columns)
+        The table without its target.
+    """
+    numeric: list[str] = []
+    categorical: list[str] = []
+    useless: list[str] = []
+    ids: list[str] = []
+    notes: list[str] = []
+    for name in X.columns:
+        column = X[name]
+        if types.is_datetime64_any_dtype(column) or types.is_timedelta64_dtype(column):
+            raise TableProblem(
+                f"Column {name!r} is a date or a time; make numbers of it, or drop it."
+            )
+        if has_infinite(column):
+            raise TableProblem(f"Column {name!r} has infinite values; drop or cap them.")
+        n_distinct = count_distinct(column)
+        n_known = int(column.notna().sum())
+        if n_distinct == 0 or (n_distinct == 1 and n_known == len(column)):
+            useless.append(name)
+            continue
+        if is_number(column):
+            values = column.to_numpy(dtype=float, na_value=np.nan)
+            numeric.append(name)
+            like_id = is_whole(values[~np.isnan(values)])
+        else:
+            categorical.append(name)
+            like_id = not types.is_bool_dtype(column)
+            notes += _looks_numeric(column) or _looks_dated(column)
+        if like_id and n_distinct == n_known == len(column) and len(column) > 2:
+            ids.append(name)
+    if useless:
+        notes.append(f"Not used, the same or missing in every row: {listed(useless)}.")
+    if ids:
+        notes.append(
+            f"Different in every row, like an identifier; drop if it is one: {listed(ids)}."
+        )
+    if not numeric and not categorical:
+        raise TableProblem("No column is left to learn from: all are constant or missing.")
+    return Columns(numeric, categorical, notes)
+
+
+def _looks_numeric(column: pd.Series) -> list[str]:
+    """A note where a few texts make categories of a column of numbers."""
+    known = column.dropna()
+    if types.is_bool_dtype(column) or isinstance(column.dtype, pd.CategoricalDtype):
+        return []
+    texts = known.astype(str)
+    odd = texts[pd.to_numeric(texts, errors="coerce").isna()]
+    if len(odd) > 0.1 * len(known) or not len(odd):
+        return []
+    return [
+        f"Column {column.name!r} is used as categories: it holds text such as {odd.iloc[0]!r} "
+        f"beside numbers."
+    ]
+
+
+def _looks_dated(column: pd.Series) -> list[str]:
+    """A note where texts are dates, or numbers with marks between their digits."""
+    if types.is_bool_dtype(column) or isinstance(column.dtype, pd.CategoricalDtype):
+        return []
+    texts = column.dropna().astype(str).head(200)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        dated = pd.to_datetime(texts, errors="coerce", format="mixed").notna().mean()
+    grouped = pd.to_numeric(texts.str.replace(r"[,\s]", "", regex=True), errors="coerce")
+    if grouped.notna().mean() > 0.9:
+        kind = "numbers with marks between their digits"
+    elif dated > 0.9 and texts.str.contains(r"\d").mean() > 0.9:
+        kind = "dates"
+    else:
+        return []
+    return [
+        f"Column {column.name!r} is used as categories, but looks like {kind} "
+        f"({texts.iloc[0]!r}); make plain numbers of it, or drop it."
+    ]
+
+
+def category_text(value: object) -> str:
+    """What names a category, however a file's reader typed it: 1, 1.0 and "1" are the same."""
+    if isinstance(value, bool | np.bool_) or str(value).lower() in {"true", "false"}:
+        return "1" if str(value).lower() == "true" else "0"
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))
+    return str(value)
