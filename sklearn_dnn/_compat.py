@@ -37,6 +37,12 @@ elu_backward = torch.ops.aten.elu_backward.grad_input
 gelu_backward = torch.ops.aten.gelu_backward.grad_input
 silu_backward = torch.ops.aten.silu_backward.grad_input
 softplus_backward = torch.ops.aten.softplus_backward.grad_input
+hardtanh_backward = torch.ops.aten.hardtanh_backward.grad_input
+hardsigmoid_backward = torch.ops.aten.hardsigmoid_backward.grad_input
+hardshrink_backward = torch.ops.aten.hardshrink_backward.grad_input
+softshrink_backward = torch.ops.aten.softshrink_backward.grad_input
+hardswish_backward = torch.ops.aten.hardswish_backward.out
+mish_backward = torch.ops.aten.mish_backward.default  # it has no overload with an output
 
 
 def from_numpy(array: np.ndarray) -> torch.Tensor:
@@ -85,13 +91,19 @@ __all__ = [
     "fused_adam_",
     "fused_sgd_",
     "gelu_backward",
+    "hardshrink_backward",
+    "hardsigmoid_backward",
+    "hardswish_backward",
+    "hardtanh_backward",
     "has_callbacks",
     "leaky_relu_backward",
+    "mish_backward",
     "offers",
     "scorer_takes_weights",
     "sigmoid_backward",
     "silu_backward",
     "softplus_backward",
+    "softshrink_backward",
     "tanh_backward",
     "threshold_backward",
     "validate_parameter_constraints",

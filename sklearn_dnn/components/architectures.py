@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import numbers
 from abc import abstractmethod
 
+import torch
+
 from .._compat import Interval
 from .base import Component
+from .foreign import ForeignClass
 
 
 class Architecture(Component):
@@ -45,3 +49,52 @@ class Rectangular(Architecture):
 
     def sizes(self) -> tuple[int, ...]:
         return (int(self.width),) * int(self.depth)
+
+
+class HiddenModule(ForeignClass, Component):
+    """A ``torch.nn.Module`` class as the hidden part of the network.
+
+    An object of the class takes standardised inputs (b, n_features) to hidden outputs
+    (b, width), of any width; the estimator puts a dense output layer on them. The class is
+    built with the arguments given here, and with ``n_features`` if it has an argument of that
+    name. Its weights start as the class draws them, from the estimator's `random_state`.
+
+    Parameters
+    ----------
+    wrapped : type
+        The class.
+    **arguments
+        Keyword arguments of its constructor; each is a parameter that a search can reach, as
+        ``hidden_layer_sizes__width``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_dnn.components import HiddenModule
+    >>> class Bottleneck(torch.nn.Module):
+    ...     def __init__(self, n_features, width=8):
+    ...         super().__init__()
+    ...         self.layer = torch.nn.Linear(n_features, width)
+    ...     def forward(self, x):
+    ...         return torch.relu(self.layer(x))
+    >>> HiddenModule(Bottleneck, width=4).build(3)
+    Bottleneck(
+      (layer): Linear(in_features=3, out_features=4, bias=True)
+    )
+    """
+
+    reserved = ("n_features",)
+
+    def _check(self) -> None:
+        # before the signature is read, which not every class has
+        if isinstance(self.wrapped, type) and not issubclass(self.wrapped, torch.nn.Module):
+            raise TypeError(
+                f"HiddenModule wraps a class derived from torch.nn.Module. Got {self.wrapped!r}."
+            )
+        super()._check()
+
+    def build(self, n_features: int) -> torch.nn.Module:
+        """A new module for this many inputs; draws from torch's own random state."""
+        takes = inspect.signature(self.wrapped).parameters
+        given = {"n_features": n_features} if "n_features" in takes else {}
+        return self.wrapped(**given, **self.arguments)

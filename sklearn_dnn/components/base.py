@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
@@ -33,18 +34,60 @@ class Component(ABC, BaseEstimator):
         ValueError
             Naming the parameter, what is allowed and what came.
         """
-        validate_parameter_constraints(
-            self._parameter_constraints, self.get_params(deep=False), type(self).__name__
-        )
+        try:
+            validate_parameter_constraints(
+                self._parameter_constraints, self.get_params(deep=False), type(self).__name__
+            )
+        except InvalidParameterError as error:
+            raise InvalidParameterError(public_names(str(error))) from None
         self._check()
 
     def _check(self) -> None:
         """Refuse contradictions between parameters; nothing by default."""
 
 
+def public_names(message: str) -> str:
+    """A message that names classes of this package by where they can be imported from."""
+    return re.sub(r"(sklearn_dnn(?:\.[a-z]\w*)*)\._\w+\.", r"\1.", message)
+
+
+# What other libraries call things that have another name here.
+SYNONYMS = {
+    "batch_normalization": "batch",
+    "batchnorm": "batch",
+    "binary_crossentropy": "log_loss",
+    "categorical_crossentropy": "log_loss",
+    "cosine_annealing": "cosine",
+    "cross_entropy": "log_loss",
+    "he": "he_normal",
+    "invscaling": "inverse_scaling",
+    "kaiming": "he_normal",
+    "kaiming_normal": "he_normal",
+    "kaiming_uniform": "he_uniform",
+    "layer_normalization": "layer",
+    "layernorm": "layer",
+    "mae": "absolute_error",
+    "mse": "squared_error",
+    "pinball": "quantile",
+    "reduce_lr_on_plateau": "performance",
+    "resnet": "residual",
+    "sequential": "plain",
+    "sigmoid": "logistic",
+    "skip": "residual",
+    "swish": "silu",
+    "wide_and_deep": "wide",
+    "xavier": "glorot_uniform",
+    "xavier_normal": "glorot_normal",
+    "xavier_uniform": "glorot_uniform",
+}
+
+
 def nearest(name: str, known: list[str]) -> str:
     """A closing sentence with the one or two known names most like `name`, or nothing."""
-    close = get_close_matches(name, known, n=2)
+    meant = SYNONYMS.get(name.lower())
+    if meant in known:
+        return f" Did you mean {meant!r}?"
+    close = get_close_matches(name, known, n=2) or get_close_matches(name.lower(), known, n=2)
     return f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 

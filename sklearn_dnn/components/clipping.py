@@ -1,6 +1,13 @@
-"""Clipping: bounds on the gradient of each member, (m, p), before the optimizer's step."""
+"""Clipping: bounds on the gradient of each member, (m, p), before the optimizer's step.
+
+Where both are asked for, elements are cut first and the length is bounded after, so that both
+bounds hold. Only one norm over all parameters keeps the direction of the whole gradient; one
+norm a tensor keeps that of each tensor; cutting elements keeps none.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -24,8 +31,9 @@ def clip_by_value_(grad: Tensor, limit: float | Tensor) -> None:
 def clip_by_norm_(grad: Tensor, limit: float | Tensor) -> Tensor:
     r"""Shorten each row to length :math:`c`, in place: :math:`g \min(1, c / \|g\|_2)`.
 
-    The norm is one over all parameters of a member, and the direction is kept. A row within
-    the bound is not changed by a bit. Nothing waits for the device.
+    The norm is one over all parameters of a member, and the direction is kept; this is Keras'
+    ``global_clipnorm``. A row within the bound is not changed by a bit. Nothing waits for the
+    device.
 
     Parameters
     ----------
@@ -53,3 +61,37 @@ def clip_by_norm_(grad: Tensor, limit: float | Tensor) -> Tensor:
         limit = limit.to(grad.dtype)
     grad.mul_((limit / norms).clamp_(max=1.0))  # c / 0 is infinite, so a zero row stays zero
     return norms
+
+
+def clip_each_by_norm_(grads: Sequence[Tensor], limit: float | Tensor) -> Tensor:
+    r"""Shorten each tensor to length :math:`c`, in place, by a norm of its own.
+
+    Every weight matrix, bias and vector of a norm has its own norm: Keras' ``clipnorm``. The
+    direction of each tensor is kept, that of the whole gradient is not.
+
+    Parameters
+    ----------
+    grads : sequence of Tensor
+        The gradients of the tensors of one network, with one or two dimensions each; or of a
+        stack, with three, the first of length m: there each member has norms of its own.
+    limit : float or Tensor of shape (m, 1)
+        :math:`c > 0`.
+
+    Returns
+    -------
+    Tensor of shape (m, n_tensors)
+        The norms before the clip; m is 1 for one network.
+    """
+    norms = []
+    for grad in grads:
+        rows = grad if grad.dim() == 3 else grad.reshape(1, 1, -1)
+        # vector_norm of two dimensions is their common length, not a matrix norm
+        norms.append(torch.linalg.vector_norm(rows, dim=(1, 2)))
+    before = torch.stack(norms, dim=1)
+    if isinstance(limit, Tensor):
+        limit = limit.to(before.dtype)
+    factors = (limit / before).clamp_(max=1.0)
+    for i, grad in enumerate(grads):
+        factor = factors[:, i]
+        grad.mul_(factor.view(-1, 1, 1) if grad.dim() == 3 else factor.squeeze(0))
+    return before

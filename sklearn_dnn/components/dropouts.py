@@ -1,10 +1,15 @@
-"""Dropouts: noise that makes units do without each other in training."""
+"""Dropouts: noise that makes units do without each other in training.
+
+A rate is the share dropped, never the probability to keep. A mask is drawn anew for every row
+and unit of a batch; where weights are dropped, for every weight.
+"""
 
 from __future__ import annotations
 
 import math
 import numbers
 from abc import abstractmethod
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -14,15 +19,22 @@ from .base import Component, Registry
 
 
 class DropoutRule(Component):
-    """A way to drop units at random while training; prediction drops none.
+    """A way to drop units or weights at random while training; prediction drops none.
 
     Parameters
     ----------
     rate : float, default=0.5
-        The share of units dropped, in [0, 1).
+        The share dropped, in [0, 1).
+
+    Attributes
+    ----------
+    on : {"units", "weights"}
+        What :meth:`forward` takes: the outputs of a layer, or its weight matrix.
     """
 
     _parameter_constraints = {"rate": [Interval(numbers.Real, 0, 1, closed="left")]}
+
+    on: ClassVar[Literal["units", "weights"]] = "units"
 
     def __init__(self, rate: float = 0.5) -> None:
         self.rate = rate
@@ -34,7 +46,7 @@ class DropoutRule(Component):
         Parameters
         ----------
         a : Tensor of shape (b, k) or (m, b, k)
-            The outputs of a layer.
+            The outputs of a layer; for a rule on weights its matrix, (n_in, k) or (m, n_in, k).
         rate : float or Tensor of shape (m, 1, 1)
             The share dropped, in place of the attribute: members of a stack may differ.
         generator : torch.Generator
@@ -47,7 +59,11 @@ class DropoutRule(Component):
 
     @abstractmethod
     def module(self) -> torch.nn.Module:
-        """Torch's module of the same meaning."""
+        """A module of torch of the same meaning, drawing from torch's own generator.
+
+        That of a rule on weights is a parametrization of a layer's weight
+        (``torch.nn.utils.parametrize``).
+        """
 
 
 DROPOUTS: Registry[DropoutRule] = Registry("dropout", DropoutRule)
@@ -76,12 +92,17 @@ def draw_kept(a: Tensor, rate: float | Tensor, generator: torch.Generator) -> Te
 class Dropout(DropoutRule):
     r"""Inverted dropout: 0 with probability `rate`, else :math:`a / (1 - \mathrm{rate})`.
 
-    The division in training keeps every unit's mean, so that prediction needs no scaling.
+    The division in training keeps every unit's mean, so that prediction needs no scaling. The
+    paper's dropout does not divide, and scales the weights in prediction instead.
 
     Parameters
     ----------
     rate : float, default=0.5
         The share of units dropped, in [0, 1). Shares are met to within 2**-16.
+    shared : bool, default=False
+        Whether all rows of a batch share one mask. A step then trains one thinned network, which
+        is noisier; a row of weight 2 is exactly the row twice, and each random pass of a
+        prediction is one network's. The paper draws a mask for each row.
 
     References
     ----------
@@ -89,8 +110,15 @@ class Dropout(DropoutRule):
     way to prevent neural networks from overfitting", JMLR 15, 2014.
     """
 
+    _parameter_constraints = DropoutRule._parameter_constraints | {"shared": ["boolean"]}
+
+    def __init__(self, rate: float = 0.5, shared: bool = False) -> None:
+        self.rate = rate
+        self.shared = shared
+
     def forward(self, a: Tensor, rate: float | Tensor, generator: torch.Generator) -> Tensor:
-        return a * draw_kept(a, rate, generator).mul_(1.0 / (1.0 - rate))
+        drawn = a[..., :1, :] if self.shared else a
+        return a * draw_kept(drawn, rate, generator).mul_(1.0 / (1.0 - rate))
 
     def module(self) -> torch.nn.Module:
         return torch.nn.Dropout(self.rate)
@@ -130,3 +158,78 @@ class AlphaDropout(DropoutRule):
 
     def module(self) -> torch.nn.Module:
         return torch.nn.AlphaDropout(self.rate)
+
+
+@DROPOUTS.register("gaussian_dropout")
+class GaussianDropout(DropoutRule):
+    r"""Gaussian dropout: :math:`a\,(1 + \sigma \epsilon)` with normal noise :math:`\epsilon`.
+
+    With :math:`\sigma^2 = \mathrm{rate} / (1 - \mathrm{rate})` each unit keeps its mean and
+    gets the variance that dropout at this rate would give it, but nothing is dropped. Keras'
+    ``GaussianDropout`` means the same by its rate; torch has no such module.
+
+    Parameters
+    ----------
+    rate : float, default=0.5
+        The share of units dropped by the dropout of equal variance, in [0, 1).
+
+    References
+    ----------
+    N. Srivastava, G. Hinton, A. Krizhevsky, I. Sutskever and R. Salakhutdinov, "Dropout: a simple
+    way to prevent neural networks from overfitting", JMLR 15, 2014, section 10.
+    """
+
+    def forward(self, a: Tensor, rate: float | Tensor, generator: torch.Generator) -> Tensor:
+        # contiguous, so that the noise does not depend on the layout of a
+        factor = torch.empty_like(a, memory_format=torch.contiguous_format)
+        factor.normal_(generator=generator)
+        return a * factor.mul_((rate / (1.0 - rate)) ** 0.5).add_(1.0)
+
+    def module(self) -> torch.nn.Module:
+        return _GaussianNoise(self.rate)
+
+
+class _GaussianNoise(torch.nn.Module):
+    """Gaussian dropout as a module."""
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def extra_repr(self) -> str:
+        return f"p={self.p}"
+
+    def forward(self, a: Tensor) -> Tensor:
+        if not self.training:
+            return a
+        return a * (1.0 + torch.randn_like(a) * (self.p / (1.0 - self.p)) ** 0.5)
+
+
+@DROPOUTS.register("dropconnect")
+class DropConnect(DropoutRule):
+    r"""DropConnect: weights drop instead of units, the rest times :math:`1/(1-\mathrm{rate})`.
+
+    One mask is drawn a step for each member, shared by all rows of the batch. The paper draws
+    one a row, which takes a matrix of weights a row; the expected gradient is the same, that
+    of one batch is noisier here. In prediction all weights are there; the paper samples each
+    unit's input from a normal distribution with the moments that the masks give.
+    A dropped weight is not reset: it misses the step's gradient and comes back as it was.
+
+    Parameters
+    ----------
+    rate : float, default=0.5
+        The share of weights dropped, in [0, 1). Shares are met to within 2**-16.
+
+    References
+    ----------
+    L. Wan, M. Zeiler, S. Zhang, Y. LeCun and R. Fergus, "Regularization of neural networks using
+    DropConnect", ICML 2013.
+    """
+
+    on = "weights"
+
+    def forward(self, a: Tensor, rate: float | Tensor, generator: torch.Generator) -> Tensor:
+        return a * draw_kept(a, rate, generator).mul_(1.0 / (1.0 - rate))
+
+    def module(self) -> torch.nn.Module:
+        return torch.nn.Dropout(self.rate)

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sklearn_dnn.components.clipping import clip_by_norm_, clip_by_value_
+from sklearn_dnn.components.clipping import clip_by_norm_, clip_by_value_, clip_each_by_norm_
 
 
 def gradient(dtype=torch.float64, seed=0):
@@ -78,3 +78,91 @@ def test_norm_clip_is_torchs_for_each_member(seed, limit):
         torch.testing.assert_close(
             clipped[i], torch.cat([p.grad for p in parts]), rtol=1e-4, atol=1e-9
         )
+
+
+def tensors(m, dtype=torch.float64):
+    """Gradients of a network's tensors, or of a stack's: long, short, and zero ones."""
+    generator = torch.Generator().manual_seed(0)
+    shapes = [(4, 6), (6,), (6, 1), (1,), (2, 3)]
+    if m:
+        shapes = [(m, *(1, *shape)[-2:]) for shape in shapes]
+    grads = [torch.randn(shape, dtype=dtype, generator=generator) for shape in shapes]
+    for grad, scale in zip(grads, (10.0, 0.01, 3.0, 1.0, 0.0), strict=True):
+        grad.mul_(scale)
+    return grads
+
+
+def by_member(grad, m):
+    return grad if m else grad.unsqueeze(0)
+
+
+each_limits = pytest.mark.parametrize("limit", [0.5, 5.0, LIMITS[1]])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("m", [0, 3])
+@each_limits
+def test_each_tensor_has_a_bound_and_a_direction_of_its_own(limit, m, dtype):
+    if not m and isinstance(limit, torch.Tensor):
+        limit = limit[:1]
+    before, after = tensors(m, dtype), tensors(m, dtype)
+    norms = clip_each_by_norm_(after, limit)
+    assert norms.shape == (max(m, 1), len(before))
+    assert norms.dtype == dtype
+    bounds = torch.as_tensor(limit, dtype=dtype).expand(max(m, 1), 1)[:, 0]
+    for i, (old, new) in enumerate(zip(before, after, strict=True)):
+        for one, other, norm, bound in zip(
+            by_member(old, m), by_member(new, m), norms[:, i], bounds, strict=True
+        ):
+            torch.testing.assert_close(norm, one.norm())
+            if norm <= bound:
+                assert torch.equal(one, other)
+            else:
+                torch.testing.assert_close(other.norm(), bound)
+                torch.testing.assert_close(other / bound, one / norm)
+    again = [grad.clone() for grad in after]
+    clip_each_by_norm_(again, limit)
+    torch.testing.assert_close(again, after)
+
+
+def test_one_norm_over_all_keeps_the_direction_that_many_do_not():
+    grads = tensors(0)
+    whole = torch.cat([grad.flatten() for grad in grads]).unsqueeze(0)
+    direction = whole / whole.norm()
+    of_each = whole.clone()
+    parts = [of_each[0, :24].view(4, 6), of_each[0, 24:30], of_each[0, 30:]]
+    clip_each_by_norm_(parts, 1.0)  # views of a flat buffer
+    clip_by_norm_(whole, 1.0)
+    torch.testing.assert_close(whole, direction)
+    assert (of_each * direction).sum() / of_each.norm() < 0.99
+    assert all(part.norm() <= 1 + 1e-12 for part in parts)
+
+
+@settings(max_examples=30, deadline=None)
+@given(limit=st.floats(1e-3, 1e2))
+def test_norm_clip_of_each_is_torchs(limit):
+    clipped = tensors(0)
+    clip_each_by_norm_(clipped, limit)
+    for mine, grad in zip(clipped, tensors(0), strict=True):
+        parameter = torch.zeros_like(grad)
+        parameter.grad = grad.clone()
+        torch.nn.utils.clip_grad_norm_([parameter], limit)
+        # torch divides by norm + 1e-6
+        torch.testing.assert_close(mine, parameter.grad, rtol=1e-4, atol=1e-9)
+
+
+def test_value_then_norm_meets_both_bounds():
+    grad = gradient()
+    clip_by_value_(grad, 0.5)
+    clip_by_norm_(grad, 2.0)
+    assert (grad.abs() <= 0.5).all()
+    assert (grad.norm(dim=1) <= 2.0 + 1e-12).all()
+
+
+def test_infinite_limits_of_members_do_nothing():
+    before, after = tensors(3), tensors(3)
+    limit = torch.tensor([[torch.inf], [torch.inf], [0.1]], dtype=torch.float64)
+    clip_each_by_norm_(after, limit)
+    for old, new in zip(before, after, strict=True):
+        assert torch.equal(old[:2], new[:2])
+        assert (new[2].norm() <= 0.1 + 1e-9).all()

@@ -7,16 +7,31 @@ import pytest
 import torch
 from sklearn.base import clone
 
-from sklearn_dnn.components.dropouts import DROPOUTS, AlphaDropout, Dropout
+from sklearn_dnn.components.dropouts import (
+    DROPOUTS,
+    AlphaDropout,
+    DropConnect,
+    Dropout,
+    GaussianDropout,
+)
 
-CLASSES = {
-    "dropout": (Dropout, torch.nn.Dropout),
-    "alpha_dropout": (AlphaDropout, torch.nn.AlphaDropout),
+# One row a name: class, torch's module (a module of ours where it has none), what it acts on,
+# and whether it drops or only adds noise.
+ROWS = {
+    "dropout": (Dropout, torch.nn.Dropout, "units", True),
+    "alpha_dropout": (AlphaDropout, torch.nn.AlphaDropout, "units", True),
+    "gaussian_dropout": (GaussianDropout, torch.nn.Module, "units", False),
+    "dropconnect": (DropConnect, torch.nn.Dropout, "weights", True),
 }
 FLOOR = -1.0507009873554805 * 1.6732632423543772
 RATES = [0.1, 0.3, 0.5, 0.9]
 names = pytest.mark.parametrize("name", list(DROPOUTS))
+masking = pytest.mark.parametrize("name", [name for name, row in ROWS.items() if row[3]])
 rates = pytest.mark.parametrize("rate", RATES)
+
+
+def test_every_name_has_a_row():
+    assert set(ROWS) == set(DROPOUTS)
 
 
 def seeded(seed=0):
@@ -30,14 +45,14 @@ def randn(*shape, dtype=torch.float64):
 def coefficients(name, rate):
     """What a kept unit is multiplied by and shifted by, and what a dropped one becomes."""
     kept = 1 - rate
-    if name == "dropout":
+    if name != "alpha_dropout":
         return 1 / kept, 0.0, 0.0
     A = (kept + FLOOR**2 * kept * rate) ** -0.5
     B = -A * rate * FLOOR
     return A, B, A * FLOOR + B
 
 
-@names
+@masking
 @rates
 @pytest.mark.parametrize("shape", [(1000, 403), (4, 250, 403)])
 def test_every_unit_is_kept_or_dropped(name, rate, shape):
@@ -55,27 +70,54 @@ def test_every_unit_is_kept_or_dropped(name, rate, shape):
         assert abs(share.std() / error - 1) < 0.1
 
 
+@pytest.mark.parametrize("name", ["dropout", "gaussian_dropout", "dropconnect"])
 @rates
-def test_dropout_keeps_the_mean(rate):
-    a = torch.full((1000, 400), 3.0)
-    result = Dropout().forward(a, rate, seeded())
-    error = 3 * math.sqrt(rate / (1 - rate) / a.numel())
-    assert abs(result.mean() - 3) < 5 * error + 1e-3
+@pytest.mark.parametrize("shape", [(1000, 400), (2, 500, 400)])
+def test_mean_is_kept_and_variance_that_of_dropout(name, rate, shape):
+    a = torch.full(shape, 3.0, dtype=torch.float64)
+    result = DROPOUTS[name]().forward(a, rate, seeded())
+    variance = 9 * rate / (1 - rate)
+    n = a.numel()
+    assert abs(result.mean() - 3) < 5 * math.sqrt(variance / n) + 1e-3
+    # the error of a variance comes from the fourth moment
+    deviations = (result - 3).square()
+    error = deviations.std() / math.sqrt(n)
+    assert abs(deviations.mean() - variance) < 5 * error + 1e-3 * variance
+
+
+@rates
+def test_gaussian_dropout_is_normal_noise(rate):
+    result = GaussianDropout().forward(torch.ones(1000, 400).double(), rate, seeded())
+    z = (result - 1) * math.sqrt((1 - rate) / rate)
+    below = torch.special.ndtr(z).flatten().sort().values  # uniform if z is normal
+    expected = torch.linspace(0, 1, z.numel(), dtype=z.dtype)
+    # Kolmogorov and Smirnov: 1.95 is passed by chance once in a thousand
+    assert (below - expected).abs().max() < 1.95 / math.sqrt(z.numel())
 
 
 @rates
 def test_alpha_dropout_keeps_mean_and_variance(rate):
-    result = AlphaDropout().forward(randn(1000, 1000), rate, seeded())
-    assert abs(result.mean()) < 5e-3
-    assert abs(result.var() - 1) < 1e-2
+    for a in (randn(1000, 1000), torch.nn.functional.selu(randn(1000, 1000))):
+        result = AlphaDropout().forward(a, rate, seeded())
+        assert abs(result.mean()) < 5e-3
+        assert abs(result.var() - 1) < 1e-2
+
+
+@rates
+def test_dropconnect_keeps_the_outputs_of_a_layer_in_mean(rate):
+    x, weight = randn(3, 8), randn(8, 5) + 1
+    masked = DropConnect().forward(weight.expand(20_000, 8, 5), rate, seeded())
+    outputs = x @ masked
+    error = outputs.std(0) / math.sqrt(20_000)
+    assert ((outputs.mean(0) - x @ weight).abs() < 5 * error + 1e-3).all()
 
 
 @names
 @pytest.mark.parametrize("width", [1, 2, 3, 5, 8])
 def test_neighbours_are_independent(name, width):
     result = DROPOUTS[name]().forward(torch.ones(40_000, width), 0.5, seeded())
-    dropped = (result == result.min()).double() - 0.5
-    correlation = dropped.T @ dropped / (0.25 * 40_000)
+    noise = (result - result.mean(0)).double() / result.double().std(0)
+    correlation = noise.T @ noise / 40_000
     assert (correlation - torch.eye(width)).abs().max() < 0.03
 
 
@@ -125,6 +167,11 @@ def test_gradient_follows_the_mask(name, rate):
     rate = rate.double() if isinstance(rate, torch.Tensor) else rate
     result = DROPOUTS[name]().forward(a, rate, seeded())
     (gradient,) = torch.autograd.grad(result.sum(), a)
+    # with given noise the rule is affine in its input
+    shift = DROPOUTS[name]().forward(torch.zeros_like(a), rate, seeded())
+    torch.testing.assert_close(gradient * a + shift, result)
+    if not ROWS[name][3]:
+        return
     for member in range(2):
         value = float(rate[member]) if isinstance(rate, torch.Tensor) else rate
         factor, shift, _ = coefficients(name, value)
@@ -138,7 +185,10 @@ def test_dtype_is_kept_and_the_share_with_it(name, dtype):
     a = torch.ones(4, 300, 100, dtype=dtype)
     result = DROPOUTS[name]().forward(a, 0.1, seeded())
     assert result.dtype == dtype
-    assert abs((result == result.min()).double().mean() - 0.1) < 5e-3
+    if ROWS[name][3]:
+        assert abs((result == result.min()).double().mean() - 0.1) < 5e-3
+    else:
+        assert abs(result.double().mean() - 1) < 5e-3
 
 
 @names
@@ -150,7 +200,8 @@ def test_transposed_input(name):
 
 @names
 def test_every_name_is_a_good_component(name):
-    cls, module_class = CLASSES[name]
+    cls, module_class, on, _ = ROWS[name]
+    assert cls.on == on
     assert DROPOUTS[name] is cls
     rule = DROPOUTS.resolve(name)
     rule.validate()
@@ -162,8 +213,27 @@ def test_every_name_is_a_good_component(name):
     assert cls.__doc__
     assert set(cls._parameter_constraints) == set(rule.get_params())
     module = cls(rate=0.25).module()
-    assert type(module) is module_class
+    assert isinstance(module, module_class)
     assert module.p == 0.25
+
+
+@names
+def test_module_is_the_rule_in_training_and_nothing_in_prediction(name):
+    cls, _, on, _ = ROWS[name]
+    module = cls(rate=0.3).module()
+    a = randn(300, 400)
+    torch.testing.assert_close(module.eval()(a), a)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        theirs = module.train()(a)
+    ours = cls(rate=0.3).forward(a, 0.3, seeded())
+    assert not torch.equal(theirs, a)
+    torch.testing.assert_close(theirs.var(), ours.var(), rtol=0.03, atol=0)
+    torch.testing.assert_close(theirs.mean(), ours.mean(), rtol=0, atol=0.02)
+    if on == "weights":
+        linear = torch.nn.Linear(3, 2)
+        torch.nn.utils.parametrize.register_parametrization(linear, "weight", module)
+        assert linear.weight.shape == (2, 3)
 
 
 @names

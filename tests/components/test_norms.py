@@ -7,13 +7,31 @@ import torch
 from sklearn.base import clone
 from torch.nn import functional
 
-from sklearn_dnn.components.norms import NORMS, BatchNorm, LayerNorm
+from sklearn_dnn.components.norms import (
+    NORMS,
+    BatchNorm,
+    GroupNorm,
+    LayerNorm,
+    RMSNorm,
+    WeightNorm,
+)
 
 WIDTH = 6
-CLASSES = {"batch": (BatchNorm, torch.nn.BatchNorm1d), "layer": (LayerNorm, torch.nn.LayerNorm)}
-OTHER_SETTINGS = {
-    "batch": [{"momentum": 0.0}, {"momentum": 0.99, "epsilon": 1e-3}],
-    "layer": [{"epsilon": 1e-3}],
+# One row a name: class, torch's module, settings besides the default.
+ROWS = {
+    "batch": (
+        BatchNorm,
+        torch.nn.BatchNorm1d,
+        [{"momentum": 0.0}, {"momentum": 0.99, "epsilon": 1e-3}],
+    ),
+    "layer": (LayerNorm, torch.nn.LayerNorm, [{"epsilon": 1e-3}]),
+    "rms": (RMSNorm, torch.nn.RMSNorm, [{"epsilon": 1e-3}]),
+    "group": (
+        GroupNorm,
+        torch.nn.GroupNorm,
+        [{"n_groups": 2}, {"n_groups": 3, "epsilon": 1e-3}, {"n_groups": 1}],
+    ),
+    "weight": (WeightNorm, torch.nn.Identity, []),
 }
 BAD = [
     ("batch", {"momentum": 1.0}),
@@ -22,12 +40,22 @@ BAD = [
     ("batch", {"epsilon": 0.0}),
     ("layer", {"epsilon": 0}),
     ("layer", {"epsilon": "small"}),
+    ("rms", {"epsilon": 0}),
+    ("group", {"epsilon": -1.0}),
+    ("group", {"n_groups": 0}),
+    ("group", {"n_groups": 2.0}),
+    ("group", {"n_groups": "all"}),
+    *((name, {"position": p}) for name in ROWS if name != "weight" for p in ("behind", None)),
 ]
 names = pytest.mark.parametrize("name", list(NORMS))
 
 
 def settings_of(name):
-    return [NORMS[name](), *(NORMS[name](**parameters) for parameters in OTHER_SETTINGS[name])]
+    return [NORMS[name](), *(NORMS[name](**parameters) for parameters in ROWS[name][2])]
+
+
+def test_every_name_has_a_row():
+    assert set(ROWS) == set(NORMS)
 
 
 settings = pytest.mark.parametrize("norm", [n for name in NORMS for n in settings_of(name)])
@@ -50,9 +78,15 @@ def vectors(norm, shape, dtype=torch.float64):
     return parameters, buffers
 
 
+def followed(norm, z, parameters):
+    """What the output depends on."""
+    return (z,) if norm.on_weights else (z, *parameters.values())
+
+
 def loaded_module(norm, parameters, buffers, training):
     module = norm.module(WIDTH).double().train(training)
-    state = {norm.module_names[k]: v.detach().clone() for k, v in (parameters | buffers).items()}
+    vectors = parameters | buffers
+    state = {there: vectors[k].detach().clone() for k, there in norm.module_names.items()}
     missing, unexpected = module.load_state_dict(state, strict=False)
     assert set(missing) <= {"num_batches_tracked"}
     assert not unexpected
@@ -71,6 +105,15 @@ def torch_function(norm, z, parameters, buffers, training):
             momentum=1 - norm.momentum,
             eps=norm.epsilon,
         )
+    if isinstance(norm, WeightNorm):
+        return z.clone()
+    if isinstance(norm, RMSNorm):
+        return functional.rms_norm(z, (WIDTH,), parameters["weight"], norm.epsilon)
+    if isinstance(norm, GroupNorm):
+        n_groups = 1 if norm.n_groups == "auto" else norm.n_groups
+        return functional.group_norm(
+            z, n_groups, parameters["weight"], parameters["bias"], norm.epsilon
+        )
     return functional.layer_norm(
         z, (WIDTH,), parameters["weight"], parameters["bias"], norm.epsilon
     )
@@ -83,7 +126,7 @@ def test_single_is_torchs_function_and_module(norm, training):
     torch_buffers = {name: buffer.clone() for name, buffer in buffers.items()}
     module = loaded_module(norm, parameters, buffers, training)
     z = (3 * randn(20, WIDTH) + 1).requires_grad_()
-    inputs = (z, *parameters.values())
+    inputs = followed(norm, z, parameters)
     for step in range(3):  # the running statistics move at each
         a = norm.forward(z + step, parameters, buffers, training)
         expected = torch_function(norm, z + step, parameters, torch_buffers, training)
@@ -123,7 +166,7 @@ def test_stack_is_its_members(norm, training, gaps):
     torch.testing.assert_close(a, expected)
     for name, buffer in buffers.items():
         torch.testing.assert_close(buffer[:, 0], torch.stack([each[name] for each in alone]))
-    inputs = (z, *parameters.values())
+    inputs = followed(norm, z, parameters)
     grad = randn(m, 10, WIDTH, seed=5)
     torch.testing.assert_close(
         torch.autograd.grad(a, inputs, grad), torch.autograd.grad(expected, inputs, grad)
@@ -182,7 +225,7 @@ def test_one_row_in_training_is_finite(name, lead):
     a = norm.forward(z, parameters, buffers, training=True)
     assert a.shape == z.shape
     assert a.isfinite().all()
-    gradients = torch.autograd.grad(a.square().sum(), (z, *parameters.values()))
+    gradients = torch.autograd.grad(a.square().sum(), followed(norm, z, parameters))
     assert all(gradient.isfinite().all() for gradient in gradients)
     assert all(buffer.isfinite().all() for buffer in buffers.values())
     if name == "batch":
@@ -214,7 +257,7 @@ def test_float32(name):
 
 @names
 def test_every_name_is_a_good_component(name):
-    cls, module_class = CLASSES[name]
+    cls, module_class, _ = ROWS[name]
     assert NORMS[name] is cls
     norm = NORMS.resolve(name)
     norm.validate()
@@ -224,12 +267,14 @@ def test_every_name_is_a_good_component(name):
     assert repr(norm) == f"{cls.__name__}()"
     assert cls.__doc__
     assert set(cls._parameter_constraints) == set(norm.get_params())
-    assert set(norm.module_names) == set(norm.parameter_starts) | set(norm.buffer_starts)
+    if not norm.on_weights:
+        assert set(norm.module_names) == set(norm.parameter_starts) | set(norm.buffer_starts)
+        assert "position" in norm.get_params()
     module = norm.module(WIDTH)
     assert type(module) is module_class
-    for key, start in (norm.parameter_starts | norm.buffer_starts).items():
-        expected = torch.full((WIDTH,), start)
-        assert torch.equal(getattr(module, norm.module_names[key]).detach(), expected)
+    starts = norm.parameter_starts | norm.buffer_starts
+    for key, there in norm.module_names.items():
+        assert torch.equal(getattr(module, there).detach(), torch.full((WIDTH,), starts[key]))
 
 
 @pytest.mark.parametrize(("name", "parameters"), BAD)
@@ -238,3 +283,151 @@ def test_bad_parameters_are_refused(name, parameters):
     cls = NORMS[name]
     with pytest.raises(ValueError, match=f"The '{parameter}' parameter of {cls.__name__}"):
         cls(**parameters).validate()
+
+
+@pytest.mark.parametrize("shape", [(5, WIDTH), (3, 5, WIDTH)])
+def test_rms_norm_by_its_formula(shape):
+    norm = RMSNorm(epsilon=1e-3)
+    z = 2 * randn(*shape) + 5
+    parameters, _ = vectors(norm, (3, 1, WIDTH) if len(shape) > 2 else (WIDTH,))
+    expected = parameters["weight"] * z / (z.square().mean(-1, keepdim=True) + 1e-3).sqrt()
+    for training in (True, False):
+        torch.testing.assert_close(norm.forward(z, parameters, {}, training), expected)
+
+
+def test_a_group_is_neighbours_normalized_together():
+    z = randn(4, WIDTH)
+    parameters = {"weight": torch.ones(WIDTH).double(), "bias": torch.zeros(WIDTH).double()}
+    a = GroupNorm(n_groups=2).forward(z, parameters, {}, True)
+    ones = {name: vector[:3] for name, vector in parameters.items()}
+    halves = [LayerNorm().forward(half, ones, {}, True) for half in z.split(3, dim=1)]
+    torch.testing.assert_close(a, torch.cat(halves, 1))
+
+
+@pytest.mark.parametrize(
+    ("width", "n_groups"),
+    [(1, 1), (6, 1), (8, 1), (15, 1), (16, 2), (31, 1), (32, 4), (50, 5), (64, 8), (100, 5),
+     (512, 8)],
+)  # fmt: skip
+def test_groups_chosen_by_width(width, n_groups):
+    norm = GroupNorm()
+    norm.check_width(width)
+    assert norm.module(width).num_groups == n_groups
+
+
+@pytest.mark.parametrize(("n_groups", "width"), [(8, 100), (4, 4), (4, 2), (3, 64)])
+def test_width_that_groups_do_not_divide_is_refused(n_groups, width):
+    norm = GroupNorm(n_groups=n_groups)
+    norm.validate()
+    with pytest.raises(ValueError, match=rf"n_groups={n_groups}\).*layer of {width} units.*'auto'"):
+        norm.check_width(width)
+
+
+@names
+def test_every_other_width_can_be_normalized(name):
+    for width in (1, 2, 7, 100):
+        NORMS[name]().check_width(width)
+
+
+@names
+@pytest.mark.parametrize("lead", [(), (3,)])
+def test_starts_have_a_number_a_unit(name, lead):
+    norm = NORMS[name]()
+    weight = randn(*lead, 5, WIDTH)
+    starts = norm.start_vectors(weight)
+    assert set(starts) == set(norm.parameter_starts)
+    for key, vector in starts.items():
+        assert vector.shape == ((*lead, 1, WIDTH) if lead else (WIDTH,))
+        assert vector.dtype == weight.dtype
+        if not norm.on_weights:
+            assert (vector == norm.parameter_starts[key]).all()
+    # a network starts with the weights that were drawn
+    torch.testing.assert_close(norm.weight(weight, starts), weight)
+    if not norm.on_weights:
+        assert norm.weight(weight, starts) is weight
+
+
+@pytest.mark.parametrize(
+    ("norm", "drops"),
+    [(n, False) for name in ROWS if name != "batch" for n in settings_of(name)]
+    + [(BatchNorm(), True), (BatchNorm(position="after"), False)],
+)
+def test_bias_in_front_is_redundant(norm, drops):
+    assert norm.drops_bias == drops
+    if norm.position == "after":
+        return
+    parameters, buffers = vectors(norm, (WIDTH,))
+    z, shift = randn(20, WIDTH), randn(WIDTH, seed=1)
+    plain, moved = (norm.forward(x, parameters, buffers, True) for x in (z, z + shift))
+    assert torch.allclose(plain, moved) == drops
+
+
+@settings
+@pytest.mark.parametrize("lead", [(), (3,)])
+def test_fold_is_the_norm_in_prediction(norm, lead):
+    vector = (*lead, 1, WIDTH) if lead else (WIDTH,)
+    parameters, buffers = vectors(norm, vector)
+    z = 3 * randn(*lead, 20, WIDTH) + 1
+    a = norm.forward(z, parameters, buffers, training=False)
+    folded = norm.fold(parameters, buffers)
+    if folded is None:
+        # twice the input is not the same affine map: the norm measures the row
+        torch.testing.assert_close(
+            norm.forward(1e3 * z, parameters, buffers, False),
+            norm.forward(1e4 * z, parameters, buffers, False),
+            rtol=1e-4,
+            atol=1e-4,
+        )
+        return
+    scale, shift = folded
+    assert scale.shape == shift.shape == vector
+    torch.testing.assert_close(scale * z + shift, a)
+
+
+@pytest.mark.parametrize("m", [1, 3])
+def test_weight_norm_is_torchs(m):
+    norm = WeightNorm()
+    drawn = randn(m, 5, WIDTH)
+    v = (2 * drawn + 0.1 * randn(m, 5, WIDTH, seed=1)).requires_grad_()
+    gain = norm.start_vectors(drawn)["gain"] + 0.3
+    gain.requires_grad_()
+    x, grad = randn(m, 8, 5, seed=2), randn(m, 8, WIDTH, seed=3)
+    single = m == 1
+    weight = (
+        norm.weight(v[0], {"gain": gain[0, 0]}).unsqueeze(0)
+        if single
+        else norm.weight(v, {"gain": gain})
+    )
+    slopes = torch.autograd.grad(x @ weight, (v, gain), grad)
+    for i in range(m):
+        linear = torch.nn.Linear(5, WIDTH, bias=False).double()
+        torch.nn.utils.parametrizations.weight_norm(linear)
+        theirs = linear.parametrizations.weight
+        assert theirs.original0.shape == (WIDTH, 1)
+        with torch.no_grad():
+            theirs.original0.copy_(gain[i].T)
+            theirs.original1.copy_(v[i].T)
+        torch.testing.assert_close(weight[i], linear.weight.T)
+        linear(x[i]).backward(grad[i])
+        torch.testing.assert_close(slopes[0][i], theirs.original1.grad.T)
+        torch.testing.assert_close(slopes[1][i], theirs.original0.grad.T)
+
+
+def test_weight_norm_parts_length_and_direction():
+    norm = WeightNorm()
+    v, gain = randn(5, WIDTH), randn(WIDTH, seed=1)
+    weight = norm.weight(v, {"gain": gain})
+    torch.testing.assert_close(weight.norm(dim=0), gain.abs())
+    torch.testing.assert_close(norm.weight(7 * v, {"gain": gain}), weight)
+
+
+def test_weight_norm_of_a_zero_column_is_finite():
+    norm = WeightNorm()
+    drawn = randn(5, WIDTH)
+    drawn[:, 2] = 0
+    drawn.requires_grad_()
+    starts = {"gain": norm.start_vectors(drawn.detach())["gain"].requires_grad_()}
+    weight = norm.weight(drawn, starts)
+    torch.testing.assert_close(weight, drawn)
+    slopes = torch.autograd.grad(weight.square().sum() + weight.sum(), (drawn, starts["gain"]))
+    assert all(slope.isfinite().all() for slope in slopes)

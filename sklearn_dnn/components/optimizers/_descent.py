@@ -6,8 +6,8 @@ import numbers
 
 from torch import Tensor
 
-from .._compat import Interval, fused_sgd_
-from .update_rules import OPTIMIZERS, Coefficient, Optimizer, cast
+from ..._compat import Interval, fused_sgd_
+from ._base import OPTIMIZERS, Coefficient, Optimizer, cast
 
 _UP_TO_ONE = Interval(numbers.Real, 0, 1, closed="both")
 
@@ -15,19 +15,22 @@ _UP_TO_ONE = Interval(numbers.Real, 0, 1, closed="both")
 def _momentum_step(
     theta: Tensor,
     grad: Tensor,
-    velocity: Tensor,
+    velocity: Tensor | None,
     rate: float,
     *,
     momentum: Coefficient,
     nesterov: bool,
 ) -> None:
-    """One step of gradient descent with momentum; without momentum `velocity` stays as it is."""
-    if isinstance(momentum, Tensor):
+    """One step of gradient descent with momentum, or without where there is no `velocity`."""
+    if velocity is None:
+        theta.add_(grad, alpha=-rate)
+    elif isinstance(momentum, Tensor):
         momentum = cast(momentum, theta)
         velocity.mul_(momentum).add_(grad)
         step = grad.addcmul_(velocity, momentum) if nesterov else velocity
         theta.add_(step, alpha=-rate)
-    elif momentum == 0:
+    elif momentum == 0:  # a schedule's, where the kernel would leave an old velocity
+        velocity.copy_(grad)
         theta.add_(grad, alpha=-rate)
     else:
         fused_sgd_(
@@ -64,7 +67,7 @@ class SGD(Optimizer):
     The velocity sums gradients, as in torch. Polyak's and scikit-learn's
     :math:`v \leftarrow \mu v - \eta g` sums steps: it is the same at a constant rate, but a
     change of the rate acts there only on gradients to come, and here at once on the whole
-    velocity.
+    velocity. The default rate is 0.01, as in Keras; torch has 0.001.
 
     References
     ----------
@@ -75,6 +78,8 @@ class SGD(Optimizer):
 
     slots = ("velocity",)
     varying = ("momentum",)
+    default_rate = 0.01
+    momentum_name = "momentum"
     _parameter_constraints = {"momentum": [_UP_TO_ONE], "nesterov": ["boolean"]}
 
     def __init__(self, momentum: float = 0.0, nesterov: bool = False) -> None:
@@ -90,12 +95,13 @@ class SGD(Optimizer):
             )
 
     def _update(self, theta, grad, state, rate, c) -> None:
+        momentum = c["momentum"]
         _momentum_step(
             theta,
             grad,
-            state["velocity"],
+            state["velocity"] if self.momentum or isinstance(momentum, Tensor) else None,
             rate,
-            momentum=c["momentum"],
+            momentum=momentum,
             nesterov=self.nesterov,
         )
 
@@ -111,6 +117,10 @@ class Momentum(Optimizer):
     momentum : float, default=0.9
         :math:`\mu` in [0, 1], the part of the velocity that a step keeps.
 
+    Notes
+    -----
+    The default rate is 0.01, as of :class:`SGD`.
+
     References
     ----------
     B. T. Polyak, "Some methods of speeding up the convergence of iteration methods", 1964.
@@ -118,6 +128,8 @@ class Momentum(Optimizer):
 
     slots = ("velocity",)
     varying = ("momentum",)
+    default_rate = 0.01
+    momentum_name = "momentum"
     _parameter_constraints = {"momentum": [_UP_TO_ONE]}
 
     def __init__(self, momentum: float = 0.9) -> None:
@@ -138,6 +150,10 @@ class Nesterov(Optimizer):
     momentum : float, default=0.9
         :math:`\mu` in [0, 1], the part of the velocity that a step keeps.
 
+    Notes
+    -----
+    The default rate is 0.01, as of :class:`SGD`.
+
     References
     ----------
     Y. Nesterov, "A method for solving the convex programming problem with convergence rate
@@ -146,6 +162,8 @@ class Nesterov(Optimizer):
 
     slots = ("velocity",)
     varying = ("momentum",)
+    default_rate = 0.01
+    momentum_name = "momentum"
     _parameter_constraints = {"momentum": [_UP_TO_ONE]}
 
     def __init__(self, momentum: float = 0.9) -> None:

@@ -10,16 +10,18 @@ Unit of every step count: one update of theta.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from .base import Component, Registry
+from ..base import Component, Registry
 
 Coefficient = float | Tensor
 Objective = Callable[[Tensor], tuple[float, Tensor]]
+Shapes = Sequence[tuple[int, int]]
+Move = Callable[[Coefficient, dict[str, Coefficient]], None]
 
 
 class Optimizer(Component):
@@ -40,7 +42,15 @@ class Optimizer(Component):
         Whether the rule needs the objective over all rows instead of one gradient a batch; it
         then has ``iterate`` as :class:`LBFGS` does and no step.
     rate_linear : bool
-        Whether the change is proportional to the rate, given gradient and state.
+        Whether the change is proportional to the rate, given gradient and state. Members with
+        rates of their own then share one step; else the rule takes the column of rates itself.
+    default_rate : float
+        The learning rate where none is given.
+    momentum_name : str or None
+        Which coefficient is the rule's momentum, None where it has none. Every rule reads it
+        anew at each step, so that a schedule may change it.
+    follows_rate : bool
+        Whether the rate of every step matters, so that a schedule of it has an effect.
     """
 
     slots: ClassVar[tuple[str, ...]] = ()
@@ -48,6 +58,9 @@ class Optimizer(Component):
     stackable: ClassVar[bool] = True
     full_batch: ClassVar[bool] = False
     rate_linear: ClassVar[bool] = True
+    default_rate: ClassVar[float] = 0.001
+    momentum_name: ClassVar[str | None] = None
+    follows_rate: ClassVar[bool] = True
 
     def coefficients(self) -> dict[str, float]:
         """The numbers of the rule in which members of a stack may differ."""
@@ -57,9 +70,33 @@ class Optimizer(Component):
         """The decoupled decay; the caller multiplies weights by 1 - rate * decay before a step."""
         return 0.0
 
-    def start(self, theta: Tensor) -> dict[str, Tensor]:
-        """The state before the first step, for parameters `theta` of shape (m, p)."""
-        return {name: torch.zeros_like(theta) for name in self.slots} | self._more_state(theta)
+    def start(self, theta: Tensor, shapes: Shapes = ()) -> dict[str, Tensor]:
+        """The state before the first step.
+
+        Parameters
+        ----------
+        theta : Tensor of shape (m, p)
+            The parameters.
+        shapes : sequence of (int, int)
+            (n_in, n_out) of the weight matrices at the head of each row, in order. Rules that
+            see no matrices do without.
+        """
+        zeros = {name: torch.zeros_like(theta) for name in self.slots}
+        return zeros | self._more_state(theta, shapes)
+
+    def bind(
+        self, theta: Tensor, grad: Tensor, state: dict[str, Tensor], shapes: Shapes = ()
+    ) -> Move:
+        """The step on buffers that stay: ``move(rate, c)`` does what :meth:`step` does.
+
+        `theta`, `grad` and `state` are changed in place by every call, as by :meth:`step`;
+        `shapes` are those of :meth:`start`.
+        """
+
+        def move(rate: Coefficient, c: dict[str, Coefficient]) -> None:
+            self.step(theta, grad, state, rate, c)
+
+        return move
 
     def step(
         self,
@@ -84,15 +121,14 @@ class Optimizer(Component):
         c : dict of str to float or Tensor of shape (m, 1)
             :meth:`coefficients`, or columns where members differ.
         """
-        if not isinstance(rate, Tensor):
+        if not isinstance(rate, Tensor) or not self.rate_linear:
             self._update(theta, grad, state, rate, c)
             return
-        assert self.rate_linear, f"{type(self).__name__} takes one rate for all members"
         old = theta.clone()
         self._update(theta, grad, state, 1.0, c)
         torch.lerp(old, theta, rate.to(theta.dtype), out=theta)
 
-    def _more_state(self, theta: Tensor) -> dict[str, Tensor]:
+    def _more_state(self, theta: Tensor, shapes: Shapes) -> dict[str, Tensor]:
         """State tensors that are not zeros of theta's shape; none by default."""
         return {}
 
@@ -102,13 +138,34 @@ class Optimizer(Component):
         theta: Tensor,
         grad: Tensor,
         state: dict[str, Tensor],
-        rate: float,
+        rate: Coefficient,
         c: dict[str, Coefficient],
     ) -> None:
-        """One step of a common `rate`, in place on `theta` and `state`; `grad` may be spoilt."""
+        """One step, in place on `theta` and `state`; `grad` may be spoilt.
+
+        `rate` is a number, or a column where the rule is stackable but not linear in it. No
+        tensor of the state may be replaced by another.
+        """
 
 
 OPTIMIZERS: Registry[Optimizer] = Registry("optimizer", Optimizer)
+
+
+def kept_shapes(shapes: Shapes) -> Tensor:
+    """Shapes of matrices as a state tensor, an int64 (n, 2); on the CPU, since Python reads it."""
+    return torch.tensor(list(shapes), dtype=torch.int64).view(-1, 2)
+
+
+def n_weights(shapes: Shapes) -> int:
+    """How many numbers at the head of a row the matrices take."""
+    return sum(n_in * n_out for n_in, n_out in shapes)
+
+
+def matrices(row: Tensor, shapes: Shapes) -> list[Tensor]:
+    """Views (n_in, n_out) of the weight matrices at the head of a single member's row (1, p)."""
+    assert len(row) == 1, "matrices are cut from one member's row"
+    pieces = row[0, : n_weights(shapes)].split([n_in * n_out for n_in, n_out in shapes])
+    return [piece.view(*shape) for piece, shape in zip(pieces, shapes, strict=True)]
 
 
 def cast(value: Coefficient, theta: Tensor) -> Coefficient:

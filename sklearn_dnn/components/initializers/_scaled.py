@@ -1,50 +1,31 @@
 """Initializers: the first values of the weights.
 
-The scaled ones are a single formula: a variance of ``scale / fan``, where fan is the number of
-inputs of a unit (fan_in), of units that read it (fan_out), or their mean (fan_avg).
+The scaled ones, here, are a single formula: a variance of ``scale / fan``, where fan is the number
+of inputs of a unit (fan_in), of units that read it (fan_out), or their mean (fan_avg). The family
+has also plain ones, of one scale whatever the fan, and deep ones, which look at directions, at data
+or at the depth of the network.
 """
 
 from __future__ import annotations
 
 import math
 import numbers
-from abc import abstractmethod
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from .._compat import Interval, StrOptions
-from .base import Component, Registry
-
-
-class Initializer(Component):
-    """The first values of one layer's weights. Biases are not its affair."""
-
-    @abstractmethod
-    def draw(self, fan_in: int, fan_out: int, generator: torch.Generator) -> Tensor:
-        """Draw the weights of a layer.
-
-        Parameters
-        ----------
-        fan_in : int
-            Number of inputs.
-        fan_out : int
-            Number of units.
-        generator : torch.Generator
-            A generator on the CPU, so that every device starts from the same weights.
-
-        Returns
-        -------
-        Tensor of shape (fan_in, fan_out), float64, on the CPU
-            Rows are inputs, as in scikit-learn's ``coefs_``.
-        """
-
-
-INITIALIZERS: Registry[Initializer] = Registry("initializer", Initializer)
+from ..._compat import Interval, StrOptions
+from ._base import (
+    INITIALIZERS,
+    TRUNCATED_STD,
+    Initializer,
+    draw_he,
+    draw_truncated,
+)
 
 Mode = Literal["fan_in", "fan_out", "fan_avg"]
-Distribution = Literal["normal", "uniform"]
+Distribution = Literal["normal", "uniform", "truncated_normal"]
 
 
 def draw_scaled(
@@ -61,6 +42,8 @@ def draw_scaled(
     weights = torch.empty(fans, dtype=torch.float64)
     if distribution == "normal":
         return weights.normal_(0.0, math.sqrt(variance), generator=generator)
+    if distribution == "truncated_normal":
+        return draw_truncated(fans, generator).mul_(math.sqrt(variance) / TRUNCATED_STD)
     bound = math.sqrt(3 * variance)
     return weights.uniform_(-bound, bound, generator=generator)
 
@@ -70,7 +53,8 @@ class GlorotNormal(Initializer):
     r"""Normal weights of variance :math:`1 / \mathrm{fan\_avg}`.
 
     Keeps the variance of signals and of gradients, in compromise, through layers whose
-    activation is about linear at zero (identity, tanh, logistic). Not truncated, unlike Keras'.
+    activation is about the identity near zero, such as tanh. The logistic sigmoid is not (its slope
+    there is 1/4) and shrinks them all the same. Not truncated, unlike Keras'.
 
     References
     ----------
@@ -103,8 +87,9 @@ class GlorotUniform(Initializer):
 class HeNormal(Initializer):
     r"""Normal weights of variance :math:`2 / \mathrm{fan\_in}`.
 
-    Keeps the variance of signals through layers of rectifiers, which lose half of it. Not
-    truncated, unlike Keras'.
+    Keeps the variance of signals through layers of rectifiers, which lose half of it. Leaky ones
+    lose less: exact is :math:`2 / ((1 + \alpha^2)\,\mathrm{fan\_in})` for a slope
+    :math:`\alpha` below zero. Not truncated, unlike Keras'.
 
     References
     ----------
@@ -112,7 +97,7 @@ class HeNormal(Initializer):
     """
 
     def draw(self, fan_in: int, fan_out: int, generator: torch.Generator) -> Tensor:
-        return draw_scaled(2.0, "fan_in", "normal", (fan_in, fan_out), generator)
+        return draw_he(fan_in, fan_out, generator)
 
 
 @INITIALIZERS.register("he_uniform")
@@ -167,15 +152,21 @@ class LecunUniform(Initializer):
 class VarianceScaling(Initializer):
     r"""Weights of variance :math:`\mathrm{scale} / \mathrm{fan}`: the family of all the above.
 
+    Others have no name of their own: He's with the mean fan is ``scale=2.0, mode="fan_avg"``; what
+    ``torch.nn.Linear`` draws is uniform with ``scale=1/3``, which lets signals die out with depth;
+    what leaky_relu asks for exactly is ``scale=2 / (1 + negative_slope**2)``.
+
     Parameters
     ----------
     scale : float, default=1.0
         The variance times the fan, above 0: 1 for Glorot and LeCun, 2 for He.
     mode : {"fan_in", "fan_out", "fan_avg"}, default="fan_in"
         The fan: inputs of a unit, units of the layer, or their mean.
-    distribution : {"normal", "uniform"}, default="normal"
-        Plain normal (not truncated, unlike Keras'), or uniform within
-        :math:`\pm\sqrt{3\,\mathrm{variance}}`.
+    distribution : {"normal", "uniform", "truncated_normal"}, default="normal"
+        Plain normal (Keras' "untruncated_normal"); uniform within
+        :math:`\pm\sqrt{3\,\mathrm{variance}}`; or normal, cut at two standard deviations and
+        stretched by 1 / 0.8796 so that the variance is what it says. The last is the default of
+        Keras, whose Glorot, He and LeCun normal initializers are all of that kind.
 
     References
     ----------
@@ -185,7 +176,7 @@ class VarianceScaling(Initializer):
     _parameter_constraints = {
         "scale": [Interval(numbers.Real, 0, None, closed="neither")],
         "mode": [StrOptions({"fan_in", "fan_out", "fan_avg"})],
-        "distribution": [StrOptions({"normal", "uniform"})],
+        "distribution": [StrOptions({"normal", "uniform", "truncated_normal"})],
     }
 
     def __init__(
@@ -197,37 +188,3 @@ class VarianceScaling(Initializer):
 
     def draw(self, fan_in: int, fan_out: int, generator: torch.Generator) -> Tensor:
         return draw_scaled(self.scale, self.mode, self.distribution, (fan_in, fan_out), generator)
-
-
-@INITIALIZERS.register("orthogonal")
-class Orthogonal(Initializer):
-    r"""A random (semi-)orthogonal matrix times `gain`.
-
-    With :math:`W` of shape (fan_in, fan_out), :math:`W^\top W = \mathrm{gain}^2 I` if fan_in is
-    at least fan_out, else :math:`W W^\top = \mathrm{gain}^2 I`; all such matrices are equally
-    likely. Lengths of signals are then kept exactly through linear layers of one width.
-
-    Parameters
-    ----------
-    gain : float, default=1.0
-        Every singular value, above 0; :math:`\sqrt{2}` is customary with relu.
-
-    References
-    ----------
-    A. M. Saxe, J. L. McClelland and S. Ganguli, "Exact solutions to the nonlinear dynamics of
-    learning in deep linear neural networks", ICLR 2014.
-    """
-
-    _parameter_constraints = {"gain": [Interval(numbers.Real, 0, None, closed="neither")]}
-
-    def __init__(self, gain: float = 1.0) -> None:
-        self.gain = gain
-
-    def draw(self, fan_in: int, fan_out: int, generator: torch.Generator) -> Tensor:
-        long, short = max(fan_in, fan_out), min(fan_in, fan_out)
-        gaussian = torch.randn((long, short), dtype=torch.float64, generator=generator)
-        q, r = torch.linalg.qr(gaussian)
-        # QR leaves the columns' signs to the routine; R's diagonal made positive is uniform.
-        q *= torch.copysign(torch.ones(short, dtype=torch.float64), r.diagonal())
-        weights = q if fan_in >= fan_out else q.T
-        return weights.mul(self.gain).contiguous()

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .._compat import Interval
-from .update_rules import OPTIMIZERS, Objective, Optimizer
+from ..._compat import Interval
+from ._base import OPTIMIZERS, Objective, Optimizer, Shapes
 
 _AT_LEAST_ONE = Interval(numbers.Integral, 1, None, closed="left")
 
@@ -40,6 +40,8 @@ class LBFGS(Optimizer):
     stackable = False
     full_batch = True
     rate_linear = False
+    default_rate = 1.0
+    follows_rate = False
     _parameter_constraints = {"history_size": [_AT_LEAST_ONE], "max_line_search": [_AT_LEAST_ONE]}
 
     def __init__(self, history_size: int = 10, max_line_search: int = 20) -> None:
@@ -94,7 +96,7 @@ class LBFGS(Optimizer):
         _remember(state, theta - origin, found.grad - grad)
         return False
 
-    def _more_state(self, theta: Tensor) -> dict[str, Tensor]:
+    def _more_state(self, theta: Tensor, shapes: Shapes) -> dict[str, Tensor]:
         assert len(theta) == 1, "L-BFGS is not stacked"
         pairs = (int(self.history_size), theta.shape[1])
         return {

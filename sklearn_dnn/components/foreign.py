@@ -1,0 +1,79 @@
+"""Classes of torch, or of a user's own, as components."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from .base import nearest
+
+
+class ForeignClass:
+    """Mixin of a component that wraps a class and the arguments to build it with.
+
+    The arguments are the component's parameters: ``get_params``, ``set_params``, clones and
+    searches reach them by name. They are the class' own keywords, so that none is declared
+    here; each is checked against the signature of the class.
+
+    Parameters
+    ----------
+    wrapped : type
+        The class.
+    **arguments
+        Keyword arguments of its constructor.
+
+    Attributes
+    ----------
+    reserved : tuple of str
+        Arguments of the class that the component gives itself.
+    """
+
+    reserved: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, wrapped: type, **arguments: Any) -> None:
+        self.wrapped = wrapped
+        self._names = tuple(arguments)
+        for name, value in arguments.items():
+            setattr(self, name, value)
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The wrapped class and the arguments."""
+        return {"wrapped": self.wrapped} | {name: getattr(self, name) for name in self._names}
+
+    def set_params(self, **params: Any) -> ForeignClass:
+        """Set the wrapped class or arguments, also ones that were left at their default."""
+        self._refuse_unknown(
+            params.get("wrapped", self.wrapped), [n for n in params if n != "wrapped"]
+        )
+        for name, value in params.items():
+            if name != "wrapped" and name not in self._names:
+                self._names = (*self._names, name)
+            setattr(self, name, value)
+        return self
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The keyword arguments."""
+        return {name: getattr(self, name) for name in self._names}
+
+    def _check(self) -> None:
+        if not isinstance(self.wrapped, type):
+            raise TypeError(
+                f"{type(self).__name__} wraps a class. Got {self.wrapped!r} instead: give the "
+                "class, and its arguments as keywords."
+            )
+        self._refuse_unknown(self.wrapped, self._names)
+
+    def _refuse_unknown(self, wrapped: type, given: Iterable[str]) -> None:
+        allowed = inspect.signature(wrapped).parameters
+        if any(p.kind is p.VAR_KEYWORD for p in allowed.values()):
+            return
+        names = [n for n, p in allowed.items() if p.kind is not p.VAR_POSITIONAL]
+        names = [name for name in names if name not in self.reserved]
+        for name in given:
+            if name not in names:
+                raise ValueError(
+                    f"{name!r} is no argument of {wrapped.__name__} that can be given here: "
+                    f"those are {names}.{nearest(name, names)}"
+                )

@@ -1,0 +1,30 @@
+"""Norms: layers that keep the scale of what passes through them.
+
+Norms of a batch and of weights stand here, those of one row in ``row_norms``. There is no
+instance normalization: it measures one channel of one example over its places, and a column of
+a table has a single place, whose norm would be 0.
+"""
+
+from ._base import (
+    NORMS,
+    Norm,
+)
+from ._columns import (
+    BatchNorm,
+    WeightNorm,
+)
+from ._rows import (
+    GroupNorm,
+    LayerNorm,
+    RMSNorm,
+)
+
+__all__ = [
+    "NORMS",
+    "BatchNorm",
+    "GroupNorm",
+    "LayerNorm",
+    "Norm",
+    "RMSNorm",
+    "WeightNorm",
+]

@@ -1,0 +1,122 @@
+"""What every component of every family can do, whatever its family."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import ParameterGrid
+
+from sklearn_dnn import MLPClassifier, MLPRegressor, components
+from sklearn_dnn.components import EarlyStopping, Rectangular
+from sklearn_dnn.components.activations import ACTIVATIONS
+from sklearn_dnn.components.augmentations import AUGMENTATIONS
+from sklearn_dnn.components.constraints import CONSTRAINTS
+from sklearn_dnn.components.curricula import CURRICULA
+from sklearn_dnn.components.dropouts import DROPOUTS
+from sklearn_dnn.components.initializers import INITIALIZERS
+from sklearn_dnn.components.losses import LOSSES
+from sklearn_dnn.components.norms import NORMS
+from sklearn_dnn.components.optimizers import OPTIMIZERS
+from sklearn_dnn.components.schedules import SCHEDULES
+from sklearn_dnn.components.topologies import TOPOLOGIES
+
+REGISTRIES = [
+    ACTIVATIONS,
+    AUGMENTATIONS,
+    CONSTRAINTS,
+    CURRICULA,
+    DROPOUTS,
+    INITIALIZERS,
+    LOSSES,
+    NORMS,
+    OPTIMIZERS,
+    SCHEDULES,
+    TOPOLOGIES,
+]
+# (parameter of an estimator, class)
+ALL = [
+    *((registry.family, registry[name]) for registry in REGISTRIES for name in registry),
+    ("early_stopping", EarlyStopping),
+    ("hidden_layer_sizes", Rectangular),
+]
+PARAMETERS = [
+    (family, cls, name) for family, cls in ALL for name in sorted(cls().get_params(deep=False))
+]
+every_component = pytest.mark.parametrize(
+    "cls", [cls for _, cls in ALL], ids=[f"{family}-{cls.__name__}" for family, cls in ALL]
+)
+every_parameter = pytest.mark.parametrize(
+    ("family", "cls", "name"),
+    PARAMETERS,
+    ids=[f"{family}-{cls.__name__}-{name}" for family, cls, name in PARAMETERS],
+)
+
+
+class Unlike:
+    """A value that no parameter takes."""
+
+    def __repr__(self):
+        return "Unlike()"
+
+
+@every_component
+def test_the_defaults_are_allowed(cls):
+    cls().validate()
+
+
+@every_component
+def test_clones_and_pickles_are_the_same_component(cls):
+    component = cls()
+    for twin in (clone(component), pickle.loads(pickle.dumps(component))):
+        assert twin is not component
+        assert type(twin) is cls
+        assert repr(twin) == repr(component)
+        assert twin.get_params(deep=False) == component.get_params(deep=False)
+
+
+@every_component
+def test_the_representation_names_the_class_and_what_was_changed(cls):
+    assert repr(cls()) == f"{cls.__name__}()"
+    numbers = {k: v for k, v in cls().get_params(deep=False).items() if type(v) in {int, float}}
+    for name, value in numbers.items():
+        changed = cls(**{name: type(value)(value + 1)})
+        assert repr(changed) == f"{cls.__name__}({name}={value + 1!r})"
+
+
+@every_parameter
+def test_a_bad_value_is_refused_by_name(family, cls, name):  # noqa: ARG001
+    component = cls(**{name: Unlike()})
+    with pytest.raises((ValueError, TypeError), match=rf"{name}.*Unlike\(\)"):
+        component.validate()
+
+
+@every_parameter
+def test_a_search_reaches_a_parameter_by_its_nested_name(family, cls, name):
+    key = f"{family}__{name}"
+    estimator_class = MLPRegressor if family in MLPRegressor._parameters else MLPClassifier
+    estimator = estimator_class(**{family: cls()})
+    marker = Unlike()
+    (point,) = ParameterGrid({key: [marker]})
+    changed = clone(estimator).set_params(**point)
+    assert getattr(getattr(changed, family), name) is marker
+    assert changed.get_params()[key] is marker
+    assert getattr(getattr(estimator, family), name) is not marker
+
+
+def test_every_exported_component_has_a_family_or_wraps_something():
+    known = {cls.__name__ for _, cls in ALL}
+    wrappers = set(components.__all__) - known
+    for name in wrappers:
+        with pytest.raises(TypeError, match="required"):
+            getattr(components, name)()
+
+
+@pytest.mark.parametrize("registry", REGISTRIES, ids=lambda registry: registry.family)
+def test_a_misspelt_name_is_told_the_nearest(registry):
+    name = next(iter(registry))
+    with pytest.raises(ValueError, match=f"{registry.family!r} parameter.*{name}"):
+        registry.resolve(f"{name}x")
+    with pytest.raises(TypeError, match=r"takes an instance, not a class"):
+        registry.resolve(registry[name])
