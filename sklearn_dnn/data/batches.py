@@ -6,6 +6,7 @@ leading axis.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ..components.curricula import Curriculum
 from .features import RESIDENT_BYTES, Features
 
 
@@ -60,12 +62,15 @@ class TrainingSet:
         Positive where a row is used.
     rows : Tensor of int64, shape (m, n)
         The rows of the table that each member learns from.
+    difficulty : Tensor of shape (n_table,) or None
+        How hard each row is among those of the table, from 0 to 1.
     """
 
     features: Features
     y: Tensor
     weight: Tensor | None
     rows: Tensor
+    difficulty: Tensor | None = None
 
     @property
     def n_rows(self) -> int:
@@ -74,7 +79,8 @@ class TrainingSet:
 
     def select(self, members: Sequence[int]) -> TrainingSet:
         """The same for some of the members."""
-        return TrainingSet(self.features, self.y, self.weight, self.rows[list(members)])
+        rows = self.rows[list(members)]
+        return TrainingSet(self.features, self.y, self.weight, rows, self.difficulty)
 
 
 def batch_bounds(n_rows: int, batch_size: int, merge_single: bool) -> list[slice]:
@@ -100,20 +106,43 @@ class Batcher:
         Whether each epoch has an order of its own; a single batch is never reordered.
     merge_single : bool
         See :func:`batch_bounds`.
+    curriculum : Curriculum or None
+        Which rows an epoch draws, by their difficulty.
     """
 
     def __init__(
-        self, data: TrainingSet, batch_size: int, shuffle: bool, merge_single: bool
+        self,
+        data: TrainingSet,
+        batch_size: int,
+        shuffle: bool,
+        merge_single: bool,
+        curriculum: Curriculum | None = None,
     ) -> None:
         self.data = data
+        self.curriculum = curriculum
         self.bounds = batch_bounds(data.n_rows, batch_size, merge_single)
         self.shuffle = shuffle and len(self.bounds) > 1
         self._fixed: tuple[Tensor, Tensor | None, Tensor] | None = None
 
-    def epoch(self, generators: Sequence[torch.Generator]) -> Epoch:
-        """One pass over every member's rows; `generators`, one a member, give the order."""
-        if self.shuffle or self._fixed is None:
-            ordered = self._order(generators)
+    def epoch(
+        self,
+        generators: Sequence[torch.Generator],
+        t: float = 0.0,
+        horizons: Sequence[float] | None = None,
+    ) -> Epoch:
+        """One pass over every member's rows.
+
+        Parameters
+        ----------
+        generators : sequence of torch.Generator
+            Of the order, one a member.
+        t : float
+            Epochs done, which a curriculum asks for.
+        horizons : sequence of float or None
+            Epochs to do in all, one a member; None for no end.
+        """
+        if self.shuffle or self._fixed is None or self.curriculum is not None:
+            ordered = self._order(generators, t, horizons or [math.inf] * len(generators))
             if not self.shuffle:
                 self._fixed = ordered
         else:
@@ -121,10 +150,14 @@ class Batcher:
         y, weight, index = ordered
         return Epoch(y, weight, self._batches(y, weight, index))
 
-    def _order(self, generators: Sequence[torch.Generator]) -> tuple[Tensor, Tensor | None, Tensor]:
+    def _order(
+        self, generators: Sequence[torch.Generator], t: float, horizons: Sequence[float]
+    ) -> tuple[Tensor, Tensor | None, Tensor]:
         """Targets (.., n, ..), weights (.., n) and row numbers (.., n) in a new order."""
         rows = self.data.rows
-        if self.shuffle:
+        if self.curriculum is not None:
+            rows = self._drawn(generators, t, horizons)
+        elif self.shuffle:
             orders = [torch.randperm(rows.shape[1], generator=g) for g in generators]
             rows = rows.gather(1, torch.stack(orders))
         if len(rows) == 1:
@@ -133,6 +166,23 @@ class Batcher:
         y = self.data.y[there]
         weight = None if self.data.weight is None else self.data.weight[there]
         return y, weight, rows
+
+    def _drawn(
+        self, generators: Sequence[torch.Generator], t: float, horizons: Sequence[float]
+    ) -> Tensor:
+        """As many rows as there are, drawn as the curriculum wants, or each row once."""
+        assert self.curriculum is not None
+        assert self.data.difficulty is not None
+        drawn = []
+        for rows, g, horizon in zip(self.data.rows, generators, horizons, strict=True):
+            weights = self.curriculum.weights(self.data.difficulty[rows], t, horizon)
+            if weights is not None:
+                drawn.append(rows[torch.multinomial(weights, len(rows), True, generator=g)])
+            elif self.shuffle:
+                drawn.append(rows[torch.randperm(len(rows), generator=g)])
+            else:
+                drawn.append(rows)
+        return torch.stack(drawn)
 
     def _batches(self, y: Tensor, weight: Tensor | None, index: Tensor) -> Iterator[Batch]:
         features = self.data.features

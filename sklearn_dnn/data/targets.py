@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ class Codec(ABC):
 
     kind: ClassVar[str]
     n_outputs: int
+    bounds: tuple[float, float] = (-np.inf, np.inf)
 
     @abstractmethod
     def encode(self, y: np.ndarray, dtype: torch.dtype) -> Tensor:
@@ -48,14 +49,23 @@ class RegressionCodec(Codec):
         The network learns ``(y - mean) / scale``.
     one_column : bool
         True if `y` had one axis, and predictions get one.
+    bounds : tuple of float
+        What predictions stay within, rounding included.
     """
 
     kind = "regression"
 
-    def __init__(self, mean: np.ndarray, scale: np.ndarray, one_column: bool) -> None:
+    def __init__(
+        self,
+        mean: np.ndarray,
+        scale: np.ndarray,
+        one_column: bool,
+        bounds: tuple[float, float] = (-np.inf, np.inf),
+    ) -> None:
         self.mean = mean
         self.scale = scale
         self.one_column = one_column
+        self.bounds = bounds
         self.n_outputs = len(mean)
 
     @classmethod
@@ -73,6 +83,19 @@ class RegressionCodec(Codec):
         constant = deviation <= 10 * np.finfo(np.float64).eps * np.maximum(np.abs(mean), 1e-300)
         return RegressionCodec(mean, np.where(constant, 1.0, deviation), self.one_column)
 
+    def within(self, bounds: tuple[float, float], reach: tuple[float, float]) -> RegressionCodec:
+        """A codec of targets within `bounds`, for a link that gives numbers within `reach`.
+
+        Between two bounds the network learns on the scale of the link; beside a single one the
+        distance from it is divided by the targets' deviation, so that a bound of zero stays zero.
+        """
+        if np.isfinite(bounds).all():
+            scale = (bounds[1] - bounds[0]) / (reach[1] - reach[0])
+            mean = np.full(self.n_outputs, bounds[0] - reach[0] * scale)
+            return RegressionCodec(mean, np.full_like(mean, scale), self.one_column, bounds)
+        bound = bounds[0] if np.isfinite(bounds[0]) else bounds[1]
+        return RegressionCodec(bound * (1 - self.scale), self.scale, self.one_column, bounds)
+
     def encode(self, y: np.ndarray, dtype: torch.dtype) -> Tensor:
         y = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
         return torch.from_numpy((y - self.mean) / self.scale).to(dtype)
@@ -82,6 +105,19 @@ class RegressionCodec(Codec):
         dtype = prediction.dtype
         y = prediction * self.scale.astype(dtype)
         y += self.mean.astype(dtype)
+        if self.bounds != (-np.inf, np.inf):
+            np.clip(y, *_inside(self.bounds, dtype), out=y)
+        return y[:, 0] if self.one_column else y
+
+    def decode_deviation(self, deviation: np.ndarray) -> np.ndarray:
+        """Standard deviations of the network's predictions, ``(n, k)``, in the user's units."""
+        y = deviation * self.scale.astype(deviation.dtype)
+        return y[:, 0] if self.one_column else y
+
+    def decode_quantiles(self, quantiles: np.ndarray) -> np.ndarray:
+        """Quantiles ``(n, k, q)`` in the user's units; ``(n, q)`` for one column."""
+        dtype = quantiles.dtype
+        y = quantiles * self.scale.astype(dtype)[:, None] + self.mean.astype(dtype)[:, None]
         return y[:, 0] if self.one_column else y
 
     def units(self) -> tuple[np.ndarray, np.ndarray]:
@@ -98,6 +134,16 @@ class RegressionCodec(Codec):
         # scikit-learn's convention for a target without spread
         flat = torch.where(residual == 0, 1.0, 0.0).to(r2)
         return torch.where(spread == 0, flat, r2).mean(-1)
+
+
+def _inside(bounds: tuple[float, float], dtype: np.dtype) -> tuple[Any, Any]:
+    """The outermost numbers of a type that lie within bounds."""
+    low, high = (np.asarray(bound, dtype=dtype) for bound in bounds)
+    if float(low) < bounds[0]:
+        low = np.nextafter(low, np.asarray(np.inf, dtype))
+    if float(high) > bounds[1]:
+        high = np.nextafter(high, np.asarray(-np.inf, dtype))
+    return low, high
 
 
 class _LabelCodec(Codec):

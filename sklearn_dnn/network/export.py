@@ -9,12 +9,14 @@ from torch import Tensor, nn
 from ..components.activations import Activation
 from ..components.losses import Loss
 from ..data.features import Scaling
-from .mlp import Architecture
+from .architecture import Architecture
+from .chance import seeded
+from .parameters import Layer, Network
 from .weights import Weights
 
 
 class TorchNetwork(nn.Module):
-    """Raw columns in, predictions out: ``(n, n_features) -> (n, n_outputs)``.
+    """Raw columns in, predictions out: ``(n, n_features) -> (n, n_targets)``.
 
     Parameters
     ----------
@@ -24,8 +26,10 @@ class TorchNetwork(nn.Module):
         Its inverse link ends the network.
     scaling : Scaling or None
         Of the inputs.
-    units : tuple of ndarray of shape (n_outputs,)
+    units : tuple of ndarray of shape (n_targets,)
         Offset and factor of the targets' units.
+    bounds : tuple of float
+        What predictions stay within, rounding included.
     """
 
     def __init__(
@@ -35,10 +39,13 @@ class TorchNetwork(nn.Module):
         loss: Loss,
         scaling: Scaling | None,
         units: tuple[np.ndarray, np.ndarray],
+        bounds: tuple[float, float] = (-np.inf, np.inf),
     ) -> None:
         super().__init__()
+        self.bounds = bounds
+        a = architecture
         dtype = torch.from_numpy(weights.coefs[0][:0].copy()).dtype
-        n_features = weights.coefs[0].shape[0]
+        n_features = a.sizes[0]
         mean = np.zeros(n_features) if scaling is None else scaling.mean
         scale = np.ones(n_features) if scaling is None else scaling.scale
         for name, vector in (
@@ -48,46 +55,139 @@ class TorchNetwork(nn.Module):
             ("target_scale", units[1]),
         ):
             self.register_buffer(name, torch.tensor(vector, dtype=dtype))
-        parts: list[nn.Module] = []
-        for i, (coef, intercept) in enumerate(zip(weights.coefs, weights.intercepts, strict=True)):
-            parts.append(_linear(coef, intercept))
-            if i < len(weights.coefs) - 1:
-                if architecture.norm is not None:
-                    vectors = weights.norms[i] | weights.statistics[i]
-                    module = architecture.norm.module(coef.shape[1]).to(dtype)
-                    for name, there in architecture.norm.module_names.items():
-                        getattr(module, there).data.copy_(torch.tensor(vectors[name]))
-                    parts.append(module)
-                parts.append(_Function(architecture.activation))
-        self.layers = nn.Sequential(*parts)
+        network = weights.network(dtype, "cpu")
+        chain: list[nn.Module] = []
+        if a.input_norm is not None:
+            vectors = dict(network.entrance) | dict(network.entrance_statistics)
+            chain.append(_norm_module(a.input_norm, n_features, vectors, dtype))
+        if a.module is not None:
+            chain.append(_own_module(a, network, dtype))
+        elif a.topology.block_size or a.topology.wide:
+            chain.append(_Joined(a, network, dtype))
+        else:
+            for i in range(a.n_hidden):
+                chain += _parts(a, network.layers[i], i, dtype)
+        self.layers = nn.Sequential(*chain, _linear(network.layers[-1]))
         self.link = _Link(loss)
 
     def forward(self, x: Tensor) -> Tensor:
         x = (x.to(self.input_mean.dtype) - self.input_mean) / self.input_scale
-        return self.link(self.layers(x)) * self.target_scale + self.target_mean
+        y = self.link(self.layers(x)) * self.target_scale + self.target_mean
+        return y if self.bounds == (-np.inf, np.inf) else y.clamp(*self.bounds)
 
 
-def _linear(coef: np.ndarray, intercept: np.ndarray) -> nn.Linear:
-    with torch.random.fork_rng(devices=[]):  # a new layer draws weights that are not wanted
-        layer = nn.Linear(1, 1)
-    layer.in_features, layer.out_features = coef.shape
-    layer.weight = nn.Parameter(torch.tensor(coef.T))
-    layer.bias = nn.Parameter(torch.tensor(intercept))
-    return layer
+def _linear(layer: Layer, weight: Tensor | None = None) -> nn.Linear:
+    """A dense layer on copies of its numbers, or of other weights."""
+    weight = (layer.weight if weight is None else weight).detach()
+    with seeded(0):  # a new layer draws weights that are not wanted
+        linear = nn.Linear(1, 1, bias=layer.bias is not None)
+    linear.in_features, linear.out_features = weight.shape
+    linear.weight = nn.Parameter(weight.T.clone(memory_format=torch.contiguous_format))
+    if layer.bias is not None:
+        linear.bias = nn.Parameter(layer.bias.clone())
+    return linear
+
+
+def _norm_module(norm, width: int, vectors: dict[str, Tensor], dtype: torch.dtype) -> nn.Module:
+    module = norm.module(width).to(dtype)
+    for name, there in norm.module_names.items():
+        getattr(module, there).data.copy_(vectors[name])
+    return module
+
+
+def _parts(a: Architecture, layer: Layer, i: int, dtype: torch.dtype) -> list[nn.Module]:
+    """One hidden layer as modules in the order they are applied."""
+    norm = a.norm
+    function = _Function(a.activations[i], layer.activation)
+    if norm is None:
+        return [_linear(layer), function]
+    if norm.on_weights:
+        return [_linear(layer, norm.weight(layer.weight, layer.norm)), function]
+    width = next(iter(layer.norm.values())).shape[-1] if layer.norm else a.sizes[i + 1]
+    module = _norm_module(norm, width, dict(layer.norm) | dict(layer.statistics), dtype)
+    linear = _linear(layer)
+    if norm.position == "before":
+        return [linear, module, function]
+    return [linear, function, module]
+
+
+def _own_module(a: Architecture, network: Network, dtype: torch.dtype) -> nn.Module:
+    """The user's hidden part with its trained numbers."""
+    with seeded(0):
+        module = a.build_module().to(dtype)
+    own = dict(module.named_parameters()) | dict(module.named_buffers())
+    for name, tensor in (dict(network.module) | dict(network.module_statistics)).items():
+        own[name].data.copy_(tensor)
+    return module
+
+
+class _Joined(nn.Module):
+    """Hidden layers with skip connections, or with the inputs beside the last of them."""
+
+    def __init__(self, architecture: Architecture, network: Network, dtype: torch.dtype) -> None:
+        super().__init__()
+        a = architecture
+        self.wide = a.topology.wide and a.n_hidden > 0
+        self.hidden = nn.ModuleList()
+        for i in range(a.n_hidden):
+            layer = network.layers[i]
+            parts = _parts(a, layer, i, dtype)
+            # gated units, and norms behind the activation, come after the sum
+            at = next(j for j, part in enumerate(parts) if isinstance(part, _Function))
+            at += a.activations[i].inputs_per_unit > 1
+            arrives = a.ends_block(i)
+            self.hidden.append(
+                nn.ModuleDict(
+                    {
+                        "branch": nn.Sequential(*parts[:at]),
+                        "join": Join(layer) if arrives else nn.Identity(),
+                        "rest": nn.Sequential(*parts[at:]),
+                    }
+                )
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        skip = inputs = x
+        for layer in self.hidden:
+            x = layer["branch"](x)
+            if isinstance(layer["join"], Join):
+                x = layer["join"](x, skip)
+            x = layer["rest"](x)
+            if isinstance(layer["join"], Join):
+                skip = x
+        return torch.cat([x, inputs], -1) if self.wide else x
+
+
+class Join(nn.Module):
+    """The sum of a block's branch and what skipped it."""
+
+    def __init__(self, layer: Layer) -> None:
+        super().__init__()
+        self.projection = None
+        if "projection" in layer.skip:
+            self.projection = _linear(Layer(layer.skip["projection"], None))
+        multiplier = layer.skip.get("multiplier", torch.ones(1, dtype=layer.weight.dtype))
+        self.multiplier = nn.Parameter(multiplier.clone(), requires_grad="multiplier" in layer.skip)
+
+    def forward(self, branch: Tensor, skip: Tensor) -> Tensor:
+        if self.projection is not None:
+            skip = self.projection(skip)
+        return branch * self.multiplier + skip
 
 
 class _Function(nn.Module):
-    """An activation component as a module."""
+    """An activation component as a module, with what it has learned."""
 
-    def __init__(self, activation: Activation) -> None:
+    def __init__(self, activation: Activation, learned: dict[str, Tensor]) -> None:
         super().__init__()
         self.activation = activation
+        self.learned = nn.ParameterDict({k: nn.Parameter(t.clone()) for k, t in learned.items()})
 
     def extra_repr(self) -> str:
         return repr(self.activation)
 
     def forward(self, z: Tensor) -> Tensor:
-        return self.activation.forward(z)
+        return self.activation.layer_forward(z, dict(self.learned.items()), None)
 
 
 class _Link(nn.Module):

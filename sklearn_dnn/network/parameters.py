@@ -1,84 +1,297 @@
 """All parameters of a stack on one flat buffer, and the views that layers use.
 
 The buffer has shape ``(m, p)``: a row a member. A row holds all weight matrices first, so that
-penalties and decay act on one slice, then all biases, then the vectors of the norms.
+penalties and decay act on one slice, then everything else that is trained.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
+from types import MappingProxyType
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from ..components.norms import Norm
-from ..specification import FitSpec
+from .architecture import Architecture
+from .chance import seeded
+
+NOTHING: Mapping[str, Tensor] = MappingProxyType({})
 
 
 class Layer(NamedTuple):
     """Views of one layer's numbers.
 
     One network has ``weight`` (n_in, n_out) and vectors (n_out,); a stack has (m, n_in, n_out)
-    and (m, 1, n_out). The last layer has no norm: empty dictionaries.
+    and (m, 1, n_out).
+
+    Attributes
+    ----------
+    weight : Tensor
+    bias : Tensor or None
+        None where a norm behind it makes it redundant.
+    norm, statistics : dict of str to Tensor
+        The norm's learnt and measured vectors; empty without one.
+    activation : dict of str to Tensor
+        What the activation learns.
+    skip : dict of str to Tensor
+        Where a skip connection arrives: its "projection" (n_skip, n_out), where widths differ,
+        and the branch's "multiplier" (1,), where there is one.
     """
 
     weight: Tensor
-    bias: Tensor
-    norm: dict[str, Tensor]
-    statistics: dict[str, Tensor]
+    bias: Tensor | None
+    norm: Mapping[str, Tensor] = NOTHING
+    statistics: Mapping[str, Tensor] = NOTHING
+    activation: Mapping[str, Tensor] = NOTHING
+    skip: Mapping[str, Tensor] = NOTHING
 
 
-@dataclass(frozen=True)
+class Network(NamedTuple):
+    """Views of all numbers of a network, or of a stack.
+
+    Attributes
+    ----------
+    layers : list of Layer
+        The hidden ones, and the output.
+    entrance, entrance_statistics : dict of str to Tensor
+        The input norm's vectors.
+    auxiliary : Layer or None
+        The auxiliary output.
+    module, module_statistics : dict of str to Tensor
+        Parameters and buffers of a user's own hidden part, by their names in it.
+    """
+
+    layers: list[Layer]
+    entrance: Mapping[str, Tensor] = NOTHING
+    entrance_statistics: Mapping[str, Tensor] = NOTHING
+    auxiliary: Layer | None = None
+    module: Mapping[str, Tensor] = NOTHING
+    module_statistics: Mapping[str, Tensor] = NOTHING
+
+    def trained(self) -> dict[str, Tensor]:
+        """All trained tensors by name, in the order of the buffer's weights and then the rest."""
+        found: dict[str, Tensor] = {}
+        for prefix, layer in self._named_layers():
+            found[f"{prefix}.weight"] = layer.weight
+            if layer.bias is not None:
+                found[f"{prefix}.bias"] = layer.bias
+            for part in ("norm", "activation", "skip"):
+                for name, tensor in getattr(layer, part).items():
+                    found[f"{prefix}.{part}.{name}"] = tensor
+        found |= {f"entrance.{name}": tensor for name, tensor in self.entrance.items()}
+        return found | {f"module.{name}": tensor for name, tensor in self.module.items()}
+
+    def measured(self) -> dict[str, Tensor]:
+        """All tensors that follow the data, by name."""
+        found = {
+            f"{prefix}.statistics.{name}": tensor
+            for prefix, layer in self._named_layers()
+            for name, tensor in layer.statistics.items()
+        }
+        found |= {f"entrance.{name}": t for name, t in self.entrance_statistics.items()}
+        return found | {f"module.{name}": t for name, t in self.module_statistics.items()}
+
+    def _named_layers(self) -> Iterator[tuple[str, Layer]]:
+        for i, layer in enumerate(self.layers):
+            yield f"layers.{i}", layer
+        if self.auxiliary is not None:
+            yield "auxiliary", self.auxiliary
+
+    def replaced(self, tensors: Sequence[Tensor]) -> Network:
+        """The same network on other trained tensors, in the order of :meth:`trained`."""
+        source = dict(zip(self.trained(), tensors, strict=True))
+
+        def layer(prefix: str, old: Layer) -> Layer:
+            def part(name: str) -> dict[str, Tensor]:
+                return {k: source[f"{prefix}.{name}.{k}"] for k in getattr(old, name)}
+
+            return Layer(
+                source[f"{prefix}.weight"],
+                source.get(f"{prefix}.bias"),
+                part("norm"),
+                old.statistics,
+                part("activation"),
+                part("skip"),
+            )
+
+        return Network(
+            [layer(f"layers.{i}", old) for i, old in enumerate(self.layers)],
+            {k: source[f"entrance.{k}"] for k in self.entrance},
+            self.entrance_statistics,
+            None if self.auxiliary is None else layer("auxiliary", self.auxiliary),
+            {k: source[f"module.{k}"] for k in self.module},
+            self.module_statistics,
+        )
+
+
+class Matrix(NamedTuple):
+    """A weight matrix on the buffer: its name, shape, and the layer whose penalty it bears."""
+
+    name: str
+    shape: tuple[int, ...]
+    owner: int
+
+
 class Layout:
-    """Where each layer's numbers stand in a row of the buffers.
+    """Where each number stands in a row of the buffers.
 
     Parameters
     ----------
-    sizes : tuple of int
-        Units of every layer, from the inputs to the raw outputs.
-    norm : Norm or None
-        What follows each hidden layer.
+    architecture : Architecture
     """
 
-    sizes: tuple[int, ...]
-    norm: Norm | None
-
-    @property
-    def n_weights(self) -> int:
-        """Numbers at the head of a row that are weights."""
-        return sum(i * o for i, o in pairwise(self.sizes))
-
-    @property
-    def n_parameters(self) -> int:
-        """Trainable numbers of one member: the length of a row."""
-        vectors = 0 if self.norm is None else len(self.norm.parameter_starts)
-        return self.n_weights + sum(self.sizes[1:]) + vectors * sum(self.sizes[1:-1])
-
-    @property
-    def n_statistics(self) -> int:
-        """Numbers of one member that training measures instead of learning."""
-        vectors = 0 if self.norm is None else len(self.norm.buffer_starts)
-        return vectors * sum(self.sizes[1:-1])
-
-    def layers(self, theta: Tensor, statistics: Tensor) -> list[Layer]:
-        """Views of `theta` (m, p) and `statistics` (m, s), one :class:`Layer` a layer."""
-        m = theta.shape[0]
-        row = _Reader(theta)
-        weights = [
-            row.take(i * o).view((m, i, o) if m > 1 else (i, o)) for i, o in pairwise(self.sizes)
+    def __init__(self, architecture: Architecture) -> None:
+        self.architecture = a = architecture
+        self.module_parts: dict[str, tuple[int, ...]] = {}
+        self.module_buffers: dict[str, tuple[int, ...]] = {}
+        hidden = [*a.sizes[1:-1]]
+        top = hidden[-1] if hidden else a.sizes[0]
+        if a.module is not None:
+            top = self._read_module()
+        #: inputs and outputs of each dense layer
+        self.fans = [
+            (i, o * act.inputs_per_unit)
+            for (i, o), act in zip(pairwise(a.sizes[:-1]), a.activations, strict=True)
         ]
-        biases = [row.vector(o) for o in self.sizes[1:]]
-        norms: list[dict[str, Tensor]] = [{} for _ in weights]
-        measured: list[dict[str, Tensor]] = [{} for _ in weights]
-        if self.norm is not None:
-            side = _Reader(statistics)
-            for index, width in enumerate(self.sizes[1:-1]):
-                norms[index] = {name: row.vector(width) for name in self.norm.parameter_starts}
-                measured[index] = {name: side.vector(width) for name in self.norm.buffer_starts}
-        return [Layer(*parts) for parts in zip(weights, biases, norms, measured, strict=True)]
+        self.fans.append((top + a.sizes[0] * bool(a.topology.wide and hidden), a.sizes[-1]))
+        self.matrices = list(self._matrices())
+        self.vectors = list(self._vectors())
+        self.n_weights = sum(math.prod(m.shape) for m in self.matrices)
+        self.n_parameters = self.n_weights + sum(math.prod(shape) for _, shape in self.vectors)
+        self.measured = list(self._measured())
+        self.n_statistics = sum(math.prod(shape) for _, shape in self.measured)
+
+    def _read_module(self) -> int:
+        """Note the parts of a user's module; the width of its outputs."""
+        with seeded(0):
+            module = self.architecture.build_module()
+            module.eval()
+            with torch.no_grad():
+                outputs = module(torch.zeros(2, self.architecture.sizes[0]))
+        if not isinstance(outputs, Tensor) or outputs.dim() != 2 or len(outputs) != 2:
+            shape = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs)
+            raise ValueError(
+                f"hidden_layer_sizes={self.architecture.module!r} must take (b, n_features) to "
+                f"(b, width). For 2 rows it gave {shape}."
+            )
+        named = dict(module.named_parameters())
+        self.module_parts = {n: tuple(p.shape) for n, p in named.items() if p.requires_grad}
+        # what is frozen is kept beside the buffers
+        frozen = {n: tuple(p.shape) for n, p in named.items() if not p.requires_grad}
+        self.module_buffers = frozen | {n: tuple(b.shape) for n, b in module.named_buffers()}
+        return int(outputs.shape[1])
+
+    def _matrices(self) -> Iterator[Matrix]:
+        a = self.architecture
+        for i, fans in enumerate(self.fans):
+            yield Matrix(f"layers.{i}.weight", fans, i)
+        for i, width in enumerate(a.sizes[1:-1]):
+            if a.ends_block(i) and a.skip_width(i) != width:
+                yield Matrix(f"layers.{i}.skip.projection", (a.skip_width(i), width), i)
+        position = a.topology.auxiliary_position(a.n_hidden) if a.n_hidden else None
+        if position is not None:
+            shape = (a.sizes[position + 1], a.sizes[-1])
+            yield Matrix("auxiliary.weight", shape, len(self.fans) - 1)
+        for name, shape in self.module_parts.items():
+            if len(shape) > 1:
+                yield Matrix(f"module.{name}", shape, 0)
+
+    def _vectors(self) -> Iterator[tuple[str, tuple[int, ...]]]:
+        a = self.architecture
+        for i, (_, n_out) in enumerate(self.fans):
+            if not self._drops_bias(i):
+                yield f"layers.{i}.bias", (n_out,)
+        if any(m.name == "auxiliary.weight" for m in self.matrices):
+            yield "auxiliary.bias", (a.sizes[-1],)
+        for i, width in enumerate(a.sizes[1:-1]):
+            if a.norm is not None:
+                for name in a.norm.parameter_starts:
+                    yield f"layers.{i}.norm.{name}", (self.normed_width(i),)
+            for name in a.activations[i].parameter_starts:
+                yield f"layers.{i}.activation.{name}", (width,)
+            if a.ends_block(i) and a.topology.multiplier:
+                yield f"layers.{i}.skip.multiplier", (1,)
+        if a.input_norm is not None:
+            for name in a.input_norm.parameter_starts:
+                yield f"entrance.{name}", (a.sizes[0],)
+        for name, shape in self.module_parts.items():
+            if len(shape) <= 1:
+                yield f"module.{name}", shape
+
+    def _measured(self) -> Iterator[tuple[str, tuple[int, ...]]]:
+        a = self.architecture
+        for i in range(a.n_hidden):
+            if a.norm is not None:
+                for name in a.norm.buffer_starts:
+                    yield f"layers.{i}.statistics.{name}", (self.normed_width(i),)
+        if a.input_norm is not None:
+            for name in a.input_norm.buffer_starts:
+                yield f"entrance.{name}", (a.sizes[0],)
+        for name, shape in self.module_buffers.items():
+            yield f"module.{name}", shape
+
+    def _drops_bias(self, layer: int) -> bool:
+        norm = self.architecture.norm
+        return norm is not None and norm.drops_bias and layer < self.architecture.n_hidden
+
+    def normed_width(self, layer: int) -> int:
+        """Units that a hidden layer's norm sees."""
+        a = self.architecture
+        assert a.norm is not None
+        behind = a.norm.position == "after" and not a.norm.on_weights
+        return a.sizes[layer + 1] if behind else self.fans[layer][1]
+
+    @property
+    def shapes(self) -> tuple[tuple[int, int], ...]:
+        """Shapes of the matrices at the head of a row; of tensors with more axes, flattened."""
+        return tuple((m.shape[0], math.prod(m.shape[1:])) for m in self.matrices)
+
+    @property
+    def owners(self) -> list[int]:
+        """For each matrix the dense layer whose penalty it bears."""
+        return [m.owner for m in self.matrices]
+
+    def shapes_by_name(self) -> dict[str, tuple[int, ...]]:
+        """The shape of every trained tensor of a single network."""
+        return {m.name: tuple(m.shape) for m in self.matrices} | dict(self.vectors)
+
+    def network(self, theta: Tensor, statistics: Tensor) -> Network:
+        """Views of `theta` (m, p) and `statistics` (m, s)."""
+        row, side = _Reader(theta), _Reader(statistics)
+        found = {m.name: row.matrix(m.shape) for m in self.matrices}
+        found |= {name: row.vector(shape) for name, shape in self.vectors}
+        measured = {name: side.vector(shape) for name, shape in self.measured}
+        layers = [_layer(f"layers.{i}", found, measured) for i in range(len(self.fans))]
+        auxiliary = None
+        if "auxiliary.weight" in found:
+            auxiliary = _layer("auxiliary", found, measured)
+        return Network(
+            layers,
+            _under("entrance", found),
+            _under("entrance", measured),
+            auxiliary,
+            _under("module", found),
+            _under("module", measured),
+        )
+
+
+def _layer(prefix: str, found: dict[str, Tensor], measured: dict[str, Tensor]) -> Layer:
+    return Layer(
+        found[f"{prefix}.weight"],
+        found.get(f"{prefix}.bias"),
+        _under(f"{prefix}.norm", found),
+        _under(f"{prefix}.statistics", measured),
+        _under(f"{prefix}.activation", found),
+        _under(f"{prefix}.skip", found),
+    )
+
+
+def _under(prefix: str, found: dict[str, Tensor]) -> dict[str, Tensor]:
+    start = f"{prefix}."
+    return {k.removeprefix(start): t for k, t in found.items() if k.startswith(start)}
 
 
 class _Reader:
@@ -88,47 +301,16 @@ class _Reader:
         self.buffer = buffer
         self.position = 0
 
-    def take(self, length: int) -> Tensor:
+    def _take(self, shape: tuple[int, ...]) -> Tensor:
+        length = math.prod(shape)
         piece = self.buffer[:, self.position : self.position + length]
         self.position += length
         return piece
 
-    def vector(self, length: int) -> Tensor:
-        piece = self.take(length)
-        return piece.unsqueeze(1) if piece.shape[0] > 1 else piece[0]
+    def matrix(self, shape: tuple[int, ...]) -> Tensor:
+        m = len(self.buffer)
+        return self._take(shape).view((m, *shape) if m > 1 else shape)
 
-
-def initial_parameters(
-    spec: FitSpec, layout: Layout, generators: Sequence[torch.Generator]
-) -> tuple[Tensor, Tensor]:
-    """First values of a stack, one generator a member.
-
-    Weights come from the specification's initializers, drawn in float64 on the CPU so that
-    neither dtype nor device changes them. Biases are zero, except that the linear model's is
-    drawn like a weight: with standardised columns and targets zero is its optimum, where a
-    gradient of mere rounding errors would be blown up by Adam's division.
-
-    Returns
-    -------
-    theta : Tensor of shape (m, p)
-    statistics : Tensor of shape (m, s)
-    """
-    rows, sides = [], []
-    for generator in generators:
-        theta = torch.zeros(1, layout.n_parameters, dtype=torch.float64)
-        statistics = torch.zeros(1, layout.n_statistics, dtype=torch.float64)
-        layers = layout.layers(theta, statistics)
-        for layer in layers:
-            drawer = spec.output_initializer if layer is layers[-1] else spec.initializer
-            layer.weight.copy_(drawer.draw(*layer.weight.shape, generator))
-            if len(layers) == 1:
-                layer.bias.copy_(drawer.draw(*layer.weight.shape, generator)[0])
-            if spec.norm is not None:
-                for name, vector in layer.norm.items():
-                    vector.fill_(spec.norm.parameter_starts[name])
-                for name, vector in layer.statistics.items():
-                    vector.fill_(spec.norm.buffer_starts[name])
-        rows.append(theta)
-        sides.append(statistics)
-    where = {"dtype": spec.torch_dtype, "device": spec.device}
-    return torch.cat(rows).to(**where), torch.cat(sides).to(**where)
+    def vector(self, shape: tuple[int, ...]) -> Tensor:
+        piece = self._take(shape)
+        return piece.unsqueeze(1) if len(self.buffer) > 1 else piece[0].view(shape)

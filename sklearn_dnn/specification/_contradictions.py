@@ -1,0 +1,219 @@
+"""Parameters that do not go together."""
+
+from __future__ import annotations
+
+import warnings
+
+from ..components.activations import ACTIVATIONS
+from ..components.augmentations import TargetNoise
+from ..components.dropouts import AlphaDropout
+from ..components.initializers import LecunNormal, LecunUniform
+from ..components.losses import Loss
+from ..components.norms import BatchNorm
+from ..components.optimizers import FTRL, OPTIMIZERS
+from ..components.schedules import Constant
+from ._spec import FitSpec, is_on
+
+# An l2 penalty of this strength, scikit-learn's default, is too weak to move selu's fixed point.
+WEAK_ALPHA = 1e-4
+
+
+def refuse_contradictions(spec: FitSpec) -> None:
+    """Refuse parameters that contradict each other, showing both values."""
+    _refuse_norms(spec)
+    _refuse_targets(spec)
+    _refuse_training(spec)
+    if spec.module is not None:
+        _refuse_beside_module(spec)
+    if spec.optimizer.full_batch:
+        _refuse_beside_full_batch(spec)
+
+
+def _refuse_norms(spec: FitSpec) -> None:
+    for name, norm in (("norm", spec.norm), ("input_scaling", spec.input_norm)):
+        if isinstance(norm, BatchNorm) and spec.batch_size == 1 and spec.task.n_training > 1:
+            raise ValueError(
+                f"{name}={norm!r} needs the variance of a batch, but batch_size=1. Use "
+                "batch_size >= 2, or norm='layer'."
+            )
+    if spec.norm is not None and spec.module is None:
+        for width in spec.hidden_layer_sizes:
+            spec.norm.check_width(width)
+    if spec.module is None:
+        spec.topology.auxiliary_position(len(spec.hidden_layer_sizes))
+
+
+def _refuse_targets(spec: FitSpec) -> None:
+    smooths = type(spec.objective).smooth is not Loss.smooth
+    if spec.label_smoothing > 0 and not smooths:
+        raise ValueError(
+            f"label_smoothing={spec.label_smoothing!r} needs a loss with labels to smooth, but "
+            f"loss={spec.loss!r} has no method `smooth`. Set label_smoothing=0.0, or use "
+            "loss='log_loss'."
+        )
+
+
+def _refuse_training(spec: FitSpec) -> None:
+    watches = spec.early_stopping
+    if spec.monitor != "loss" and not watches:
+        raise ValueError(
+            f"monitor={spec.monitor!r} scores a validation part, but early_stopping is off. Use "
+            "early_stopping=True, give X_val and y_val, or leave monitor='loss'."
+        )
+    if spec.refits and (not watches or spec.task.has_validation):
+        raise ValueError(
+            f"early_stopping={spec.stopping!r} trains again on the held-out rows, but there are "
+            "none. Set refit=False, or let early stopping hold rows out (watch='validation', no "
+            "X_val)."
+        )
+    if spec.momentum_schedule is not None and spec.optimizer.momentum_name is None:
+        raise ValueError(
+            f"momentum_schedule={spec.momentum_schedule!r}, but optimizer={spec.optimizer!r} has "
+            "no momentum. Use momentum_schedule=None, or optimizer='momentum' or 'adam'."
+        )
+    if not spec.optimizer.follows_rate and not isinstance(spec.schedule, Constant):
+        raise ValueError(
+            f"optimizer={OPTIMIZERS.name_of(spec.optimizer)!r} finds its own step lengths, but "
+            f"schedule={spec.schedule!r}. Leave schedule='constant', or choose another optimizer."
+        )
+    if isinstance(spec.optimizer, FTRL) and spec.weight_decay > 0:
+        raise ValueError(
+            f"weight_decay={spec.weight_decay!r} is partly undone by optimizer={spec.optimizer!r}, "
+            "which computes weights anew from sums of gradients. Use its own l2, or alpha."
+        )
+    for augmentation in spec.augmentation:
+        if spec.task.kind not in augmentation.kinds:
+            raise ValueError(
+                f"augmentation={augmentation!r} is for {sorted(augmentation.kinds)} targets, but "
+                f"these are {spec.task.kind}."
+            )
+        if isinstance(augmentation, TargetNoise) and not spec.objective.scales_target:
+            raise ValueError(
+                f"augmentation={augmentation!r} may leave the targets that loss={spec.loss!r} "
+                "allows. Use a loss and an output without bounds, or noise on the inputs."
+            )
+    if spec.curriculum is not None and not spec.task.has_difficulty:
+        raise ValueError(
+            f"curriculum={spec.curriculum!r} orders rows by difficulty: call "
+            "fit(X, y, difficulty=...), or set curriculum=None."
+        )
+    if spec.curriculum is not None and spec.task.n_training > _DRAWABLE:
+        raise ValueError(
+            f"curriculum={spec.curriculum!r} draws from at most {_DRAWABLE} rows, but there are "
+            f"{spec.task.n_training}. Set curriculum=None, or train on a part of the rows."
+        )
+    if spec.curriculum is None and spec.task.has_difficulty:
+        raise ValueError(
+            "difficulty was given, but curriculum=None makes no use of it. Set curriculum='linear' "
+            "or leave difficulty out."
+        )
+
+
+def _refuse_beside_module(spec: FitSpec) -> None:
+    """What a user's own hidden part does by itself."""
+    for name, value, off in (
+        ("norm", spec.norm, None),
+        ("activity_l1", spec.activity_l1, 0.0),
+        ("weight_noise", spec.weight_noise, 0.0),
+    ):
+        if value != off:
+            raise ValueError(
+                f"hidden_layer_sizes={spec.module!r} is a module of your own, which {name}="
+                f"{value!r} can't reach into. Set {name}={off!r} and put it into the module."
+            )
+    topology = spec.topology
+    if topology.block_size or topology.wide or topology.auxiliary_weight:
+        raise ValueError(
+            f"hidden_layer_sizes={spec.module!r} is a module of your own, but topology="
+            f"{topology!r} joins layers. Use topology='plain'."
+        )
+
+
+def _refuse_beside_full_batch(spec: FitSpec) -> None:
+    """What a search along a line can't stand: noise, and what follows a step."""
+    name = OPTIMIZERS.name_of(spec.optimizer)
+    for parameter, value, off in (
+        ("dropout", max(spec.dropout_rates, default=0.0), 0.0),
+        ("input_dropout", spec.input_dropout, 0.0),
+        ("weight_noise", spec.weight_noise, 0.0),
+        ("augmentation", spec.augmentation or None, None),
+        ("curriculum", spec.curriculum, None),
+        ("clip_norm", spec.clip_norm, None),
+        ("clip_value", spec.clip_value, None),
+        ("l1", spec.l1 if is_on(spec.l1) else 0.0, 0.0),
+        ("weight_decay", spec.weight_decay, 0.0),
+        ("constraint", spec.constraint, None),
+        ("ema_decay", spec.ema_decay, 0.0),
+        ("accumulation_steps", spec.accumulation_steps, 1),
+        ("activity_l1", spec.activity_l1, 0.0),
+    ):
+        if value != off:
+            raise ValueError(
+                f"optimizer={name!r} minimises one smooth function by a line search, but "
+                f"{parameter}={value!r}. Set {parameter}={off!r} (alpha penalises weights "
+                "smoothly), or choose another optimizer."
+            )
+    if any(activation.noisy for activation in spec.activation):
+        raise ValueError(
+            f"optimizer={name!r} minimises one smooth function by a line search, but "
+            f"activation={spec.activation!r} draws at random. Choose another optimizer."
+        )
+
+
+# Rows that torch can draw from with unequal chances.
+_DRAWABLE = 2**24
+
+
+def warn_of_missing_blocks(spec: FitSpec) -> None:
+    """Say that a residual network without a whole block is a plain one."""
+    size = spec.topology.block_size
+    if spec.module is None and size > len(spec.hidden_layer_sizes):
+        warnings.warn(
+            f"topology={spec.topology!r} bridges blocks of {size} hidden layers, but "
+            f"hidden_layer_sizes={spec.hidden_layer_sizes!r} has none: the network is a plain one. "
+            "Use more layers, or Residual(block_size=1).",
+            UserWarning,
+            stacklevel=7,
+        )
+
+
+def warn_of_broken_conditions(spec: FitSpec, standardised: bool) -> None:
+    """Say which of selu's conditions are broken, since it then no longer normalizes itself.
+
+    Parameters
+    ----------
+    spec : FitSpec
+    standardised : bool
+        Whether the network's inputs have about mean 0 and standard deviation 1.
+    """
+    selus = [ACTIVATIONS.name_of(activation) == "selu" for activation in spec.activation]
+    if not any(selus):
+        return
+    broken = []
+    drawn = [i for i, is_selu in zip(spec.initializer, selus, strict=False) if is_selu]
+    if not all(isinstance(i, LecunNormal | LecunUniform) for i in drawn):
+        broken.append(f"initializer={drawn[0]!r} (use 'lecun_normal')")
+    if spec.norm is not None:
+        broken.append(f"norm={spec.norm!r} (use None)")
+    for rule in spec.dropout:
+        if rule.rate > 0 and not isinstance(rule, AlphaDropout):
+            broken.append(f"dropout={rule!r} (use AlphaDropout)")
+            break
+    if spec.topology.block_size or spec.topology.wide:
+        broken.append(f"topology={spec.topology!r} (use 'plain')")
+    if not standardised:
+        broken.append("the inputs' scale (standardize them, e.g. input_scaling='standard')")
+    strengths = spec.alpha if isinstance(spec.alpha, tuple) else (spec.alpha,)
+    if max(strengths) > WEAK_ALPHA:
+        broken.append(f"alpha={spec.alpha!r} (use alpha dropout instead of a penalty)")
+    if is_on(spec.l1):
+        broken.append(f"l1={spec.l1!r} (use alpha dropout instead of a penalty)")
+    if spec.constraint is not None:
+        broken.append(f"constraint={spec.constraint!r} (use None)")
+    if broken:
+        warnings.warn(
+            f"activation='selu' keeps mean 0 and variance 1 only under its conditions; broken: "
+            f"{'; '.join(broken)}.",
+            UserWarning,
+            stacklevel=8,
+        )

@@ -1,0 +1,270 @@
+"""The frozen specification of a fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..components.activations import Activation
+from ..components.architectures import HiddenModule
+from ..components.augmentations import Augmentation
+from ..components.base import Component
+from ..components.constraints import Constraint
+from ..components.curricula import Curriculum
+from ..components.dropouts import DropoutRule
+from ..components.initializers import Initializer
+from ..components.losses import Loss
+from ..components.norms import Norm
+from ..components.optimizers import Optimizer
+from ..components.schedules import Schedule
+from ..components.stopping import EarlyStopping
+from ..components.topologies import Topology
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the data say.
+
+    Parameters
+    ----------
+    kind : {"regression", "binary", "multiclass", "multilabel"}
+        What is learnt.
+    n_features, n_outputs : int
+        Columns of the network's input, and targets (classes of a softmax, labels, numbers).
+    n_samples : int
+        Rows of positive weight that were given.
+    n_training : int
+        Those that train, after a validation part was taken out.
+    dtype : str
+        Type of the input, "float32" or "float64".
+    has_validation : bool
+        True if the caller gave a validation set.
+    has_difficulty : bool
+        True if the caller told how difficult each row is.
+    """
+
+    kind: str
+    n_features: int
+    n_outputs: int
+    n_samples: int
+    n_training: int
+    dtype: str
+    has_validation: bool = False
+    has_difficulty: bool = False
+
+
+@dataclass(frozen=True)
+class FitSpec:
+    """Everything that decides a fit, with nothing left open.
+
+    The fields have the meaning of the estimators' parameters of the same name; components are
+    checked instances, one for each layer where layers may differ, and every number is a number.
+    """
+
+    task: Task
+    hidden_layer_sizes: tuple[int, ...] | HiddenModule
+    activation: tuple[Activation, ...]
+    output_activation: Activation | None
+    output_range: tuple[float, float] | None
+    topology: Topology
+    initializer: tuple[Initializer, ...]
+    bias_initializer: float | str | Initializer
+    norm: Norm | None
+    dropout: tuple[DropoutRule, ...]
+    input_dropout: float
+    weight_noise: float
+    augmentation: tuple[Augmentation, ...]
+    curriculum: Curriculum | None
+    loss: Loss
+    output_weights: tuple[float, ...] | None
+    optimizer: Optimizer
+    learning_rate_init: float
+    schedule: Schedule
+    momentum_schedule: Schedule | None
+    dropout_schedule: Schedule | None
+    weight_decay_schedule: Schedule | None
+    batch_size: int
+    accumulation_steps: int
+    max_iter: int
+    clip_norm: float | None
+    clip_value: float | None
+    clip_scope: str
+    alpha: float | tuple[float, ...]
+    l1: float | tuple[float, ...]
+    activity_l1: float
+    weight_decay: float
+    constraint: Constraint | None
+    ema_decay: float
+    label_smoothing: float
+    input_scaling: str | Norm | None
+    target_scaling: str | None
+    early_stopping: bool
+    stopping: EarlyStopping | None
+    n_iter_no_change: float
+    tol: float
+    monitor: str | Callable[..., float]
+    max_time: float | None
+    shuffle: bool
+    device: str
+    n_threads: int
+    dtype: str
+
+    @cached_property
+    def objective(self) -> Loss:
+        """The loss that is really trained, with its link."""
+        return objective(self.loss, self.task.kind, self.output_weights, self.output_activation)
+
+    @property
+    def n_raw(self) -> int:
+        """Raw outputs of the network."""
+        return self.task.n_outputs * self.objective.outputs_per_target
+
+    @property
+    def module(self) -> HiddenModule | None:
+        """A user's own hidden part."""
+        sizes = self.hidden_layer_sizes
+        return sizes if isinstance(sizes, HiddenModule) else None
+
+    @property
+    def input_norm(self) -> Norm | None:
+        """A norm of the inputs that is trained with the network."""
+        return self.input_scaling if isinstance(self.input_scaling, Norm) else None
+
+    @property
+    def schedules(self) -> list[Schedule]:
+        """All schedules: of the learning rate, and of what else one drives."""
+        others = (self.momentum_schedule, self.dropout_schedule, self.weight_decay_schedule)
+        return [self.schedule, *(schedule for schedule in others if schedule is not None)]
+
+    @property
+    def refits(self) -> bool:
+        """Whether the network is trained again on all rows, for as long as was best."""
+        return self.stopping is not None and self.stopping.refit
+
+    @property
+    def restores_best(self) -> bool:
+        """Whether the best weights are kept, where there was something to judge them by."""
+        return self.stopping is None or self.stopping.restore_best
+
+    @property
+    def dropout_rates(self) -> tuple[float, ...]:
+        """Share of each hidden layer's units, or weights, dropped in training."""
+        return tuple(float(rule.rate) for rule in self.dropout)
+
+    @property
+    def is_noisy(self) -> bool:
+        """Whether a forward pass in training draws at random."""
+        return (
+            any(rate > 0 for rate in self.dropout_rates)
+            or self.input_dropout > 0
+            or self.weight_noise > 0
+            or any(activation.noisy for activation in self.activation)
+            or self.module is not None
+        )
+
+    @property
+    def mixes_precision(self) -> bool:
+        """Whether products are computed in bfloat16, on float32 parameters."""
+        return self.dtype == "mixed_bfloat16"
+
+    @property
+    def torch_dtype(self) -> torch.dtype:
+        """Type of parameters and inputs."""
+        return torch.float64 if self.dtype == "float64" else torch.float32
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as nested plain Python values, for people and for files."""
+        return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
+
+
+def objective(
+    loss: Loss,
+    kind: str,
+    output_weights: Sequence[float] | None,
+    output_activation: Activation | None,
+) -> Loss:
+    """A loss bound to a kind of task, to weights of its targets, and to a link."""
+    bound = loss.bind(kind)
+    if output_weights is not None:
+        bound = bound.with_output_weights(output_weights)
+    if output_activation is not None:
+        bound = bound.with_link(output_activation)
+    return bound
+
+
+def is_on(strength: float | Sequence[float]) -> bool:
+    """Whether a penalty, one for all layers or one a layer, is above zero anywhere."""
+    return any(s > 0 for s in strength) if isinstance(strength, Sequence) else strength > 0
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Component):
+        parameters = {k: _plain(v) for k, v in value.get_params(deep=False).items()}
+        return {"component": type(value).__name__, **parameters}
+    if isinstance(value, Task):
+        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, tuple | list):
+        return [_plain(v) for v in value]
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    # a user's callable or class: its address would differ from process to process
+    named = value if isinstance(value, type | FunctionType) else type(value)
+    return f"{named.__module__}.{named.__qualname__}"
+
+
+# Numbers that are columns of a stack: its members may differ in them.
+_COLUMNS = (
+    "learning_rate_init",
+    "schedule",
+    "momentum_schedule",
+    "dropout_schedule",
+    "weight_decay_schedule",
+    "max_iter",
+    "clip_norm",
+    "clip_value",
+    "alpha",
+    "l1",
+    "activity_l1",
+    "weight_decay",
+    "label_smoothing",
+    "stopping",
+    "n_iter_no_change",
+    "tol",
+    "initializer",
+    "bias_initializer",
+    "input_dropout",
+    "weight_noise",
+    "ema_decay",
+)
+
+
+def structure(spec: FitSpec) -> dict[str, Any]:
+    """What the members of a stack must have in common: all but numbers that are columns there."""
+    shared = spec.as_dict()
+    for name in _COLUMNS:
+        del shared[name]
+    for name in (*spec.optimizer.varying, "weight_decay"):
+        *inner, last = name.split("__")
+        part = shared["optimizer"]
+        for step in inner:
+            part = part[step] if isinstance(part[step], dict) else {}
+        part.pop(last, None)
+    for rule in shared["dropout"]:
+        rule.pop("rate")
+    for plain, component in zip(shared["augmentation"], spec.augmentation, strict=True):
+        for name in component.varying:
+            plain.pop(name, None)
+    if spec.constraint is not None:
+        for name in spec.constraint.varying:
+            shared["constraint"].pop(name, None)
+    shared["averages"] = spec.ema_decay > 0
+    shared["watches"] = None if spec.stopping is None else spec.stopping.watch
+    return shared
