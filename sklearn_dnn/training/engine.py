@@ -15,16 +15,19 @@ from torch import Tensor
 from .._threads import limit_threads
 from ..components.norms import BatchNorm
 from ..data.batches import Batcher, Epoch, TrainingSet
+from ..network.architecture import Architecture
 from ..network.mlp import Evaluator
 from ..network.parameters import Layout
 from ..network.weights import Weights
 from ..specification import FitSpec, structure
 from .evaluate import LossMeter, ValidationSet
-from .state import Progress
-from .step import Step, column
+from .numbers import column
+from .state import DRIVEN, Progress
+from .step import Step
 
 MAX_ITER, PATIENCE, TOL, TIME = "max_iter", "patience", "tol", "time"
 CALLBACK, INTERRUPTED, DIVERGED = "callback", "interrupted", "diverged"
+# beside them the ends of the early stopping component: "baseline" and "target"
 
 
 class Observer(Protocol):
@@ -111,17 +114,22 @@ def train(
     members = range(len(specs))
     outcomes: dict[int, Outcome] = {}
     with limit_threads(specs[0].n_threads), torch.no_grad():
-        if specs[0].optimizer.stackable or len(specs) == 1:
+        stackable = specs[0].optimizer.stackable and specs[0].module is None
+        if stackable or len(specs) == 1:
             run = _Run(specs, progress, data, validation, list(members), watch)
             outcomes |= run.until_all_ended()
         else:
             for i in members:
                 alone = progress.select([i])
-                alone.optimizer = specs[i].optimizer.start(alone.theta)
+                alone.optimizer = _fresh_optimizer(specs[i], alone.theta)
                 held = None if validation is None else validation.select([i])
                 run = _Run([specs[i]], alone, data.select([i]), held, [i], watch)
                 outcomes |= run.until_all_ended()
     return [outcomes[member] for member in members]
+
+
+def _fresh_optimizer(spec: FitSpec, theta: Tensor) -> dict[str, Tensor]:
+    return spec.optimizer.start(theta, Layout(Architecture.of(spec)).shapes)
 
 
 class _Watch(NamedTuple):
@@ -146,15 +154,16 @@ class _Run:
         self.specs, self.progress, self.members = list(specs), progress, members
         self.data, self.validation, self.watch = data, validation, watch
         self.spec = spec = specs[0]
-        self.layout = Layout(spec.layer_sizes, spec.norm)
-        self.step = Step(
-            specs, progress.theta, progress.statistics, progress.optimizer, progress.masks
-        )
-        self.network = Evaluator(self.step.layers, self.step.architecture)
+        self.step = Step(specs, progress)
+        self.layout = self.step.layout
+        judged = self.layout.network(progress.judged, progress.statistics)
+        self.network = Evaluator(judged, self.step.architecture)
+        measures = isinstance(spec.norm, BatchNorm) or isinstance(spec.input_norm, BatchNorm)
         self.batcher = Batcher(
-            data, spec.batch_size, spec.shuffle, merge_single=isinstance(spec.norm, BatchNorm)
+            data, spec.batch_size, spec.shuffle, merge_single=measures, curriculum=spec.curriculum
         )
-        self.per_step = any(s.schedule.per_step for s in specs)
+        self.driven = [n for n in DRIVEN if getattr(spec, f"{n}_schedule") is not None]
+        self.per_step = any(schedule.per_step for s in specs for schedule in s.schedules)
         if spec.optimizer.full_batch:
             progress.optimizer["loss"].fill_(math.nan)  # the data may have changed
 
@@ -202,7 +211,9 @@ class _Run:
         """One pass over the rows; a record of it for each member."""
         progress = self.progress
         epoch_started = perf_counter()
-        epoch = self.batcher.epoch(progress.orders)
+        passed = progress.epoch - progress.origin
+        horizons = [float(spec.max_iter) for spec in self.specs]
+        epoch = self.batcher.epoch(progress.orders, passed, horizons)
         if self.spec.optimizer.full_batch:
             losses, rate, converged = self._iterate(epoch)
         else:
@@ -212,6 +223,7 @@ class _Run:
             judged = self.validation.judge(self.network, self.spec.objective)
         rates = rate.flatten().tolist() if isinstance(rate, Tensor) else [rate] * len(self.specs)
         seconds = perf_counter() - epoch_started
+        clips = self.step.read_norms()
         # the training loss is that of the weights before each step: the last step's may be worse
         finite = torch.isfinite(progress.theta.sum(1)).tolist()
         records = []
@@ -223,6 +235,8 @@ class _Run:
                     "validation_loss": val_loss,
                     "validation_score": val_score,
                     "learning_rate": rates[i],
+                    "gradient_norm": clips[i][0],
+                    "clipped": clips[i][1],
                     "seconds": seconds,
                 }
             )
@@ -243,22 +257,26 @@ class _Run:
     ) -> tuple[list[tuple[float, float]], float | Tensor, bool]:
         """Step over the batches: losses of each member, the last rate, never converged."""
         progress, spec, step = self.progress, self.spec, self.step
-        meter = LossMeter(spec.objective, epoch, step.trained_on)
+        meter = LossMeter(spec.objective, epoch, step.gradients.target)
         # of the weights that the epoch begins with: with a single batch, its objective exactly
         penalties = step.penalties().double()
         n_steps = len(self.batcher.bounds)
         passed = progress.epoch - progress.origin
         rate = self._rate(passed)
+        step.drive(self._factors(passed))
         deadline = math.inf if spec.max_time is None else started + spec.max_time
         for i, batch in enumerate(epoch.batches):
             if self.per_step:
                 rate = self._rate(passed + i / n_steps)
-            meter.add(batch, step(batch, rate))
+                step.drive(self._factors(passed + i / n_steps))
+            meter.add(batch, step(batch, rate, last=i + 1 == n_steps))
             progress.samples += batch.rows.stop - batch.rows.start
             if perf_counter() > deadline:
                 break
         bare, weight = meter.means()
-        penalised = bare + penalties / weight
+        # penalties are divided by the weights of a step, which may take several batches
+        steps = math.ceil(meter.n_batches / spec.accumulation_steps)
+        penalised = bare + penalties / (weight * (meter.n_batches / steps))
         return list(zip(penalised.tolist(), bare.tolist(), strict=True)), rate, False
 
     def _iterate(self, epoch: Epoch) -> tuple[list[tuple[float, float]], float, bool]:
@@ -282,6 +300,16 @@ class _Run:
         ]
         return column(rates, self.progress.theta)
 
+    def _factors(self, t: float) -> dict[str, list[float]]:
+        """What schedules multiply other numbers by, `t` epochs after they began."""
+        return {
+            name: [
+                getattr(spec, f"{name}_schedule").factor(t, float(spec.max_iter), states[name])
+                for spec, states in zip(self.specs, self.progress.driven, strict=True)
+            ]
+            for name in self.driven
+        }
+
     def _ends(self, records: list[dict[str, Any]], started: float) -> dict[int, str]:
         """Members that end after this epoch, and why; the best weights are noted."""
         progress = self.progress
@@ -298,22 +326,29 @@ class _Run:
             if patience.update(value, progress.epoch):
                 improved.append(i)
             spec.schedule.observe(progress.schedules[i], value)
+            for name in self.driven:
+                getattr(spec, f"{name}_schedule").observe(progress.driven[i][name], value)
             if record["converged"]:
                 ended[member] = TOL
-            elif self.watch.patient and patience.exhausted:
-                ended[member] = PATIENCE if self._judged(spec) else TOL
+            elif self.watch.patient and patience.ended is not None:
+                plain = patience.ended == PATIENCE and not self._chooses(spec)
+                ended[member] = TOL if plain else patience.ended
             elif spec.max_time is not None and perf_counter() - started > spec.max_time:
                 ended[member] = TIME
         if len(improved) == len(self.specs):
-            progress.best_theta.copy_(progress.theta)
+            progress.best_theta.copy_(progress.judged)
             progress.best_statistics.copy_(progress.statistics)
         elif improved:
-            progress.best_theta[improved] = progress.theta[improved]
+            progress.best_theta[improved] = progress.judged[improved]
             progress.best_statistics[improved] = progress.statistics[improved]
         return ended
 
     def _judged(self, spec: FitSpec) -> bool:
         return spec.early_stopping and self.validation is not None
+
+    def _chooses(self, spec: FitSpec) -> bool:
+        """Whether the best weights are wanted, by what the early stopping watches."""
+        return self._judged(spec) or spec.stopping is not None
 
     def _monitored(self, spec: FitSpec, record: dict[str, Any]) -> float:
         """The value that is to fall."""
@@ -321,12 +356,13 @@ class _Run:
             return float(record["loss"])
         if self.watch.judge is None:
             return float(record["validation_loss"])
-        return -float(record["validation_score"])
+        sign = -1.0 if spec.stopping is None else spec.stopping.sign(scored=True)
+        return sign * float(record["validation_score"])
 
     def _weights(self, member: int) -> Weights:
         """A member's weights as they are now."""
         i = self.members.index(member)
-        return Weights.read(self.layout, self.progress.theta[i], self.progress.statistics[i])
+        return Weights.read(self.layout, self.progress.judged[i], self.progress.statistics[i])
 
     def _tell_begin(self) -> None:
         for observer in self.watch.observers:
@@ -344,11 +380,13 @@ class _Run:
         patience = progress.patience[0]
         if reason == DIVERGED or not torch.isfinite(progress.theta.sum()):
             progress.theta.copy_(progress.best_theta)
+            progress.judged.copy_(progress.best_theta)
             progress.statistics.copy_(progress.best_statistics)
             # what led there must not lead there again
-            progress.optimizer = self.spec.optimizer.start(progress.theta)
-        best = self._judged(self.specs[i]) and patience.best_iter > 0
-        theta = progress.best_theta if best else progress.theta
+            progress.optimizer = _fresh_optimizer(self.spec, progress.theta)
+        spec = self.specs[i]
+        best = self._chooses(spec) and spec.restores_best and patience.best_iter > 0
+        theta = progress.best_theta if best else progress.judged
         statistics = progress.best_statistics if best else progress.statistics
         return Outcome(
             weights=Weights.read(self.layout, theta[0], statistics[0]),

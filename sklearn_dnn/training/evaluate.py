@@ -13,6 +13,7 @@ from ..data.batches import Batch, Epoch
 from ..data.features import Features
 from ..network.mlp import Evaluator
 from .forward import raw_outputs
+from .gradients import Trained
 
 # Raw outputs that are collected before their losses are computed at one stroke.
 COLLECTED = 2**20
@@ -29,7 +30,7 @@ class LossMeter:
     loss : Loss
     epoch : Epoch
     prepare : callable
-        Turns targets into those that are trained on.
+        Turns targets into those that are trained on, where batches come as they are.
     """
 
     def __init__(self, loss: Loss, epoch: Epoch, prepare: Callable[[Tensor], Tensor]) -> None:
@@ -42,14 +43,28 @@ class LossMeter:
         self._sum: float | Tensor = 0.0
         self._weight: float | Tensor = 0.0
 
-    def add(self, batch: Batch, raw: Tensor) -> None:
-        """Take in a batch's raw outputs, of shape (.., b, k); batches come in order."""
+    def add(self, batch: Batch, trained: Trained) -> None:
+        """Take in what a batch was trained on; batches come in order."""
+        raw = trained.raw
+        if trained.target is not None:
+            self._add_augmented(batch, trained)
+            return
         self._raws.append(raw)
         self._stop = batch.rows.stop
         self._size += raw.numel()
         self.n_batches += 1
         if self._size > COLLECTED:
             self._flush()
+
+    def _add_augmented(self, batch: Batch, trained: Trained) -> None:
+        """The loss of rows that are not those of the epoch counts by their own shares."""
+        values = self.loss.values(trained.raw, trained.target).double()
+        share, total = trained.share, batch.total
+        share = share.squeeze(-1) if isinstance(share, Tensor) else share
+        total = total.squeeze(-1) if isinstance(total, Tensor) else total  # (m, 1) -> (m,)
+        self._sum = self._sum + (values * share).sum(-1) * total
+        self._weight = self._weight + total
+        self.n_batches += 1
 
     def _flush(self) -> None:
         if not self._raws:

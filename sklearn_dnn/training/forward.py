@@ -14,8 +14,9 @@ from torch import Tensor
 from .._compat import from_numpy
 from .._threads import limit_threads
 from ..data.features import Features, Standardiser, Table
-from ..network.mlp import Architecture, Evaluator
-from ..network.parameters import Layer
+from ..network.architecture import Architecture
+from ..network.mlp import Evaluator, Noise
+from ..network.parameters import Layer, Network
 
 # Bytes of one layer's output that stay in a core's cache, and that keep a GPU busy.
 PIECE_BYTES = {"cpu": 2**20, "cuda": 2**28}
@@ -42,10 +43,11 @@ def raw_outputs(features: Features, index: Tensor, network: Evaluator) -> Tensor
 def table_outputs(
     X: Table,
     standardiser: Standardiser,
-    layers: Sequence[Layer],
+    network: Network,
     architecture: Architecture,
     finish: Callable[[Evaluator, Tensor], Tensor],
     n_threads: int,
+    noise: Noise | None = None,
 ) -> np.ndarray:
     """What one network makes of every row of a table, in order.
 
@@ -53,22 +55,24 @@ def table_outputs(
     ----------
     X : array or CSR matrix of shape (n, p)
     standardiser : Standardiser
-    layers : sequence of Layer
+    network : Network
     architecture : Architecture
     finish : callable
         From the network and standardised inputs (b, p) to results (b, r).
     n_threads : int
         Pieces worked on at the same time, each by a single thread: kernels that share one
         piece wait for each other at its end, longest on a busy machine.
+    noise : Noise or None
+        For random passes; with one thread, so that they can be repeated.
 
     Returns
     -------
     ndarray of shape (n, r), in the type of the standardiser
     """
-    piece = piece_rows(layers)
+    piece = piece_rows(network.layers)
     starts = range(0, X.shape[0], piece)
-    network = Evaluator(layers, architecture)
-    first = finish(network, standardiser(_tensor(X[:piece]))).cpu()
+    evaluator = Evaluator(network, architecture, noise)
+    first = finish(evaluator, standardiser(_tensor(X[:piece]))).cpu()
     if len(starts) == 1:
         return first.numpy()
     results = torch.empty(X.shape[0], first.shape[1], dtype=first.dtype)
@@ -77,7 +81,7 @@ def table_outputs(
     turn = Lock()
 
     def work() -> None:
-        network = Evaluator(layers, architecture)
+        evaluator = Evaluator(network, architecture, noise)
         scratch = torch.empty(0)
         while True:
             with turn:
@@ -87,7 +91,7 @@ def table_outputs(
             x = _tensor(X[start : start + piece])
             if len(scratch) < len(x):
                 scratch = torch.empty_like(x)
-            result = finish(network, standardiser(x, out=scratch[: len(x)]))
+            result = finish(evaluator, standardiser(x, out=scratch[: len(x)]))
             results[start : start + piece].copy_(result)
 
     if n_threads == 1:

@@ -10,7 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..network.parameters import Layout, initial_parameters
+from ..network.architecture import Architecture
+from ..network.initial import initial_parameters
+from ..network.parameters import Layout
 from ..specification import FitSpec
 from .stopping import Patience
 
@@ -20,8 +22,12 @@ HISTORY = (
     "validation_loss",
     "validation_score",
     "learning_rate",
+    "gradient_norm",
+    "clipped",
     "seconds",
 )
+# Numbers that a schedule of their own may drive, beside the learning rate.
+DRIVEN = ("momentum", "dropout", "weight_decay")
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,8 @@ class Progress:
     ----------
     theta, statistics : Tensor of shape (m, p) and (m, s)
         Where training stands.
+    average : Tensor of shape (m, p) or None
+        The running average of theta, where one is kept: what judges and predicts.
     best_theta, best_statistics : Tensor of the same shapes
         Where the monitored value was best.
     optimizer : dict of Tensor
@@ -60,13 +68,17 @@ class Progress:
     masks : torch.Generator
     patience : list of Patience
     schedules : list of dict
-        State of each member's schedule.
+        State of each member's schedule of the learning rate.
+    driven : list of dict of dict
+        State of each member's other schedules, by the names in ``DRIVEN``.
     histories : list of dict of list
         A list of one value an epoch for each name in ``HISTORY``.
     epoch : int
         Epochs done.
     samples : int
         Rows that training has seen, epoch by epoch.
+    steps : int
+        Updates done.
     origin : int
         The epoch at which the schedules began.
     """
@@ -80,18 +92,34 @@ class Progress:
     masks: torch.Generator
     patience: list[Patience]
     schedules: list[dict[str, float]]
+    driven: list[dict[str, dict[str, float]]]
+    average: Tensor | None = None
     histories: list[dict[str, list[Any]]] = field(default_factory=list)
     epoch: int = 0
     samples: int = 0
+    steps: int = 0
     origin: int = 0
 
+    @property
+    def judged(self) -> Tensor:
+        """The parameters that judge and predict."""
+        return self.theta if self.average is None else self.average
+
     @classmethod
-    def begin(cls, specs: Sequence[FitSpec], streams: Sequence[Streams]) -> Progress:
-        """The state before the first step, one specification and seed a member."""
+    def begin(
+        cls, specs: Sequence[FitSpec], streams: Sequence[Streams], prior: Tensor | None = None
+    ) -> Progress:
+        """The state before the first step, one specification and seed a member.
+
+        Parameters
+        ----------
+        prior : Tensor of shape (n_raw,) or None
+            See :func:`~sklearn_dnn.network.initial.initial_parameters`.
+        """
         spec = specs[0]
-        layout = Layout(spec.layer_sizes, spec.norm)
+        layout = Layout(Architecture.of(spec))
         theta, statistics = initial_parameters(
-            spec, layout, [generator(s.weights) for s in streams]
+            specs, layout, [generator(s.weights) for s in streams], prior
         )
         return cls(
             theta=theta,
@@ -99,11 +127,13 @@ class Progress:
             best_theta=theta.clone(),
             best_statistics=statistics.clone(),
             # what can't be shared is begun by each member alone
-            optimizer=spec.optimizer.start(theta) if _shares(spec, theta) else {},
+            optimizer=spec.optimizer.start(theta, layout.shapes) if _shares(spec, theta) else {},
             orders=[generator(s.order) for s in streams],
             masks=generator(streams[0].masks, spec.device),
-            patience=[Patience(s.tol, s.n_iter_no_change) for s in specs],
+            patience=[patience_of(s) for s in specs],
             schedules=[s.schedule.start() for s in specs],
+            driven=[driven_schedules(s) for s in specs],
+            average=theta.clone() if spec.ema_decay > 0 else None,
             histories=[{name: [] for name in HISTORY} for _ in specs],
         )
 
@@ -124,11 +154,21 @@ class Progress:
             masks=self.masks.clone_state(),
             patience=[replace(self.patience[i]) for i in keep],
             schedules=[dict(self.schedules[i]) for i in keep],
+            driven=[{k: dict(v) for k, v in self.driven[i].items()} for i in keep],
+            average=None if self.average is None else self.average[keep],
             histories=[self.histories[i] for i in keep],
             epoch=self.epoch,
             samples=self.samples,
+            steps=self.steps,
             origin=self.origin,
         )
+
+    def apart(self) -> Progress:
+        """A twin that shares nothing: what happens to it leaves this one as it is."""
+        twin = self.select(range(len(self.theta)))
+        twin.orders = [order.clone_state() for order in self.orders]
+        twin.histories = [{k: list(v) for k, v in h.items()} for h in self.histories]
+        return twin
 
     def export(self) -> dict[str, Any]:
         """The same of a single member as NumPy arrays and plain Python values."""
@@ -142,13 +182,14 @@ class Progress:
             "optimizer": {name: _array(t) for name, t in self.optimizer.items()},
             "order": _array(self.orders[0].get_state()),
             "masks": _array(self.masks.get_state()),
-            "best": patience.best,
-            "best_iter": patience.best_iter,
-            "count": patience.count,
+            "patience": patience.export(),
             "schedule": dict(self.schedules[0]),
+            "driven": {name: dict(state) for name, state in self.driven[0].items()},
+            "average": None if self.average is None else _array(self.average),
             "history": {name: list(values) for name, values in self.histories[0].items()},
             "epoch": self.epoch,
             "samples": self.samples,
+            "steps": self.steps,
             "origin": self.origin,
         }
 
@@ -159,6 +200,9 @@ class Progress:
         def tensor(array: np.ndarray) -> Tensor:
             return torch.from_numpy(np.array(array)).to(spec.device)
 
+        average = None
+        if spec.ema_decay > 0:
+            average = tensor(saved["theta" if saved["average"] is None else "average"])
         order, masks = generator(0), generator(0, spec.device)
         order.set_state(torch.from_numpy(np.array(saved["order"])))
         if len(saved["masks"]) == len(masks.get_state()):  # else from another kind of device
@@ -171,21 +215,32 @@ class Progress:
             optimizer={name: tensor(array) for name, array in saved["optimizer"].items()},
             orders=[order],
             masks=masks,
-            patience=[
-                Patience(
-                    spec.tol,
-                    spec.n_iter_no_change,
-                    saved["best"],
-                    saved["best_iter"],
-                    saved["count"],
-                )
-            ],
+            patience=[patience_of(spec).resumed(saved["patience"])],
             schedules=[dict(saved["schedule"])],
+            driven=[
+                state | {k: dict(v) for k, v in saved["driven"].items() if k in state}
+                for state in [driven_schedules(spec)]
+            ],
+            average=average,
             histories=[{name: list(values) for name, values in saved["history"].items()}],
             epoch=saved["epoch"],
             samples=saved["samples"],
+            steps=saved["steps"],
             origin=saved["origin"],
         )
+
+
+def driven_schedules(spec: FitSpec) -> dict[str, dict[str, float]]:
+    """The first state of each schedule that drives another number than the rate."""
+    found = {name: getattr(spec, f"{name}_schedule") for name in DRIVEN}
+    return {name: schedule.start() for name, schedule in found.items() if schedule is not None}
+
+
+def patience_of(spec: FitSpec) -> Patience:
+    """The count of epochs without improvement that a specification asks for."""
+    if spec.stopping is None:
+        return Patience(spec.tol, spec.n_iter_no_change)
+    return Patience.of(spec.stopping, spec.monitor != "loss")
 
 
 def _shares(spec: FitSpec, theta: Tensor) -> bool:

@@ -1,0 +1,225 @@
+"""The gradient of a batch's mean loss: by hand where the network is plain, else by autograd."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from .._compat import foreach_copy_
+from ..components.augmentations import LossView
+from ..components.penalties import activity_penalty
+from ..data.batches import Batch
+from ..network.mlp import DenseKernel, Noise, affine, effective, has_kernel, hidden
+from ..network.parameters import Layout, Network
+from ..specification import FitSpec
+from .numbers import column, is_on, per_row
+
+
+class Trained(NamedTuple):
+    """What a step was really trained on.
+
+    Attributes
+    ----------
+    raw : Tensor of shape (.., b, k)
+        Raw outputs before the step.
+    target, share : Tensor, and float or Tensor of shape (.., b, 1), or None
+        Targets and shares, where the batch was augmented; None where it is as it came.
+    """
+
+    raw: Tensor
+    target: Tensor | None = None
+    share: float | Tensor | None = None
+
+
+class Gradients:
+    """Fills the gradient of a stack's mean loss, penalties on weights left aside.
+
+    Parameters
+    ----------
+    specs : sequence of FitSpec
+    layout : Layout
+    network : Network
+        Views of the parameters.
+    grad : Tensor of shape (m, p)
+        What is filled.
+    statistics : Tensor of shape (m, s)
+    generator : torch.Generator
+        Of all noise.
+
+    Attributes
+    ----------
+    noise : Noise or None
+        Of the forward pass.
+    smoothing, activity : float or Tensor
+        Of labels, and the strength of the penalty on activations.
+    """
+
+    def __init__(
+        self,
+        specs: Sequence[FitSpec],
+        layout: Layout,
+        network: Network,
+        grad: Tensor,
+        statistics: Tensor,
+        generator: torch.Generator,
+    ) -> None:
+        spec = specs[0]
+        self.spec = spec
+        self.architecture = layout.architecture
+        self.source = network
+        self.network = layout.network(grad, statistics)
+        self.generator = generator
+        self.noise: Noise | None = None
+        self.smoothing = per_row(column([s.label_smoothing for s in specs], grad))
+        self.activity = column([s.activity_l1 for s in specs], grad)
+        self._smooths = is_on(self.smoothing)
+        self.by_hand = all(has_kernel(s) for s in specs)
+        self._kernels: dict[int, DenseKernel] = {}
+        self._leaves: list[Tensor] = []
+        self._filled: list[Tensor] = []
+        if not self.by_hand:
+            self._leaves = [t.detach().requires_grad_() for t in network.trained().values()]
+            self._filled = list(self.network.trained().values())
+        each = [[a.coefficients() for a in s.augmentation] for s in specs]
+        self.augmented = bool(spec.augmentation)
+        self._is_plain = self.by_hand and not self.augmented
+        self._coefficients = [
+            {
+                name: per_row(column([member[i][name] for member in each], grad))
+                for name in each[0][i]
+            }
+            for i in range(len(spec.augmentation))
+        ]
+        position = spec.topology.auxiliary_position(self.architecture.n_hidden or 1)
+        self._auxiliary = None if not self.architecture.n_hidden else position
+
+    def __call__(self, batch: Batch) -> Trained:
+        """Fill the gradient."""
+        target = self.target(batch.y) if self._smooths else batch.y
+        if self._is_plain:
+            return Trained(self._by_hand(batch.x, target, batch.share))
+        if not self.augmented:
+            return Trained(self._fill(batch.x, target, batch.share, batch.total))
+        x, target, share = self._augment(batch.x, target, batch.share)
+        return Trained(self._fill(x, target, share, batch.total), target, share)
+
+    def target(self, target: Tensor) -> Tensor:
+        """Targets as they are trained on: smoothed if that is asked for."""
+        if not self._smooths:
+            return target
+        return self._smooth(target, self.smoothing)
+
+    def _smooth(self, target: Tensor, smoothing: float | Tensor) -> Tensor:
+        n_outputs = self.spec.task.n_outputs
+        return self.spec.objective.smooth(target, smoothing, n_outputs).to(self.source_dtype)
+
+    @property
+    def source_dtype(self) -> torch.dtype:
+        return self.source.layers[-1].weight.dtype
+
+    def _fill(
+        self, x: Tensor, target: Tensor, share: float | Tensor, total: float | Tensor
+    ) -> Tensor:
+        if self.by_hand:
+            return self._by_hand(x, target, share)
+        # what rows count to a norm that measures the batch
+        counts = None
+        if isinstance(share, Tensor):
+            weights = per_row(total) if share.dim() == 3 else total  # (m, 1) -> (m, 1, 1)
+            counts = share * weights
+        return self._by_autograd(x, target, share, counts)
+
+    def _by_hand(self, x: Tensor, target: Tensor, share: float | Tensor) -> Tensor:
+        n_rows = x.shape[-2]
+        kernel = self._kernels.get(n_rows)
+        if kernel is None:
+            kernel = DenseKernel(
+                self.source.layers, self.network.layers, self.architecture.activations, n_rows
+            )
+            self._kernels[n_rows] = kernel
+        raw = kernel.forward(x)
+        kernel.backward(self.spec.objective.gradient(raw, target).mul_(share))
+        return raw
+
+    def _by_autograd(
+        self, x: Tensor, target: Tensor, share: float | Tensor, counts: Tensor | None
+    ) -> Tensor:
+        with torch.enable_grad():
+            network = self.source.replaced(self._leaves)
+            raw, loss = self._loss(x, target, share, network, counts, update=True)
+            grads = torch.autograd.grad(loss, self._leaves, materialize_grads=True)
+        foreach_copy_(self._filled, grads)
+        return raw.detach()
+
+    def _loss(
+        self,
+        x: Tensor,
+        target: Tensor,
+        share: float | Tensor,
+        network: Network,
+        counts: Tensor | None,
+        *,
+        update: bool,
+    ) -> tuple[Tensor, Tensor]:
+        """Raw outputs, and the sum of all members' losses."""
+        a, objective = self.architecture, self.spec.objective
+        outputs: list[Tensor] = []
+        with self._precision(x):
+            top = hidden(
+                x, network, a, training=update, noise=self.noise, outputs=outputs, counts=counts
+            )
+            raw = affine(top, effective(network.layers[-1], a.n_hidden, a, self.noise))
+        raw = raw.to(x.dtype)
+        counts = share.squeeze(-1) if isinstance(share, Tensor) else share
+        values = objective.values(raw, target)
+        if self._auxiliary is not None:
+            assert network.auxiliary is not None
+            beside = affine(outputs[self._auxiliary].to(x.dtype), network.auxiliary)
+            weight = self.spec.topology.auxiliary_weight
+            values = values + weight * objective.values(beside, target)
+        loss = (values * counts).sum()
+        if is_on(self.activity) and outputs:
+            loss = loss + activity_penalty(outputs, self.activity, share).sum()
+        return raw, loss
+
+    def _precision(self, x: Tensor) -> AbstractContextManager[Any]:
+        """Products in bfloat16, where that is asked for."""
+        if not self.spec.mixes_precision:
+            return nullcontext()
+        return torch.autocast(x.device.type, dtype=torch.bfloat16)
+
+    def _augment(
+        self, x: Tensor, target: Tensor, share: float | Tensor
+    ) -> tuple[Tensor, Tensor, float | Tensor]:
+        spec = self.spec
+        if any(a.needs_distribution for a in spec.augmentation):
+            target = _as_distribution(target, spec.task.n_outputs, x.dtype)
+        view = LossView(self._input_gradient, self._smooth)
+        for augmentation, c in zip(spec.augmentation, self._coefficients, strict=True):
+            x, target, share = augmentation.forward(x, target, share, c, self.generator, view)
+        return x, target, share
+
+    def _input_gradient(self, x: Tensor, target: Tensor) -> Tensor:
+        """The derivative of each row's loss by its inputs; statistics stay as they are."""
+        with torch.enable_grad():
+            leaf = x.detach().requires_grad_()
+            kept = self.noise
+            self.noise = None
+            try:
+                _, loss = self._loss(leaf, target, 1.0, self.source, None, update=False)
+            finally:
+                self.noise = kept
+            (grad,) = torch.autograd.grad(loss, [leaf])
+        return grad
+
+
+def _as_distribution(target: Tensor, n_outputs: int, dtype: torch.dtype) -> Tensor:
+    """Indices of classes (.., b) as distributions (.., b, k); other targets as they are."""
+    if target.is_floating_point():
+        return target
+    return functional.one_hot(target, n_outputs).to(dtype)
