@@ -11,6 +11,26 @@ from typing import Any
 from ..network.weights import Weights
 
 WeightsOf = Callable[[int], Weights]
+PartsOf = Callable[[str], "tuple[Any, Any, Any] | None"]
+
+
+class Parts:
+    """The rows of a running fit; a pickle or a deep copy of it holds none.
+
+    Parameters
+    ----------
+    read : callable or None
+    """
+
+    def __init__(self, read: PartsOf | None) -> None:
+        self.read = read
+
+    def __call__(self, which: str) -> tuple[Any, Any, Any] | None:
+        """The rows (X, y, weights) of a part, or None."""
+        return None if self.read is None else self.read(which)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Parts, (None,)
 
 
 class CallbackObserver:
@@ -26,6 +46,10 @@ class CallbackObserver:
         What the estimator was given.
     attributes : callable
         ``attributes(weights)`` gives the fitted attributes as if training had ended there.
+    parts : callable or None
+        ``parts(which)`` gives the rows (X, y, weights) of the ``"training"`` or the
+        ``"validation"`` part, or None where there is none. Fitted copies carry it on to
+        callbacks, since the protocol has no place for it.
     """
 
     def __init__(
@@ -36,17 +60,19 @@ class CallbackObserver:
         y: Any,
         metadata: dict[str, Any],
         attributes: Callable[[Weights], dict[str, Any]],
+        parts: PartsOf | None = None,
     ) -> None:
         self.estimator = estimator
         self.context = context
         self.given = {"X": X, "y": y, "metadata": metadata}
         self.attributes = attributes
+        self.extra = {} if parts is None else {"_parts": Parts(parts)}
 
     def epoch_begins(self, epoch: int, weights: WeightsOf) -> None:
         self.task = self.context.subcontext(task_name="epoch")
         self.task.call_on_fit_task_begin(
             estimator=self.estimator,
-            reconstruction_attributes=lambda: self.attributes(weights(0)),
+            reconstruction_attributes=lambda: self.attributes(weights(0)) | self.extra,
             **self.given,
         )
 
@@ -58,7 +84,7 @@ class CallbackObserver:
     ) -> set[int]:
         stop = self.task.call_on_fit_task_end(
             estimator=self.estimator,
-            reconstruction_attributes=lambda: self.attributes(weights(0)),
+            reconstruction_attributes=lambda: self.attributes(weights(0)) | self.extra,
             **self.given,
         )
         return {0} if stop else set()
