@@ -2,25 +2,58 @@
 
 from __future__ import annotations
 
+from .components import (
+    EarlyStopping,
+    FunctionActivation,
+    FunctionAugmentation,
+    FunctionCurriculum,
+    FunctionLoss,
+    FunctionSchedule,
+    HiddenModule,
+    Rectangular,
+    TorchActivation,
+    TorchLoss,
+    TorchOptimizer,
+)
 from .components.activations import ACTIVATIONS
-from .components.architectures import Rectangular
+from .components.augmentations import AUGMENTATIONS
+from .components.constraints import CONSTRAINTS
+from .components.curricula import CURRICULA
 from .components.dropouts import DROPOUTS
 from .components.initializers import INITIALIZERS
 from .components.losses import LOSSES
 from .components.norms import NORMS
 from .components.optimizers import OPTIMIZERS
 from .components.schedules import SCHEDULES
+from .components.topologies import TOPOLOGIES
 from .estimators._classifier import MLPClassifier
 from .estimators._regressor import MLPRegressor
 
 _REGISTRIES = (
     ACTIVATIONS,
+    AUGMENTATIONS,
+    CONSTRAINTS,
+    CURRICULA,
     DROPOUTS,
     INITIALIZERS,
     LOSSES,
     NORMS,
     OPTIMIZERS,
     SCHEDULES,
+    TOPOLOGIES,
+)
+
+# The function or the class that one of these wraps has to be trusted by itself.
+_WRAPPERS = (
+    FunctionActivation,
+    FunctionAugmentation,
+    FunctionCurriculum,
+    FunctionLoss,
+    FunctionSchedule,
+    HiddenModule,
+    TorchActivation,
+    TorchLoss,
+    TorchOptimizer,
 )
 
 
@@ -33,7 +66,9 @@ TRUSTED_TYPES: list[str] = sorted(
     for cls in (
         MLPClassifier,
         MLPRegressor,
+        EarlyStopping,
         Rectangular,
+        *_WRAPPERS,
         *(registry[name] for registry in _REGISTRIES for name in registry),
     )
 )

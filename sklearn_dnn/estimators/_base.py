@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warnings
 from abc import ABCMeta, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from numbers import Real
 from typing import Any, ClassVar
@@ -29,15 +30,18 @@ from .._compat import (
 )
 from .._threads import torch_ready
 from ..callbacks.observers import Bar, CallbackObserver, Lines, shows_bar
-from ..components.base import Component
-from ..components.losses import LOSSES
+from ..components.base import Component, public_names
+from ..components.losses import LOSSES, as_loss
 from ..components.optimizers import OPTIMIZERS
 from ..data.targets import Codec
 from ..network.export import TorchNetwork
 from ..network.weights import Weights
 from ..training.engine import DIVERGED, INTERRUPTED, MAX_ITER, Observer, Outcome, train
+from ..training.range_test import RangeTest
+from ._beginning import begin
 from ._fitted import STATE_FORMAT, Fitted, fitted_attributes, outcome_now
-from ._inputs import Given, read_given, read_validation
+from ._going_on import go_on
+from ._inputs import Given, read_difficulty, read_given, read_validation
 from ._judging import first_split, scorer_judge
 from ._messages import (
     component_advice,
@@ -47,7 +51,8 @@ from ._messages import (
     told_of,
 )
 from ._parameters import Parameter
-from ._session import Session, begin, go_on
+from ._session import Session
+from ._weights import get_weights, set_weights, summary
 
 
 class BaseMLP(
@@ -95,6 +100,7 @@ class BaseMLP(
         y_val: Any = None,
         sample_weight_val: Any = None,
         groups: Any = None,
+        difficulty: Any = None,
     ) -> BaseMLP:
         """Train the network.
 
@@ -118,6 +124,8 @@ class BaseMLP(
             Its weights.
         groups : array-like of shape (n_samples,), default=None
             Passed to a splitter given as `validation_fraction`.
+        difficulty : array-like of shape (n_samples,), default=None
+            How hard each row is, in any unit: what `curriculum` orders rows by.
 
         Returns
         -------
@@ -133,13 +141,18 @@ class BaseMLP(
         with torch_ready():
             going_on = bool(self.warm_start) and self.__sklearn_is_fitted__()
             validation = (X_val, y_val, sample_weight_val)
+            table, seed = (X, y, sample_weight), self._draw_seed()
             with memory_advice(self.device):
-                session = self._open(X, y, sample_weight, validation, groups, going_on=going_on)
+                session = self._open(
+                    *table, validation, groups, difficulty=difficulty, going_on=going_on, seed=seed
+                )
+            if session.spec.refits and self.warm_start:
+                raise ValueError(
+                    f"early_stopping={self.early_stopping!r} trains a new network at the end, "
+                    "which warm_start=True can't go on from. Set refit=False or warm_start=False."
+                )
             if going_on:
-                if session.spec.schedule.has_horizon and session.spec.schedule.horizon is None:
-                    session.progress.origin = session.progress.epoch
-                if self.end_reason_ in {"patience", "tol"}:
-                    session.progress.patience[0].count = 0
+                self._forgive(session)
             root = self._init_callback_context(max_subtasks=int(self.max_iter))
             metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
             told = {"estimator": self, "X": X, "y": y, "metadata": metadata}
@@ -147,8 +160,10 @@ class BaseMLP(
             observers: list[Observer] = []
             if has_callbacks(self):
                 now = self._attributes_now(session)
-                observers.append(CallbackObserver(self, root, X, y, metadata, now))
+                observers.append(CallbackObserver(self, root, X, y, metadata, now, session.part))
             outcome = self._train(session, observers, n_epochs=int(self.max_iter), patient=True)
+            if session.spec.refits and session.held is not None and outcome.best_iter > 0:
+                session, outcome = self._trained_on_all(table, difficulty, session, outcome)
             self._store(session, outcome, keep_progress=bool(self.warm_start))
             self._tell_how_it_ended(session, outcome, warn_of_max_iter=True)
             root.call_on_fit_task_end(
@@ -156,6 +171,40 @@ class BaseMLP(
                 reconstruction_attributes=lambda: self._attributes(session, outcome),
             )
             return self
+
+    def _draw_seed(self) -> int:
+        return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+
+    def _forgive(self, session: Session) -> None:
+        """Let a fit that goes on begin anew what its last call came to the end of."""
+        spec, progress = session.spec, session.progress
+        if any(schedule.ends_with_training for schedule in spec.schedules):
+            progress.origin = progress.epoch
+        if self.end_reason_ in {"patience", "tol", "baseline"}:
+            progress.patience[0].count = progress.patience[0].unbeaten = 0
+
+    def _trained_on_all(
+        self, table: tuple[Any, Any, Any], difficulty: Any, session: Session, outcome: Outcome
+    ) -> tuple[Session, Outcome]:
+        """The outcome with the weights of a network that trained on the held-out rows too.
+
+        The session gets the units that this network learned in.
+        """
+        whole = self._open(
+            *table,
+            (None, None, None),
+            None,
+            difficulty=difficulty,
+            going_on=False,
+            changes={
+                "early_stopping": False,
+                "monitor": "loss",
+                "learning_rate_init": session.spec.learning_rate_init,  # not found once more
+            },
+        )
+        again = self._train(whole, [], n_epochs=outcome.best_iter, patient=False)
+        session = replace(session, scaling=whole.scaling, codec=whole.codec)
+        return session, replace(outcome, weights=again.weights, progress=again.progress)
 
     def _open(
         self,
@@ -167,29 +216,42 @@ class BaseMLP(
         *,
         going_on: bool,
         classes: Any = None,
+        difficulty: Any = None,
+        changes: dict[str, Any] | None = None,
+        seed: int | None = None,
     ) -> Session:
-        """Check everything that was given, and set up what the engine needs."""
+        """Check everything that was given, and set up what the engine needs.
+
+        Parameters
+        ----------
+        changes : dict or None
+            Parameters that take the place of the estimator's own.
+        seed : int or None
+            Of all streams of chance; None draws one from `random_state`.
+        """
         numeric = self._numeric_targets
         given = read_given(self, X, y, sample_weight, y_numeric=numeric, reset=not going_on)
         given, codec = self._read_targets(given, classes, going_on=going_on)
+        given = replace(given, difficulty=read_difficulty(difficulty, given.X))
         with told_of("The validation set (X_val, y_val, sample_weight_val)"):
             held = read_validation(self, *validation, y_numeric=numeric)
         if held is not None:
             with told_of("The validation set (X_val, y_val, sample_weight_val)"):
                 held, _ = self._read_targets(held, codec, going_on=going_on)
         for name, part in (("", given), ("y_val: ", held)):
-            lowest = float(np.min(part.y)) if numeric and part is not None else 0.0
-            fault = LOSSES.resolve(self.loss).target_fault(lowest)
+            lowest = float(np.min(part.y)) if numeric and part is not None else np.inf
+            fault = LOSSES.resolve(as_loss(self.loss)).target_fault(lowest)
             if fault:
                 raise ValueError(f"loss={self.loss!r}: {name}{fault}. Choose another loss.")
-        parameters = {name: getattr(self, name) for name in self._parameters}
+        parameters = {name: getattr(self, name) for name in self._parameters} | (changes or {})
         if groups is not None and isinstance(self.validation_fraction, Real):
             raise ValueError(
                 f"groups was given, but validation_fraction={self.validation_fraction!r} holds out "
                 "rows without regard to groups. Give a splitter such as "
                 "sklearn.model_selection.GroupShuffleSplit as validation_fraction."
             )
-        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        if seed is None:
+            seed = self._draw_seed()
         weigher = partial(self._weigher, codec)
         if not going_on:
             return begin(
@@ -268,7 +330,7 @@ class BaseMLP(
             warn_of_max_iter
             and outcome.end_reason == MAX_ITER
             and outcome.improving
-            and not (spec.schedule.has_horizon and spec.schedule.horizon is None)
+            and not spec.schedule.ends_with_training
         ):
             warnings.warn(
                 f"Maximum iterations ({spec.max_iter}) reached and the optimization hasn't "
@@ -302,6 +364,12 @@ class BaseMLP(
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         found = state.get("state_format_", STATE_FORMAT)
+        if found < STATE_FORMAT:
+            raise ValueError(
+                f"This {type(self).__name__} was saved in state format {found}, and this version "
+                f"of sklearn_dnn reads format {STATE_FORMAT}. Load it with the version that saved "
+                "it, or fit it again."
+            )
         if found > STATE_FORMAT:
             raise ValueError(
                 f"This {type(self).__name__} was saved in state format {found}, and this "
@@ -325,7 +393,7 @@ class BaseMLP(
             Of a network without hidden layers, the standardised columns.
         """
         # a copy, since without hidden layers and scaling it would be X itself
-        return Fitted(self).outputs(X, lambda network, x: network.hidden(x).clone())
+        return Fitted(self).outputs(X, lambda network, x: network.hidden(x).clone(), fold=False)
 
     @property
     def _n_features_out(self) -> int:
@@ -342,15 +410,66 @@ class BaseMLP(
             the units of y; a classifier's gives probabilities: of the second class (n, 1) for
             two classes, else one a class or label (n, n_classes).
         """
-        fitted = Fitted(self)
+        fitted, codec = Fitted(self), self._fitted_codec()
         with torch_ready():
             return TorchNetwork(
                 fitted.weights,
                 fitted.architecture,
                 fitted.loss,
                 fitted.scaling,
-                self._fitted_codec().units(),
+                codec.units(),
+                codec.bounds,
             ).eval()
+
+    def _range_test(
+        self, X: Any, y: Any, sample_weight: Any, rates: tuple[float, float], n_steps: int
+    ) -> RangeTest:
+        """A range test of the learning rate on these rows; the estimator stays as it is."""
+        with torch_ready(), memory_advice(self.device):
+            session = self._open(X, y, sample_weight, (None, None, None), None, going_on=False)
+            return session.range_test(*rates, n_steps)
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of the weights and biases of all layers.
+
+        Returns
+        -------
+        list of ndarray
+            Matrix (n_in, n_out) and bias (n_out,) of each layer in turn, from the inputs on: the
+            same as `coefs_` and `intercepts_`.
+        """
+        return get_weights(self)
+
+    def set_weights(self, weights: Sequence[Any]) -> BaseMLP:
+        """Put weights given by hand in place of those of `coefs_` and `intercepts_`.
+
+        They predict from here on, and training goes on from them (`warm_start`, `partial_fit`).
+
+        Parameters
+        ----------
+        weights : list of array-like
+            As from `get_weights`.
+
+        Returns
+        -------
+        self : estimator
+
+        Raises
+        ------
+        ValueError
+            If their number or a shape differs, or a number is not finite.
+        """
+        set_weights(self, weights)
+        return self
+
+    def summary(self) -> str:
+        """A table of the layers: units, activation, and how many numbers are trained or measured.
+
+        Returns
+        -------
+        str
+        """
+        return summary(self)
 
     # Parameters
 
@@ -381,11 +500,11 @@ class BaseMLP(
         try:
             super()._validate_params()
         except InvalidParameterError as error:
-            for name, parameter in self._parameters.items():
-                advice = parameter_advice(error, name, parameter, getattr(self, name))
-                if advice:
-                    raise InvalidParameterError(f"{error}{advice}") from None
-            raise
+            advice = "".join(
+                parameter_advice(error, name, parameter, getattr(self, name))
+                for name, parameter in self._parameters.items()
+            )
+            raise InvalidParameterError(public_names(f"{error}{advice}")) from None
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

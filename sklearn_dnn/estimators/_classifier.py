@@ -12,39 +12,57 @@ from scipy import sparse as sp
 from sklearn.base import ClassifierMixin
 from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from torch import Tensor
 
 from .._compat import fit_context
-from ..components.activations import Activation
-from ..components.dropouts import DropoutRule
+from ..components.constraints import Constraint
 from ..components.initializers import Initializer
-from ..components.losses import Loss
+from ..components.losses import LOSSES, as_loss
 from ..components.norms import Norm
 from ..components.optimizers import Optimizer
-from ..components.schedules import Schedule
+from ..components.stopping import EarlyStopping
+from ..components.topologies import Topology
 from ..data.targets import BinaryCodec, Codec, MulticlassCodec, MultilabelCodec
+from ..network.mlp import Evaluator
 from ._base import BaseMLP, partial_fit_available
 from ._fitted import Fitted
 from ._inputs import Given
 from ._parameters import LOSS_OF_CLASSIFIER, parameters_text, table
+from ._sampling import sampled
 
 _NAMES = [
     "hidden_layer_sizes",
     "activation",
+    "topology",
     "initializer",
+    "bias_initializer",
     "norm",
     "dropout",
+    "input_dropout",
+    "weight_noise",
+    "augmentation",
+    "curriculum",
     "loss",
     "optimizer",
     "learning_rate_init",
     "schedule",
+    "momentum_schedule",
+    "dropout_schedule",
+    "weight_decay_schedule",
     "batch_size",
+    "accumulation_steps",
     "max_iter",
     "clip_norm",
     "clip_value",
+    "clip_scope",
     "alpha",
     "l1",
+    "activity_l1",
     "weight_decay",
+    "constraint",
+    "ema_decay",
     "input_scaling",
     "class_weight",
     "label_smoothing",
@@ -80,9 +98,12 @@ classes_ : ndarray of shape (n_classes,)
 coefs_ : list of ndarray of shape (n_in, n_out)
     Weights of each layer; the first one's refer to standardised columns.
 intercepts_ : list of ndarray of shape (n_out,)
-    Biases of each layer.
+    Biases of each layer; zeros where a norm behind it makes them redundant.
 norm_weights_, norm_statistics_ : list of dict of ndarray
     What the norm of each hidden layer has learnt and measured.
+extra_weights_ : dict of ndarray
+    What else the network consists of, by name: learnt slopes, skip connections, the norm of the
+    inputs, an auxiliary output, a hidden part of the user's own.
 input_mean_, input_scale_ : ndarray of shape (n_features,) or None
     The standardisation of the inputs.
 n_features_in_ : int
@@ -95,9 +116,11 @@ t_ : int
     Rows that training has seen.
 best_iter_ : int
     The epoch, from 1, after which the monitored value was best.
-end_reason_ : {{"max_iter", "patience", "tol", "time", "callback", "interrupted", "diverged"}}
-    Why training ended: "patience" means that the validation part saw no improvement, "tol"
-    that the training loss did not fall, or the gradient vanished.
+end_reason_ : str
+    Why training ended: "max_iter", "patience" (what early stopping watches saw no improvement),
+    "tol" (the training loss did not fall, or the gradient vanished), "target" or "baseline" (of
+    :class:`~sklearn_dnn.components.EarlyStopping`), "time", "callback", "interrupted" or
+    "diverged".
 loss_ : float
     Training loss of the last epoch, penalties included.
 best_loss_ : float or None
@@ -161,26 +184,40 @@ True
     def __init__(
         self,
         hidden_layer_sizes: Any = (100,),
-        activation: str | Activation = "relu",
+        activation: Any = "relu",
         *,
-        initializer: str | Initializer = "auto",
+        topology: str | Topology = "plain",
+        initializer: Any = "auto",
+        bias_initializer: float | str | Initializer = 0.0,
         norm: str | Norm | None = None,
-        dropout: float | DropoutRule = 0.0,
-        loss: str | Loss = "log_loss",
+        dropout: Any = 0.0,
+        input_dropout: float = 0.0,
+        weight_noise: float = 0.0,
+        augmentation: Any = None,
+        curriculum: Any = None,
+        loss: Any = "log_loss",
         optimizer: str | Optimizer = "adam",
-        learning_rate_init: float = 0.001,
-        schedule: str | Schedule = "constant",
+        learning_rate_init: float | str = 0.001,
+        schedule: Any = "constant",
+        momentum_schedule: Any = None,
+        dropout_schedule: Any = None,
+        weight_decay_schedule: Any = None,
         batch_size: int | str = "auto",
+        accumulation_steps: int = 1,
         max_iter: int = 200,
         clip_norm: float | None = None,
         clip_value: float | None = None,
-        alpha: float = 0.0001,
-        l1: float = 0.0,
+        clip_scope: str = "global",
+        alpha: Any = 0.0001,
+        l1: Any = 0.0,
+        activity_l1: float = 0.0,
         weight_decay: float = 0.0,
-        input_scaling: str | None = "standard",
+        constraint: str | Constraint | None = None,
+        ema_decay: float = 0.0,
+        input_scaling: str | Norm | None = "standard",
         class_weight: dict | str | None = None,
         label_smoothing: float = 0.0,
-        early_stopping: bool | str = "auto",
+        early_stopping: bool | str | EarlyStopping = "auto",
         validation_fraction: Any = 0.1,
         n_iter_no_change: float = 10,
         tol: float = 0.0001,
@@ -196,20 +233,34 @@ True
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
+        self.topology = topology
         self.initializer = initializer
+        self.bias_initializer = bias_initializer
         self.norm = norm
         self.dropout = dropout
+        self.input_dropout = input_dropout
+        self.weight_noise = weight_noise
+        self.augmentation = augmentation
+        self.curriculum = curriculum
         self.loss = loss
         self.optimizer = optimizer
         self.learning_rate_init = learning_rate_init
         self.schedule = schedule
+        self.momentum_schedule = momentum_schedule
+        self.dropout_schedule = dropout_schedule
+        self.weight_decay_schedule = weight_decay_schedule
         self.batch_size = batch_size
+        self.accumulation_steps = accumulation_steps
         self.max_iter = max_iter
         self.clip_norm = clip_norm
         self.clip_value = clip_value
+        self.clip_scope = clip_scope
         self.alpha = alpha
         self.l1 = l1
+        self.activity_l1 = activity_l1
         self.weight_decay = weight_decay
+        self.constraint = constraint
+        self.ema_decay = ema_decay
         self.input_scaling = input_scaling
         self.class_weight = class_weight
         self.label_smoothing = label_smoothing
@@ -264,36 +315,67 @@ True
             )
         return self._partial_fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), classes)
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: Any, *, n_samples: int | None = None) -> np.ndarray:
         """Labels.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        n_samples : int, default=None
+            Random passes whose mean probabilities decide, as in `predict_proba`.
 
         Returns
         -------
         ndarray of shape (n_samples,), or (n_samples, n_labels) for an indicator matrix
         """
-        predictions = Fitted(self).predictions(X)
-        return self._fitted_codec().decode(predictions)
+        fitted, codec = Fitted(self), self._fitted_codec()
+        if n_samples is None:
+            return codec.decode(fitted.predictions(X))
+        link = fitted.loss.inverse_link
+        mean, _ = sampled(fitted, X, lambda network, x: link(network.raw(x)), n_samples)
+        return codec.decode(mean)
 
-    def predict_proba(self, X: Any) -> np.ndarray:
+    @available_if(lambda self: self._has_probabilities())
+    def predict_proba(
+        self, X: Any, *, n_samples: int | None = None, return_std: bool = False
+    ) -> Any:
         """Probabilities of classes, or of labels.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        n_samples : int, default=None
+            Random passes, with the dropout and the noise on weights of training, to take the
+            mean of (Monte Carlo dropout, Gal & Ghahramani, 2016); None for one pass without.
+        return_std : bool, default=False
+            Whether the standard deviations over the random passes are returned too.
 
         Returns
         -------
-        ndarray of shape (n_samples, n_classes), in X's type
+        probabilities : ndarray of shape (n_samples, n_classes), in X's type
             Rows sum to 1, except those of an indicator matrix.
+        deviations : ndarray of the same shape
+            Only with `return_std`.
+
+        Raises
+        ------
+        ValueError
+            If there is no noise to sample, or no samples to take deviations from.
         """
         fitted = Fitted(self)
         codec, link = self._fitted_codec(), fitted.loss.inverse_link
-        return fitted.outputs(X, lambda network, x: codec.probabilities(network.raw(x), link))
 
+        def finish(network: Evaluator, x: Tensor) -> Tensor:
+            return codec.probabilities(network.raw(x), link)
+
+        if n_samples is None:
+            if return_std:
+                raise ValueError("return_std=True needs n_samples, the number of random passes.")
+            return fitted.outputs(X, finish)
+        mean, deviation = sampled(fitted, X, finish, n_samples)
+        return (mean, deviation) if return_std else mean
+
+    @available_if(lambda self: self._has_probabilities())
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Logarithms of `predict_proba`.
 
@@ -307,6 +389,14 @@ True
         """
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
+
+    def _has_probabilities(self) -> bool:
+        if not LOSSES.resolve(as_loss(self.loss)).has_probabilities:
+            raise AttributeError(
+                f"loss={self.loss!r} gives decisions, not probabilities. Use decision_function, "
+                "or loss='log_loss'."
+            )
+        return True
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Raw outputs, before the link.

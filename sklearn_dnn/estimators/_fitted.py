@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -13,20 +13,39 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from .._threads import available_threads, in_forked_child, limit_threads, torch_ready
-from ..components.activations import ACTIVATIONS
-from ..components.base import Registry
+from ..components.activations import ACTIVATIONS, Activation
+from ..components.architectures import HiddenModule
+from ..components.base import Component, Registry
+from ..components.dropouts import DROPOUTS, DropoutRule
 from ..components.losses import LOSSES, Loss
 from ..components.norms import NORMS
+from ..components.topologies import TOPOLOGIES, Plain
 from ..data.features import Scaling, Standardiser
-from ..network.mlp import Architecture, Evaluator
+from ..network.architecture import Architecture
+from ..network.fold import folded, folds
+from ..network.mlp import Evaluator, Noise
 from ..network.weights import Weights
+from ..specification import FitSpec, objective
 from ..training.engine import MAX_ITER, Outcome
 from ..training.forward import table_outputs
 from ._inputs import read_table
 from ._messages import memory_advice
 from ._session import Session
 
-STATE_FORMAT = 1
+STATE_FORMAT = 2
+# The usual topology, which building anew for each prediction would take longer than a small layer.
+_PLAIN = Plain()
+_PLAIN_AS_DICT = {"component": "Plain", **_PLAIN.get_params(deep=False)}
+# The parts of a specification that prediction needs, and the families of their components.
+_FAMILIES: dict[str, Registry[Any]] = {
+    "activation": ACTIVATIONS,
+    "output_activation": ACTIVATIONS,
+    "norm": NORMS,
+    "input_scaling": NORMS,
+    "topology": TOPOLOGIES,
+    "dropout": DROPOUTS,
+    "loss": LOSSES,
+}
 
 
 def fitted_attributes(session: Session, outcome: Outcome) -> dict[str, Any]:
@@ -39,27 +58,19 @@ def fitted_attributes(session: Session, outcome: Outcome) -> dict[str, Any]:
     judged = session.held is not None
     scores = list(history["validation_score"]) if judged else None
     early = judged and spec.early_stopping
-    vectors = [v for norm in weights.norms for v in norm.values()]
     return {
         "state_format_": STATE_FORMAT,
-        "own_components_": {
-            name: clone(component)
-            for name, registry, component in (
-                ("activation", ACTIVATIONS, spec.activation),
-                ("norm", NORMS, spec.norm),
-                ("loss", LOSSES, spec.loss),
-            )
-            if component is not None and type(component) not in registry.classes.values()
-        },
+        "own_components_": _own_components(spec),
         "coefs_": weights.coefs,
         "intercepts_": weights.intercepts,
         "norm_weights_": weights.norms,
         "norm_statistics_": weights.statistics,
+        "extra_weights_": weights.extras,
         "input_mean_": None if scaling is None else scaling.mean,
         "input_scale_": None if scaling is None else scaling.scale,
         "n_layers_": len(weights.coefs) + 1,
         "n_outputs_": weights.coefs[-1].shape[1],
-        "n_parameters_": sum(v.size for v in (*weights.coefs, *weights.intercepts, *vectors)),
+        "n_parameters_": int(outcome.progress.theta.shape[1]),
         "out_activation_": spec.objective.out_activation,
         "spec_": spec.as_dict(),
         "device_": spec.device,
@@ -72,10 +83,34 @@ def fitted_attributes(session: Session, outcome: Outcome) -> dict[str, Any]:
         "loss_curve_": list(history["loss"]),
         "validation_loss_curve_": list(history["validation_loss"]) if judged else None,
         "validation_scores_": scores,
-        "best_validation_score_": max((s for s in scores or () if s is not None), default=None),
+        "best_validation_score_": _best(scores or (), spec),
         "lr_curve_": list(history["learning_rate"]),
         "history_": {name: list(values) for name, values in history.items()},
     }
+
+
+def _best(scores: Sequence[float | None], spec: FitSpec) -> float | None:
+    """The best of the scores; less is better where the early stopping says so."""
+    scored = spec.monitor != "loss"
+    rising = not scored or spec.stopping is None or spec.stopping.sign(scored) < 0
+    known = [score for score in scores if score is not None]
+    return (max if rising else min)(known, default=None)
+
+
+def _own_components(spec: FitSpec) -> dict[str, Any]:
+    """Components that no registered name stands for, as they are."""
+    own: dict[str, Any] = {}
+    for name, registry in _FAMILIES.items():
+        known = tuple(registry.classes.values())
+        value = getattr(spec, name)
+        parts = value if isinstance(value, tuple) else (value,)
+        parts = [part for part in parts if isinstance(part, Component)]
+        if any(type(part) not in known for part in parts):
+            copies = [clone(part) for part in parts]
+            own[name] = copies if isinstance(value, tuple) else copies[0]
+    if spec.module is not None:
+        own["hidden_layer_sizes"] = clone(spec.module)
+    return own
 
 
 def outcome_now(session: Session, weights: Weights) -> Outcome:
@@ -114,7 +149,9 @@ class Fitted:
     @property
     def weights(self) -> Weights:
         e = self.estimator
-        return Weights(e.coefs_, e.intercepts_, e.norm_weights_, e.norm_statistics_)
+        return Weights(
+            e.coefs_, e.intercepts_, e.norm_weights_, e.norm_statistics_, e.extra_weights_
+        )
 
     @property
     def scaling(self) -> Scaling | None:
@@ -123,23 +160,49 @@ class Fitted:
 
     @property
     def architecture(self) -> Architecture:
+        """With the noise of training, which plain predictions do without."""
+        return self._architecture(tuple(self._components("dropout")))
+
+    def _architecture(self, dropouts: tuple[DropoutRule, ...]) -> Architecture:
         e = self.estimator
-        norm = e.spec_["norm"]
+        spec = e.spec_
+        module: HiddenModule | None = e.own_components_.get("hidden_layer_sizes")
+        hidden = () if module is not None else spec["hidden_layer_sizes"]
+        normed = isinstance(spec["input_scaling"], dict)
         return Architecture(
-            self._component("activation", ACTIVATIONS),
-            None if norm is None else self._component("norm", NORMS),
-            None,
+            sizes=(spec["task"]["n_features"], *hidden, e.coefs_[-1].shape[1]),
+            activations=tuple(self._components("activation")),
+            norm=self._component("norm"),
+            topology=_PLAIN if spec["topology"] == _PLAIN_AS_DICT else self._component("topology"),
+            input_norm=self._component("input_scaling") if normed else None,
+            dropouts=dropouts,
+            module=module,
         )
 
     @property
     def loss(self) -> Loss:
-        return self._component("loss", LOSSES).bind(self.estimator.spec_["task"]["kind"])
+        spec = self.estimator.spec_
+        link: Activation | None = self._component("output_activation")
+        kind = spec["task"]["kind"]
+        return objective(self._component("loss"), kind, spec["output_weights"], link)
 
-    def _component(self, name: str, registry: Registry[Any]) -> Any:
+    def _component(self, name: str) -> Any:
         e = self.estimator
         if name in e.own_components_:
             return e.own_components_[name]
-        return registry.rebuild(e.spec_[name])
+        plain = e.spec_[name]
+        return None if plain is None else _FAMILIES[name].rebuild(plain)
+
+    def _components(self, name: str) -> list[Any]:
+        e = self.estimator
+        if name in e.own_components_:
+            return e.own_components_[name]
+        built: list[Any] = []
+        last = None
+        for plain in e.spec_[name]:
+            built.append(built[-1] if plain == last else _FAMILIES[name].rebuild(plain))
+            last = plain
+        return built
 
     def raw(self, X: Any) -> np.ndarray:
         """Raw outputs, of shape (n, k)."""
@@ -150,19 +213,59 @@ class Fitted:
         link = self.loss.inverse_link
         return self.outputs(X, lambda network, x: link(network.raw(x)))
 
-    def outputs(self, X: Any, finish: Callable[[Evaluator, Tensor], Tensor]) -> np.ndarray:
-        """What ``finish(network, x)`` makes of standardised rows of X, computed in X's type."""
+    def outputs(
+        self,
+        X: Any,
+        finish: Callable[[Evaluator, Tensor], Tensor],
+        *,
+        fold: bool = True,
+        noise_from: torch.Generator | None = None,
+    ) -> np.ndarray:
+        """What ``finish(network, x)`` makes of standardised rows of X, computed in X's type.
+
+        Parameters
+        ----------
+        X : table of shape (n, p)
+        finish : callable
+        fold : bool
+            Whether norms may be folded into the dense layers, which changes what hidden layers
+            put out.
+        noise_from : torch.Generator or None
+            For a pass with the noise of training.
+        """
         table = read_table(self.estimator, X)
-        device = _present(self.estimator.device_)
+        device = present(self.estimator.device_)
         dtype = torch.float64 if table.dtype == np.float64 else torch.float32
         with torch_ready(), torch.no_grad(), memory_advice(device):
-            layers = self.weights.layers(dtype, device)
+            # building what a plain prediction does not ask for would take longer than it
+            dropouts = () if noise_from is None else tuple(self._components("dropout"))
+            architecture = self._architecture(dropouts)
+            network = self.weights.network(dtype, device)
+            noise = None if noise_from is None else self._noise(noise_from)
+            if fold and noise is None and folds(architecture):
+                network, architecture = folded(network, architecture)
             standardiser = Standardiser(self.scaling, dtype, device)
-            n_threads = self._n_threads(table.shape[0], device)
+            alone = noise is not None or architecture.module is not None
+            n_threads = 1 if alone else self._n_threads(table.shape[0], device)
             with self._one_thread_a_kernel(table.shape[0], device):
                 return table_outputs(
-                    table, standardiser, layers, self.architecture, finish, n_threads
+                    table, standardiser, network, architecture, finish, n_threads, noise
                 )
+
+    def _noise(self, generator: torch.Generator) -> Noise:
+        spec = self.estimator.spec_
+        rates = [float(rule["rate"]) for rule in spec["dropout"]]
+        return Noise(rates, spec["input_dropout"], spec["weight_noise"], generator)
+
+    def is_noisy(self) -> bool:
+        """Whether the network was trained with noise in its forward pass."""
+        spec = self.estimator.spec_
+        amounts = [*(r["rate"] for r in spec["dropout"]), spec["input_dropout"]]
+        return (
+            max(*amounts, spec["weight_noise"]) > 0
+            or any(activation.noisy for activation in self._components("activation"))
+            or "hidden_layer_sizes" in self.estimator.own_components_
+        )
 
     def _n_threads(self, n_rows: int, device: str) -> int:
         """Threads that are worth starting: one for each 16 million multiply-adds."""
@@ -180,7 +283,7 @@ class Fitted:
         return nullcontext() if small or device != "cpu" else limit_threads(1)
 
 
-def _present(device: str) -> str:
+def present(device: str) -> str:
     """The device that was trained on, or the CPU where this machine lacks it."""
     if device == "cpu":
         return device

@@ -58,11 +58,14 @@ class Given:
     y : ndarray of shape (n,) or (n, k)
     weight : ndarray of shape (n,) or None
         Not negative, and not all zero.
+    difficulty : ndarray of shape (n,) or None
+        How hard each row is, in any unit.
     """
 
     X: Table
     y: np.ndarray
     weight: np.ndarray | None
+    difficulty: np.ndarray | None = None
 
     @property
     def rows(self) -> np.ndarray:
@@ -114,3 +117,25 @@ def read_validation(
     X_val, y_val = as_array(X_val), as_array(y_val)
     check_consistent_length(X_val, y_val)
     return read_given(estimator, X_val, y_val, sample_weight_val, y_numeric=y_numeric, reset=False)
+
+
+def read_difficulty(difficulty: Any, X: Table) -> np.ndarray | None:
+    """How hard each row is: finite numbers, one a row.
+
+    Raises
+    ------
+    ValueError
+        If they are not.
+    """
+    if difficulty is None:
+        return None
+    try:
+        values = np.asarray(as_array(difficulty), dtype=np.float64).ravel()
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"difficulty must hold numbers, one a row of X: {error}") from error
+    if len(values) != X.shape[0] or not np.isfinite(values).all():
+        raise ValueError(
+            f"difficulty must hold {X.shape[0]} finite numbers, one a row of X; got "
+            f"{len(values)}{'' if np.isfinite(values).all() else ', some of them not finite'}."
+        )
+    return values

@@ -11,13 +11,18 @@ import torch
 from .._compat import StrOptions
 from ..components.activations import ACTIVATIONS
 from ..components.architectures import Rectangular
+from ..components.augmentations import AUGMENTATIONS
 from ..components.base import Component, nearest
+from ..components.constraints import CONSTRAINTS
+from ..components.curricula import CURRICULA
 from ..components.dropouts import DROPOUTS
 from ..components.initializers import INITIALIZERS
 from ..components.losses import LOSSES
 from ..components.norms import NORMS
 from ..components.optimizers import OPTIMIZERS
 from ..components.schedules import SCHEDULES
+from ..components.stopping import EarlyStopping
+from ..components.topologies import TOPOLOGIES
 from ..specification import FitSpec
 from ._parameters import Parameter
 
@@ -39,12 +44,40 @@ def _options(constraint: Any) -> list[str]:
     return sorted(constraint.options)
 
 
+_REGISTRIES = (
+    ACTIVATIONS,
+    AUGMENTATIONS,
+    CONSTRAINTS,
+    CURRICULA,
+    DROPOUTS,
+    INITIALIZERS,
+    LOSSES,
+    NORMS,
+    OPTIMIZERS,
+    SCHEDULES,
+    TOPOLOGIES,
+)
+
+
 def component_advice(parameter: str, value: Any, sub: str) -> str:
     """The component that has the nested parameter which somebody tried to set."""
     families: Mapping[str, Mapping[str, type[Component]]] = {
-        registry.family: registry.classes
-        for registry in (ACTIVATIONS, DROPOUTS, INITIALIZERS, LOSSES, NORMS, OPTIMIZERS, SCHEDULES)
-    } | {"hidden_layer_sizes": {"rectangular": Rectangular}}
+        registry.family: registry.classes for registry in _REGISTRIES
+    } | {
+        "hidden_layer_sizes": {"rectangular": Rectangular},
+        "early_stopping": {"early_stopping": EarlyStopping},
+    }
+    families |= {
+        other: families[family]
+        for other, family in (
+            ("bias_initializer", "initializer"),
+            ("output_activation", "activation"),
+            ("input_scaling", "norm"),
+            ("momentum_schedule", "schedule"),
+            ("dropout_schedule", "schedule"),
+            ("weight_decay_schedule", "schedule"),
+        )
+    }
     family = families.get(parameter, {})
     named = family.get(value) if isinstance(value, str) else None
     able = [cls for cls in family.values() if sub in cls().get_params()]

@@ -12,13 +12,18 @@ from sklearn.metrics import get_scorer_names
 
 from .._compat import HasMethods, Interval, Options, StrOptions
 from ..components.activations import ACTIVATIONS, Activation
-from ..components.architectures import Architecture
+from ..components.architectures import Architecture, HiddenModule
+from ..components.augmentations import AUGMENTATIONS, Augmentation
+from ..components.constraints import CONSTRAINTS, Constraint
+from ..components.curricula import CURRICULA, Curriculum
 from ..components.dropouts import DROPOUTS, DropoutRule
 from ..components.initializers import INITIALIZERS, Initializer
 from ..components.losses import LOSSES, Loss
 from ..components.norms import NORMS, Norm
 from ..components.optimizers import OPTIMIZERS, Optimizer
 from ..components.schedules import SCHEDULES, Schedule
+from ..components.stopping import EarlyStopping
+from ..components.topologies import TOPOLOGIES, Topology
 
 
 @dataclass(frozen=True)
@@ -50,45 +55,127 @@ _NON_NEGATIVE = [Interval(Real, 0, None, closed="left")]
 
 
 def _losses(kind: str) -> list[Any]:
-    return [StrOptions({name for name in LOSSES if kind in LOSSES[name].kinds}), Loss]
+    return [StrOptions({name for name in LOSSES if kind in LOSSES[name].kinds}), Loss, callable]
+
+
+def _loss_names(kind: str) -> str:
+    return "{" + ", ".join(repr(name) for name in LOSSES if kind in LOSSES[name].kinds) + "}"
 
 
 _POSITIVE_OR_NONE = [Interval(Real, 0, None, closed="neither"), None]
 
 PARAMETERS: dict[str, Parameter] = {
     "hidden_layer_sizes": Parameter(
-        ["array-like", Interval(Integral, 1, None, closed="left"), Architecture],
+        ["array-like", Interval(Integral, 1, None, closed="left"), Architecture, HiddenModule],
         (100,),
-        "int, tuple of int or Rectangular, default=(100,)",
+        "int, tuple of int, Rectangular or HiddenModule, default=(100,)",
         """Units of each hidden layer. ``()`` is the linear model; an int is one layer;
-        ``Rectangular(depth, width)`` lets a search vary depth and width apart.""",
+        ``Rectangular(depth, width)`` lets a search vary depth and width apart;
+        ``HiddenModule(cls, ...)`` puts a ``torch.nn.Module`` of your own in their place.""",
     ),
     "activation": Parameter(
-        [StrOptions(set(ACTIVATIONS)), Activation],
+        [StrOptions(set(ACTIVATIONS)), Activation, list, tuple, callable],
         "relu",
-        f"{_names(ACTIVATIONS)} or component, default='relu'",
-        "Function of the hidden layers.",
+        f"{_names(ACTIVATIONS)}, component, or a sequence of these, default='relu'",
+        """Function of the hidden layers: one for all, or one a layer. A function of tensors or
+        a class of ``torch.nn`` is taken too.""",
+    ),
+    "output_activation": Parameter(
+        [StrOptions(set(ACTIVATIONS)), Activation],
+        "identity",
+        "name of an activation or component, default='identity'",
+        """Link of the output. "relu", "softplus" and "exponential" predict numbers that are not
+        negative, "logistic" and "tanh" numbers within `output_range`. "identity" leaves the link
+        to the loss.""",
+    ),
+    "output_range": Parameter(
+        ["array-like", None],
+        None,
+        "tuple of two float or None, default=None",
+        """Bounds of the targets, in the units of y, for a bounded `output_activation`; None
+        for those of the function itself. Targets outside are refused.""",
+    ),
+    "topology": Parameter(
+        [StrOptions(set(TOPOLOGIES)), Topology],
+        "plain",
+        f"{_names(TOPOLOGIES)} or component, default='plain'",
+        """How layers are joined: each reads the one before it, blocks of layers are bridged, or
+        the inputs join the last hidden layer. The component may add an auxiliary output.""",
     ),
     "initializer": Parameter(
-        [StrOptions({"auto", *INITIALIZERS}), Initializer],
+        [StrOptions({"auto", *INITIALIZERS}), Initializer, list, tuple],
         "auto",
-        f"'auto', {_names(INITIALIZERS)} or component, default='auto'",
-        """How weights start; biases start at zero. "auto" takes what suits the activation (He
-        for the relu family, LeCun for selu, Glorot else) and Glorot for the output layer.""",
+        f"'auto', {_names(INITIALIZERS)}, component, or a sequence of these, default='auto'",
+        """How weights start: one for all layers, or one a layer, the output's the last. "auto"
+        takes what suits the activation (He for the relu family, LeCun for selu, Glorot else)
+        and Glorot for the output layer.""",
+    ),
+    "bias_initializer": Parameter(
+        [
+            Interval(Real, None, None, closed="neither"),
+            StrOptions({"prior", *INITIALIZERS}),
+            Initializer,
+        ],
+        0.0,
+        "float, 'prior', name of an initializer or component, default=0.0",
+        """How biases start. "prior" starts the output's at the best constant prediction (the
+        mean of the targets, the log-odds of the classes, ...), the others at zero.""",
     ),
     "norm": Parameter(
-        [StrOptions(set(NORMS)), Norm, None],
+        [StrOptions({"auto", *NORMS}), Norm, None],
         None,
-        f"{_names(NORMS)}, component or None, default=None",
-        "Normalisation of each hidden layer, between the dense part and the activation.",
+        f"{_names(NORMS)}, 'auto', component or None, default=None",
+        """Normalisation of each hidden layer, in front of the activation unless the component
+        says ``position="after"``. "auto" is "batch" from four hidden layers on, where no "selu"
+        normalises by itself.""",
     ),
     "dropout": Parameter(
-        [Interval(Real, 0, 1, closed="left"), StrOptions(set(DROPOUTS)), DropoutRule],
+        [
+            Interval(Real, 0, 1, closed="left"),
+            StrOptions(set(DROPOUTS)),
+            DropoutRule,
+            list,
+            tuple,
+        ],
         0.0,
-        f"float, {_names(DROPOUTS)} or component, default=0.0",
-        """Share of each hidden layer's units that a training step drops, after the activation;
-        ``AlphaDropout(rate)`` keeps mean and variance, for selu. A name takes its component's
-        rate.""",
+        f"float, {_names(DROPOUTS)}, component, or a sequence of these, default=0.0",
+        """Share of each hidden layer's units that a training step drops, after the activation:
+        one for all layers, or one a layer. ``AlphaDropout(rate)`` keeps mean and variance, for
+        selu; ``DropConnect(rate)`` drops weights. A name takes its component's rate.""",
+    ),
+    "input_dropout": Parameter(
+        [Interval(Real, 0, 1, closed="left")],
+        0.0,
+        "float, default=0.0",
+        "Share of the inputs that a training step drops.",
+    ),
+    "weight_noise": Parameter(
+        _NON_NEGATIVE,
+        0.0,
+        "float, default=0.0",
+        """Standard deviation of normal noise on the weights, fresh for each training step
+        (Graves, 2011).""",
+    ),
+    "augmentation": Parameter(
+        [StrOptions(set(AUGMENTATIONS)), Augmentation, callable, list, tuple, None],
+        None,
+        f"{_names(AUGMENTATIONS)}, component, callable, a sequence of these, or None, default=None",
+        """What happens to each batch before it is learnt from: noise on inputs or targets,
+        mixed rows, adversarial rows, or a function of your own; a sequence is applied in
+        order.""",
+    ),
+    "curriculum": Parameter(
+        [StrOptions(set(CURRICULA)), Curriculum, callable, None],
+        None,
+        f"{_names(CURRICULA)}, component, callable or None, default=None",
+        """Which rows an epoch draws while training is young, by the `difficulty` given to
+        `fit`: easy ones first, and ever more of the others.""",
+    ),
+    "output_weights": Parameter(
+        ["array-like", None],
+        None,
+        "array-like of shape (n_outputs,) or None, default=None",
+        "What the loss of each target counts; None for 1 each.",
     ),
     "optimizer": Parameter(
         [StrOptions(set(OPTIMIZERS)), Optimizer],
@@ -99,25 +186,54 @@ PARAMETERS: dict[str, Parameter] = {
         "lbfgs" takes all rows at once and finds its own step length.""",
     ),
     "learning_rate_init": Parameter(
-        [Interval(Real, 0, None, closed="neither")],
+        [Interval(Real, 0, None, closed="neither"), StrOptions({"auto", "range_test"})],
         0.001,
-        "float, default=0.001",
-        "Learning rate, which the schedule multiplies.",
+        "float, 'auto' or 'range_test', default=0.001",
+        """Learning rate, which the schedule multiplies. "auto" is the optimizer's own;
+        "range_test" tries rates on the training rows first and takes a tenth of the one with
+        the lowest loss.""",
     ),
     "schedule": Parameter(
-        [StrOptions(set(SCHEDULES)), Schedule],
+        [StrOptions(set(SCHEDULES)), Schedule, callable],
         "constant",
-        f"{_names(SCHEDULES)} or component, default='constant'",
+        f"{_names(SCHEDULES)}, component or callable, default='constant'",
         """How the learning rate changes with time; times are in epochs. A schedule with a
         horizon ends at `max_iter` unless its component states another. With `warm_start` such
-        a schedule begins anew in each call of `fit`; over calls of `partial_fit` it runs
-        once, and stays at its end.""",
+        a schedule, and all others with it, begins anew in each call of `fit`; over calls of
+        `partial_fit` it runs once, and stays at its end. A callable is ``f(t, horizon)``.""",
+    ),
+    "momentum_schedule": Parameter(
+        [StrOptions(set(SCHEDULES)), Schedule, callable, None],
+        None,
+        "as `schedule`, or None, default=None",
+        """How the optimizer's momentum (or `beta_1`) changes, as a factor on it: with
+        ``schedule="one_cycle"`` the "momentum_cycle".""",
+    ),
+    "dropout_schedule": Parameter(
+        [StrOptions(set(SCHEDULES)), Schedule, callable, None],
+        None,
+        "as `schedule`, or None, default=None",
+        "How the rates of `dropout` and `input_dropout` change, as a factor on them.",
+    ),
+    "weight_decay_schedule": Parameter(
+        [StrOptions(set(SCHEDULES)), Schedule, callable, None],
+        None,
+        "as `schedule`, or None, default=None",
+        """How `weight_decay` changes, as a factor on it beside that of the learning rate, which
+        multiplies it anyway.""",
     ),
     "batch_size": Parameter(
-        [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        [StrOptions({"auto", "full"}), Interval(Integral, 1, None, closed="left")],
         "auto",
-        "int or 'auto', default='auto'",
-        'Rows of a step. "auto" is ``min(200, n_samples)``.',
+        "int, 'auto' or 'full', default='auto'",
+        """Rows of a step. "auto" is ``min(200, n_samples)``; "full" takes all rows at once.""",
+    ),
+    "accumulation_steps": Parameter(
+        [Interval(Integral, 1, None, closed="left")],
+        1,
+        "int, default=1",
+        """Batches whose mean gradient makes one step, as one of so many times their rows would;
+        an epoch's last step takes what is left.""",
     ),
     "max_iter": Parameter(
         [Interval(Integral, 1, None, closed="left")],
@@ -129,28 +245,43 @@ PARAMETERS: dict[str, Parameter] = {
         _POSITIVE_OR_NONE,
         None,
         "float or None, default=None",
-        """Largest l2 norm of the gradient over all parameters; a longer one is scaled down.
-        Applied after `clip_value`.""",
+        """Largest l2 norm of the gradient; a longer one is scaled down. Applied after
+        `clip_value`.""",
     ),
     "clip_value": Parameter(
         _POSITIVE_OR_NONE,
         None,
         "float or None, default=None",
-        "Largest absolute value of each element of the gradient.",
+        "Largest absolute value of each element of the gradient. Applied before `clip_norm`.",
+    ),
+    "clip_scope": Parameter(
+        [StrOptions({"global", "tensor"})],
+        "global",
+        "{'global', 'tensor'}, default='global'",
+        """What `clip_norm` is the norm of: the whole gradient, whose direction is kept, or each
+        weight matrix and vector by itself.""",
     ),
     "alpha": Parameter(
-        _NON_NEGATIVE,
+        [*_NON_NEGATIVE, list, tuple],
         0.0001,
-        "float, default=0.0001",
+        "float or sequence of float, default=0.0001",
         """Strength of the l2 penalty, by scikit-learn's formula: a batch's mean loss is
         increased by ``alpha / 2 * sum(W ** 2) / n``, where n is the batch's sum of sample
-        weights. Biases are not penalised.""",
+        weights. Biases are not penalised. A sequence has one a layer, the output's the last.""",
     ),
     "l1": Parameter(
+        [*_NON_NEGATIVE, list, tuple],
+        0.0,
+        "float or sequence of float, default=0.0",
+        """Strength of the l1 penalty, ``l1 * sum(abs(W)) / n``, with the n of `alpha`. Weights
+        become exactly zero (orthant-wise steps, Andrew & Gao, 2007).""",
+    ),
+    "activity_l1": Parameter(
         _NON_NEGATIVE,
         0.0,
         "float, default=0.0",
-        "Strength of the l1 penalty, ``l1 * sum(abs(W)) / n``, with the n of `alpha`.",
+        """Strength of a penalty on what hidden units put out: the mean over rows of
+        ``sum(abs(a))``.""",
     ),
     "weight_decay": Parameter(
         _NON_NEGATIVE,
@@ -160,12 +291,27 @@ PARAMETERS: dict[str, Parameter] = {
         ``1 - rate * weight_decay`` (Loshchilov & Hutter, 2019). 0 leaves the optimizer's own:
         "adamw" has 0.01; ``AdamW(weight_decay=0.0)`` has none.""",
     ),
+    "constraint": Parameter(
+        [StrOptions(set(CONSTRAINTS)), Constraint, None],
+        None,
+        f"{_names(CONSTRAINTS)}, component or None, default=None",
+        "What each layer's weights are brought back to after every step.",
+    ),
+    "ema_decay": Parameter(
+        [Interval(Real, 0, 1, closed="left")],
+        0.0,
+        "float, default=0.0",
+        """Memory of an exponential moving average of all trained numbers, a step; above 0 the
+        average judges and predicts. The first n steps remember at most ``(1 + n) / (10 + n)``
+        (Polyak & Juditsky, 1992; 0.999 is usual).""",
+    ),
     "input_scaling": Parameter(
-        [StrOptions({"standard"}), None],
+        [StrOptions({"standard", "batch_norm"}), Norm, None],
         "standard",
-        "'standard' or None, default='standard'",
+        "'standard', 'batch_norm', norm component or None, default='standard'",
         """"standard" brings the columns of the training rows to mean 0 and standard deviation
-        1 inside the estimator; `coefs_` then refer to the standardised columns.""",
+        1 inside the estimator; `coefs_` then refer to the standardised columns. "batch_norm"
+        lets a norm in front of the first layer do it, trained with the network.""",
     ),
     "target_scaling": Parameter(
         [StrOptions({"standard"}), None],
@@ -190,12 +336,13 @@ PARAMETERS: dict[str, Parameter] = {
         ``1 - label_smoothing + label_smoothing / K`` (Szegedy et al., 2016).""",
     ),
     "early_stopping": Parameter(
-        ["boolean", StrOptions({"auto"})],
+        ["boolean", StrOptions({"auto"}), EarlyStopping],
         "auto",
-        "bool or 'auto', default='auto'",
+        "bool, 'auto' or EarlyStopping, default='auto'",
         """Whether a validation part decides when to stop and which weights are kept: always
         the best ones seen. "auto" is on above 10,000 rows or when `X_val` is given. Without
-        it, training ends when the training loss no longer falls, with the last weights.""",
+        it, training ends when the training loss no longer falls, with the last weights.
+        ``EarlyStopping(...)`` has rules of its own, in place of `n_iter_no_change` and `tol`.""",
     ),
     "validation_fraction": Parameter(
         [Interval(Real, 0, 1, closed="neither"), HasMethods(["split", "get_n_splits"])],
@@ -271,27 +418,29 @@ PARAMETERS: dict[str, Parameter] = {
         for each two million multiply-adds of a step.""",
     ),
     "dtype": Parameter(
-        [StrOptions({"auto", "float32", "float64"})],
+        [StrOptions({"auto", "float32", "float64", "mixed_bfloat16"})],
         "auto",
-        "{'auto', 'float32', 'float64'}, default='auto'",
+        "{'auto', 'float32', 'float64', 'mixed_bfloat16'}, default='auto'",
         """Type to train in. "auto" is float64 for float64 input where a step has at most 2**19
-        multiply-adds, so that arithmetic is not its cost, else float32. Predictions are
-        computed in the type of their X.""",
+        multiply-adds, so that arithmetic is not its cost, else float32. "mixed_bfloat16" keeps
+        float32 numbers and multiplies in bfloat16, which is fast on hardware made for it.
+        Predictions are computed in the type of their X.""",
     ),
 }
 
 LOSS_OF_REGRESSOR = Parameter(
     _losses("regression"),
     "squared_error",
-    "{'squared_error', 'absolute_error', 'huber', 'poisson'} or component, default='squared_error'",
-    """What is minimised, summed over outputs. "poisson" has a log link and predicts positive
-    numbers.""",
+    f"{_loss_names('regression')}, component or callable, default='squared_error'",
+    """What is minimised, summed over outputs. A function ``f(raw, target)`` of tensors that
+    gives the loss of each row, or a loss class of ``torch.nn``, is taken too.""",
 )
 LOSS_OF_CLASSIFIER = Parameter(
     _losses("binary"),
     "log_loss",
-    "{'log_loss'} or component, default='log_loss'",
-    "What is minimised.",
+    f"{_loss_names('binary')}, component or callable, default='log_loss'",
+    """What is minimised. A function ``f(raw, target)`` of tensors that gives the loss of each
+    row, or a loss class of ``torch.nn``, is taken too.""",
 )
 
 

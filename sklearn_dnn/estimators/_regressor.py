@@ -7,40 +7,63 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
 from sklearn.base import RegressorMixin
 from sklearn.utils import column_or_1d
+from sklearn.utils.metaestimators import available_if
+from torch import Tensor
 
 from .._compat import fit_context
 from ..components.activations import Activation
-from ..components.dropouts import DropoutRule
+from ..components.constraints import Constraint
 from ..components.initializers import Initializer
-from ..components.losses import Loss
+from ..components.losses import LOSSES, as_loss
 from ..components.norms import Norm
 from ..components.optimizers import Optimizer
-from ..components.schedules import Schedule
+from ..components.stopping import EarlyStopping
+from ..components.topologies import Topology
 from ..data.targets import Codec, RegressionCodec
+from ..network.mlp import Evaluator
 from ._base import BaseMLP, partial_fit_available
 from ._fitted import Fitted
 from ._inputs import Given
 from ._parameters import LOSS_OF_REGRESSOR, parameters_text, table
+from ._sampling import sampled
 
 _NAMES = [
     "hidden_layer_sizes",
     "activation",
+    "output_activation",
+    "output_range",
+    "topology",
     "initializer",
+    "bias_initializer",
     "norm",
     "dropout",
+    "input_dropout",
+    "weight_noise",
+    "augmentation",
+    "curriculum",
     "loss",
+    "output_weights",
     "optimizer",
     "learning_rate_init",
     "schedule",
+    "momentum_schedule",
+    "dropout_schedule",
+    "weight_decay_schedule",
     "batch_size",
+    "accumulation_steps",
     "max_iter",
     "clip_norm",
     "clip_value",
+    "clip_scope",
     "alpha",
     "l1",
+    "activity_l1",
     "weight_decay",
+    "constraint",
+    "ema_decay",
     "input_scaling",
     "target_scaling",
     "early_stopping",
@@ -73,9 +96,12 @@ Attributes
 coefs_ : list of ndarray of shape (n_in, n_out)
     Weights of each layer; the first one's refer to standardised columns.
 intercepts_ : list of ndarray of shape (n_out,)
-    Biases of each layer.
+    Biases of each layer; zeros where a norm behind it makes them redundant.
 norm_weights_, norm_statistics_ : list of dict of ndarray
     What the norm of each hidden layer has learnt and measured.
+extra_weights_ : dict of ndarray
+    What else the network consists of, by name: learnt slopes, skip connections, the norm of the
+    inputs, an auxiliary output, a hidden part of the user's own.
 input_mean_, input_scale_ : ndarray of shape (n_features,) or None
     The standardisation of the inputs.
 target_mean_, target_scale_ : ndarray of shape (n_outputs,)
@@ -92,9 +118,11 @@ t_ : int
     Rows that training has seen.
 best_iter_ : int
     The epoch, from 1, after which the monitored value was best.
-end_reason_ : {{"max_iter", "patience", "tol", "time", "callback", "interrupted", "diverged"}}
-    Why training ended: "patience" means that the validation part saw no improvement, "tol"
-    that the training loss did not fall, or the gradient vanished.
+end_reason_ : str
+    Why training ended: "max_iter", "patience" (what early stopping watches saw no improvement),
+    "tol" (the training loss did not fall, or the gradient vanished), "target" or "baseline" (of
+    :class:`~sklearn_dnn.components.EarlyStopping`), "time", "callback", "interrupted" or
+    "diverged".
 loss_ : float
     Training loss of the last epoch, penalties included.
 best_loss_ : float or None
@@ -158,25 +186,42 @@ True
     def __init__(
         self,
         hidden_layer_sizes: Any = (100,),
-        activation: str | Activation = "relu",
+        activation: Any = "relu",
         *,
-        initializer: str | Initializer = "auto",
+        output_activation: str | Activation = "identity",
+        output_range: tuple[float, float] | None = None,
+        topology: str | Topology = "plain",
+        initializer: Any = "auto",
+        bias_initializer: float | str | Initializer = 0.0,
         norm: str | Norm | None = None,
-        dropout: float | DropoutRule = 0.0,
-        loss: str | Loss = "squared_error",
+        dropout: Any = 0.0,
+        input_dropout: float = 0.0,
+        weight_noise: float = 0.0,
+        augmentation: Any = None,
+        curriculum: Any = None,
+        loss: Any = "squared_error",
+        output_weights: Any = None,
         optimizer: str | Optimizer = "adam",
-        learning_rate_init: float = 0.001,
-        schedule: str | Schedule = "constant",
+        learning_rate_init: float | str = 0.001,
+        schedule: Any = "constant",
+        momentum_schedule: Any = None,
+        dropout_schedule: Any = None,
+        weight_decay_schedule: Any = None,
         batch_size: int | str = "auto",
+        accumulation_steps: int = 1,
         max_iter: int = 200,
         clip_norm: float | None = None,
         clip_value: float | None = None,
-        alpha: float = 0.0001,
-        l1: float = 0.0,
+        clip_scope: str = "global",
+        alpha: Any = 0.0001,
+        l1: Any = 0.0,
+        activity_l1: float = 0.0,
         weight_decay: float = 0.0,
-        input_scaling: str | None = "standard",
+        constraint: str | Constraint | None = None,
+        ema_decay: float = 0.0,
+        input_scaling: str | Norm | None = "standard",
         target_scaling: str | None = "standard",
-        early_stopping: bool | str = "auto",
+        early_stopping: bool | str | EarlyStopping = "auto",
         validation_fraction: Any = 0.1,
         n_iter_no_change: float = 10,
         tol: float = 0.0001,
@@ -192,20 +237,37 @@ True
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
+        self.output_activation = output_activation
+        self.output_range = output_range
+        self.topology = topology
         self.initializer = initializer
+        self.bias_initializer = bias_initializer
         self.norm = norm
         self.dropout = dropout
+        self.input_dropout = input_dropout
+        self.weight_noise = weight_noise
+        self.augmentation = augmentation
+        self.curriculum = curriculum
         self.loss = loss
+        self.output_weights = output_weights
         self.optimizer = optimizer
         self.learning_rate_init = learning_rate_init
         self.schedule = schedule
+        self.momentum_schedule = momentum_schedule
+        self.dropout_schedule = dropout_schedule
+        self.weight_decay_schedule = weight_decay_schedule
         self.batch_size = batch_size
+        self.accumulation_steps = accumulation_steps
         self.max_iter = max_iter
         self.clip_norm = clip_norm
         self.clip_value = clip_value
+        self.clip_scope = clip_scope
         self.alpha = alpha
         self.l1 = l1
+        self.activity_l1 = activity_l1
         self.weight_decay = weight_decay
+        self.constraint = constraint
+        self.ema_decay = ema_decay
         self.input_scaling = input_scaling
         self.target_scaling = target_scaling
         self.early_stopping = early_stopping
@@ -250,8 +312,63 @@ True
         """
         return self._partial_fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: Any, *, n_samples: int | None = None, return_std: bool = False) -> Any:
         """Targets in the units of y.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        n_samples : int, default=None
+            Random passes, with the dropout and the noise on weights of training, to take the
+            mean of (Monte Carlo dropout, Gal & Ghahramani, 2016); None for one pass without.
+        return_std : bool, default=False
+            Whether standard deviations are returned too: those that ``loss="gaussian"``
+            predicts, the spread of the random passes, or with both the root of the sum of their
+            squares.
+
+        Returns
+        -------
+        predictions : ndarray of shape (n_samples,), or (n_samples, n_outputs), in X's type
+        deviations : ndarray of the same shape
+            Only with `return_std`.
+
+        Raises
+        ------
+        ValueError
+            If there is no noise to sample, or nothing to take a deviation from.
+        """
+        fitted, codec = Fitted(self), self._fitted_codec()
+        loss = fitted.loss
+        if n_samples is None and not return_std:
+            return codec.decode(fitted.predictions(X))
+        if n_samples is None and not loss.has_deviation:
+            raise ValueError(
+                f"return_std=True needs a loss that predicts deviations, but loss={self.loss!r}. "
+                "Use loss='gaussian', or n_samples with dropout."
+            )
+        k = self.target_mean_.shape[0]
+
+        def finish(network: Evaluator, x: Tensor) -> Tensor:
+            raw = network.raw(x)
+            parts = [loss.inverse_link(raw)]
+            if loss.has_deviation:
+                parts.append(loss.deviation(raw).square())
+            return torch.cat(parts, -1)
+
+        if n_samples is None:
+            values, spread = fitted.outputs(X, finish), 0.0
+        else:
+            values, spread = sampled(fitted, X, finish, n_samples)
+            spread = spread[:, :k]
+        predictions = codec.decode(values[:, :k])
+        if not return_std:
+            return predictions
+        own = values[:, k:] if loss.has_deviation else 0.0
+        return predictions, codec.decode_deviation(np.sqrt(spread**2 + own))
+
+    @available_if(lambda self: self._has_quantiles())
+    def predict_quantiles(self, X: Any) -> np.ndarray:
+        """Quantiles in the units of y; for a loss that predicts several or a distribution.
 
         Parameters
         ----------
@@ -259,10 +376,23 @@ True
 
         Returns
         -------
-        ndarray of shape (n_samples,), or (n_samples, n_outputs), in X's type
+        ndarray of shape (n_samples, n_quantiles), or (n_samples, n_outputs, n_quantiles)
+            In X's type; those of the loss, in its order, which never cross.
         """
-        predictions = Fitted(self).predictions(X)
-        return self._fitted_codec().decode(predictions)
+        fitted, codec = Fitted(self), self._fitted_codec()
+        k = self.target_mean_.shape[0]
+        flat = fitted.outputs(
+            X, lambda network, x: fitted.loss.quantiles(network.raw(x)).flatten(1)
+        )
+        return codec.decode_quantiles(flat.reshape(len(flat), k, -1))
+
+    def _has_quantiles(self) -> bool:
+        if not LOSSES.resolve(as_loss(self.loss)).has_quantiles:
+            raise AttributeError(
+                f"predict_quantiles needs a loss that predicts quantiles, but loss={self.loss!r}. "
+                "Use loss=Quantile((0.1, 0.5, 0.9))."
+            )
+        return True
 
     def _read_targets(self, given: Given, classes: Any, *, going_on: bool) -> tuple[Given, Codec]:
         y = given.y
@@ -292,7 +422,11 @@ True
         return lambda table: table
 
     def _fitted_codec(self) -> Codec:
-        return RegressionCodec(self.target_mean_, self.target_scale_, self.target_is_column_)
+        reach = self.spec_["output_range"]
+        bounds = (-np.inf, np.inf) if reach is None else (reach[0], reach[1])
+        return RegressionCodec(
+            self.target_mean_, self.target_scale_, self.target_is_column_, bounds
+        )
 
     def _codec_attributes(self, codec: Codec) -> dict[str, Any]:
         return {
