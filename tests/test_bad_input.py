@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from sklearn.model_selection import GroupKFold, PredefinedSplit
+from sklearn.metrics import get_scorer, roc_auc_score
+from sklearn.model_selection import GroupKFold, PredefinedSplit, cross_val_score
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
 from sklearn_dnn.components import (
@@ -19,12 +20,25 @@ from sklearn_dnn.components import (
     BatchNorm,
     Cosine,
     Dropout,
+    EarlyStopping,
+    GroupNorm,
     HeNormal,
+    HiddenModule,
+    Hinge,
     Huber,
+    LayerNorm,
+    LinearCurriculum,
     LogLoss,
+    Lookahead,
+    MaxNorm,
+    Mixup,
+    MomentumCycle,
     OneCycle,
+    Quantile,
     Rectangular,
     Relu,
+    Warmup,
+    Wide,
 )
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -83,6 +97,21 @@ def refused(*parts):
         ("loss", "log_los", "log_loss"),
         ("monitor", "accurcy", "accuracy"),
         ("input_scaling", "standrad", "standard"),
+        ("input_scaling", "batchnorm", "batch_norm"),
+        ("topology", "residul", "residual"),
+        ("bias_initializer", "prio", "prior"),
+        ("dropout", "gausian", "gaussian_dropout"),
+        ("augmentation", "mixap", "mixup"),
+        ("curriculum", "lineer", "linear"),
+        ("constraint", "maxnorm", "max_norm"),
+        ("learning_rate_init", "atuo", "auto"),
+        ("learning_rate_init", "range", "range_test"),
+        ("momentum_schedule", "momentum", "momentum_cycle"),
+        ("dropout_schedule", "liner", "linear"),
+        ("weight_decay_schedule", "performence", "performance"),
+        ("batch_size", "ful", "full"),
+        ("clip_scope", "tensors", "tensor"),
+        ("loss", "hing", "hinge"),
         ("early_stopping", "atuo", "auto"),
         ("class_weight", "balancd", "balanced"),
         ("dtype", "flaot32", "float32"),
@@ -96,6 +125,26 @@ def test_a_misspelt_name_gets_the_name_that_was_meant(parameter, typo, meant):
         rf"Did you mean [^?]*'{meant}'[^?]*\?",
     ):
         fit(classifier(**{parameter: typo}))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "typo", "meant"),
+    [
+        ({"activation": ["rleu"]}, "rleu", "relu"),
+        ({"initializer": ["zeros", "he_norml"]}, "he_norml", "he_normal"),
+        ({"dropout": ["dropot"]}, "dropot", "dropout"),
+        ({"augmentation": ["mixup", "input_nois"]}, "input_nois", "input_noise"),
+        ({"optimizer": Lookahead("momentun")}, "momentun", "momentum"),
+        ({"schedule": Warmup("cosin")}, "cosin", "cosine"),
+        ({"output_activation": "softpluss"}, "softpluss", "softplus"),
+        ({"loss": "quantle"}, "quantle", "quantile"),
+    ],
+    ids=str,
+)
+def test_a_misspelt_name_within(parameters, typo, meant):
+    make = regressor if {"output_activation", "loss"} & set(parameters) else classifier
+    with refused(f"Got '{typo}' instead", rf"Did you mean [^?]*'{meant}'[^?]*\?"):
+        fit(make(**parameters))
 
 
 @pytest.mark.parametrize(
@@ -129,6 +178,14 @@ def test_an_unknown_loss_is_not_answered_with_a_loss_that_is_refused(cls, of_the
         ("loss", LogLoss),
         ("dropout", Dropout),
         ("hidden_layer_sizes", Rectangular),
+        ("topology", Wide),
+        ("bias_initializer", HeNormal),
+        ("constraint", MaxNorm),
+        ("augmentation", Mixup),
+        ("curriculum", LinearCurriculum),
+        ("momentum_schedule", MomentumCycle),
+        ("input_scaling", LayerNorm),
+        ("early_stopping", EarlyStopping),
     ],
 )
 def test_a_class_instead_of_an_instance(parameter, component):
@@ -136,7 +193,23 @@ def test_a_class_instead_of_an_instance(parameter, component):
         fit(classifier(**{parameter: component}))
 
 
-@pytest.mark.parametrize(("parameter", "wrong"), [("optimizer", Cosine()), ("activation", SGD())])
+@pytest.mark.parametrize(
+    ("parameter", "wrong"),
+    [
+        ("optimizer", Cosine()),
+        ("activation", SGD()),
+        ("topology", Relu()),
+        ("constraint", Cosine()),
+        ("augmentation", Cosine()),
+        ("curriculum", SGD()),
+        ("momentum_schedule", SGD()),
+        ("dropout_schedule", Dropout(0.5)),
+        ("input_scaling", Cosine()),
+        ("early_stopping", Cosine()),
+        ("bias_initializer", Relu()),
+        ("hidden_layer_sizes", Wide()),
+    ],
+)
 def test_a_component_of_another_family(parameter, wrong):
     with refused(f"'{parameter}' parameter", re.escape(f"Got {wrong!r} instead")):
         fit(classifier(**{parameter: wrong}))
@@ -151,11 +224,38 @@ def test_a_component_of_another_family(parameter, wrong):
         ("dropout__rate", r"dropout=(Alpha)?Dropout\(\)"),
         ("initializer__scale", r"initializer=VarianceScaling\(\)"),
         ("hidden_layer_sizes__width", r"hidden_layer_sizes=Rectangular\(\)"),
+        ("topology__block_size", r"topology=Residual\(\)"),
+        ("topology__auxiliary_weight", r"topology=(Plain|Residual|Wide)\(\)"),
+        ("constraint__limit", r"constraint=MaxNorm\(\)"),
+        ("augmentation__std", r"augmentation=(Input|Label|Target)Noise\(\)"),
+        ("curriculum__start", r"curriculum=(Linear|Exponential)Curriculum\(\)"),
+        ("early_stopping__patience", r"early_stopping=EarlyStopping\(\)"),
+        ("bias_initializer__value", r"bias_initializer=ConstantInitializer\(\)"),
+        ("momentum_schedule__low_factor", r"momentum_schedule=MomentumCycle\(\)"),
+        ("dropout_schedule__final_factor", r"dropout_schedule=(Linear|Polynomial|Cosine)\(\)"),
+        ("weight_decay_schedule__every", r"weight_decay_schedule=Step\(\)"),
+        ("input_scaling__momentum", r"input_scaling=BatchNorm\(\)"),
+        ("activation__initial_slope", r"activation=Prelu\(\)"),
+        ("loss__gamma", r"loss=Focal\(\)"),
+        ("optimizer__k", r"optimizer=Lookahead\(\)"),
     ],
 )
 def test_a_nested_parameter_of_a_plain_value(key, component):
     with refused(f"'{key}' can't be set", component):
         classifier().set_params(**{key: 0.5})
+
+
+def test_a_nested_parameter_that_nothing_has():
+    with refused("'topology__blocks' can't be set", "No component.*parameter 'blocks'"):
+        classifier().set_params(topology__blocks=2)
+
+
+def test_a_nested_parameter_within_a_wrapper():
+    model = classifier(optimizer=Lookahead("adam"))
+    with refused(r"'optimizer__beta_1' can't be set.*Lookahead\(optimizer=Adam\(\)\)"):
+        model.set_params(optimizer__optimizer__beta_1=0.5)
+    model.set_params(optimizer__optimizer=Adam(), optimizer__optimizer__beta_1=0.5)
+    assert model.optimizer.optimizer.beta_1 == 0.5
 
 
 def test_an_unknown_nested_parameter():
@@ -182,8 +282,23 @@ POSITIVE, NOT_NEGATIVE = r"\(0\.0, inf\)", r"\[0\.0, inf\)"
         ("dropout", [1.0, -0.1, NAN, "0.5"], r"\[0\.0, 1\.0\)"),
         ("label_smoothing", [1.0, -0.1], r"\[0\.0, 1\.0\)"),
         ("validation_fraction", [1.5, 0, 1, -0.1, NAN], r"\(0\.0, 1\.0\).*'split'"),
-        ("batch_size", [0, -2, 2.5, "full", None], r"'auto'.*\[1, inf\)"),
+        ("batch_size", [0, -2, 2.5, "all", None], r"'(auto|full)'.*\[1, inf\)"),
         ("max_iter", [0, -1, 2.5], r"\[1, inf\)"),
+        ("accumulation_steps", [0, -1, 1.5, None], r"\[1, inf\)"),
+        ("input_dropout", [1.0, -0.1, NAN, "0.5", None, [0.1]], r"\[0\.0, 1\.0\)"),
+        ("weight_noise", [-0.1, NAN, INF, "0.1", None], NOT_NEGATIVE),
+        ("activity_l1", [-0.1, NAN, INF, [0.1]], NOT_NEGATIVE),
+        ("ema_decay", [1.0, -0.1, NAN, None], r"\[0\.0, 1\.0\)"),
+        ("bias_initializer", [NAN, INF, -INF, None], r"\(-inf, inf\).*'prior'"),
+        ("clip_scope", ["all", None, 1], "'global'"),
+        ("topology", [2, None], "'residual'"),
+        ("constraint", [1.0, ["max_norm"]], "'max_norm'.*None"),
+        ("augmentation", [0.1], "'mixup'.*None"),
+        ("curriculum", [0.1, ["linear"]], "'linear'.*None"),
+        ("momentum_schedule", [0.9, ["cosine"]], "'momentum_cycle'.*None"),
+        ("dropout_schedule", [0.5], "'linear'.*None"),
+        ("weight_decay_schedule", [0.5], "'linear'.*None"),
+        ("early_stopping", [3, "yes", None], "bool.*'auto'.*EarlyStopping"),
         ("n_iter_no_change", [0, 2.5], r"\[1, inf\).*inf"),
         ("n_threads", [0, 1.5], r"\[1, inf\) or None"),
         ("verbose", [-1], r"\[0, inf\)"),
@@ -231,6 +346,84 @@ def test_parameters_of_components(parameters, parts):
         fit(classifier(**parameters))
 
 
+PER_LAYER = {
+    "activation": ("relu", 1, "one a hidden layer"),
+    "dropout": (0.1, 1, "one a hidden layer"),
+    "initializer": ("zeros", 2, "one a weight matrix"),
+    "alpha": (0.1, 2, "one a weight matrix"),
+    "l1": (0.1, 2, "one a weight matrix"),
+}
+
+
+@pytest.mark.parametrize("parameter", list(PER_LAYER))
+def test_a_sequence_of_another_length(parameter):
+    value, n, what = PER_LAYER[parameter]
+    for length in (0, n - 1, n + 1):
+        given = [value] * length
+        with refused(
+            f"'{parameter}' parameter", f"sequence of {n}, {what}", f"Got {length} instead"
+        ):
+            fit(classifier(**{parameter: given}))
+    fit(classifier(**{parameter: [value] * n}))
+    fit(classifier(**{parameter: (value,) * n}))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "parts"),
+    [
+        ({"alpha": [1.0, -1.0]}, ["'alpha'.*numbers of at least 0", r"Got \[1.0, -1.0\]"]),
+        ({"l1": [1.0, NAN]}, ["'l1'.*numbers of at least 0", "nan"]),
+        ({"l1": [1.0, "a"]}, ["'l1'.*numbers of at least 0", "'a'"]),
+        ({"alpha": [True, 1.0]}, ["'alpha'.*numbers of at least 0", "True"]),
+        ({"dropout": [1.5]}, ["'rate'.*Dropout", r"\[0\.0, 1\.0\)", "Got 1.5"]),
+        ({"activation": [3]}, ["'activation' parameter", "Got 3"]),
+        ({"initializer": ["zeros", 3]}, ["'initializer' parameter", "Got 3"]),
+        ({"augmentation": [3]}, ["'augmentation' parameter", "Got 3"]),
+    ],
+    ids=str,
+)
+def test_a_sequence_with_something_else_in_it(parameters, parts):
+    with refused(*parts):
+        fit(classifier(**parameters))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "parts"),
+    [
+        ({"output_range": (0, 1)}, [r"output_range=\(0, 1\)", "'identity'", "'logistic'"]),
+        (
+            {"output_range": (0, 1), "output_activation": "relu"},
+            [r"output_range=\(0, 1\)", "output_activation='relu'", "both sides", "'tanh'"],
+        ),
+        *(
+            (
+                {"output_activation": "tanh", "output_range": bad},
+                ["'output_range' parameter", "two finite numbers", re.escape(f"Got {bad!r}")],
+            )
+            for bad in [(1, 0), (0, 0), (1, 2, 3), (0, INF), (NAN, 1)]
+        ),
+        ({"output_activation": "prelu"}, ["output_activation='prelu'.*no link", "'softplus'"]),
+        ({"output_activation": "swiglu"}, ["output_activation='swiglu'.*no link"]),
+        ({"output_activation": "rrelu"}, ["output_activation='rrelu'.*no link"]),
+        (
+            {"output_activation": "tanh", "output_range": (-0.1, 0.1)},
+            ["y has values from", r"output_range=\(-0.1, 0.1\)", "Widen output_range"],
+        ),
+        ({"output_weights": [1, 2]}, ["'output_weights'", "1 finite", r"Got \[1, 2\]"]),
+        ({"output_weights": [-1]}, ["'output_weights'", "at least 0", r"Got \[-1\]"]),
+        ({"output_weights": [INF]}, ["'output_weights'", "finite"]),
+        ({"output_weights": [0]}, ["'output_weights' parameter is 0 for every target"]),
+        ({"loss": Quantile(1.5)}, ["'quantile' parameter of Quantile", r"\(0.0, 1.0\)"]),
+        ({"loss": Quantile((0.9, 0.1))}, ["'quantile' parameter", "increasing"]),
+        ({"loss": "gamma"}, ["loss='gamma'", "targets must be > 0", "another loss"]),
+    ],
+    ids=str,
+)
+def test_outputs_of_a_regressor(parameters, parts):
+    with refused(*parts):
+        fit(regressor(**parameters))
+
+
 def test_parameters_of_a_loss():
     with pytest.raises(
         ValueError, match=r"'delta' parameter of Huber .*\(0.0, inf\). Got 0 instea"
@@ -251,6 +444,13 @@ def test_parameters_of_a_loss():
         ({"l1": 0.1}, [r"l1=0\.1", "alpha"], {"l1": 0.0}),
         ({"weight_decay": 0.1}, [r"weight_decay=0\.1"], {"weight_decay": 0.0}),
         ({"schedule": "cosine"}, ["(?i)schedule='?cosine"], {"schedule": "constant"}),
+        ({"input_dropout": 0.1}, [r"input_dropout=0\.1"], {"input_dropout": 0.0}),
+        ({"weight_noise": 0.1}, [r"weight_noise=0\.1"], {"weight_noise": 0.0}),
+        ({"augmentation": "mixup"}, ["augmentation=.*Mixup"], {"augmentation": None}),
+        ({"constraint": "max_norm"}, ["constraint=MaxNorm"], {"constraint": None}),
+        ({"ema_decay": 0.9}, [r"ema_decay=0\.9"], {"ema_decay": 0.0}),
+        ({"accumulation_steps": 2}, ["accumulation_steps=2"], {"accumulation_steps": 1}),
+        ({"activity_l1": 0.1}, [r"activity_l1=0\.1"], {"activity_l1": 0.0}),
     ],
 )
 def test_lbfgs_and_what_it_has_no_place_for(parameters, parts, way_out):
@@ -259,6 +459,197 @@ def test_lbfgs_and_what_it_has_no_place_for(parameters, parts, way_out):
     with refused("optimizer='lbfgs'", *parts, off, "another optimizer"):
         fit(classifier(optimizer="lbfgs", **parameters))
     fit(classifier(optimizer="lbfgs", **way_out))
+
+
+def test_lbfgs_wants_no_random_activation_and_no_curriculum():
+    with refused("optimizer='lbfgs'", "activation=.*Rrelu.*at random"):
+        fit(classifier(optimizer="lbfgs", activation="rrelu"))
+    with refused("optimizer='lbfgs'", "curriculum=LinearCurriculum", "curriculum=None"):
+        classifier(optimizer="lbfgs", curriculum="linear").fit(X, LABELS, difficulty=X[:, 0])
+
+
+@pytest.mark.parametrize(
+    ("parameters", "parts", "way_out"),
+    [
+        (
+            {"input_scaling": "batch_norm", "batch_size": 1},
+            [r"input_scaling=BatchNorm\(\).*batch_size=1", "batch_size >= 2"],
+            {"batch_size": 2},
+        ),
+        (
+            {"norm": GroupNorm(n_groups=3)},
+            [r"GroupNorm\(n_groups=3\).*5 units", "hidden_layer_sizes.*n_groups='auto'"],
+            {"hidden_layer_sizes": (6,)},
+        ),
+        (
+            {"topology": Wide(auxiliary_weight=0.5, auxiliary_layer=2)},
+            ["topology=Wide.*hidden layer 2.*1 hidden layers", "from 1 to 1"],
+            {"hidden_layer_sizes": (5, 5)},
+        ),
+        (
+            {"monitor": "accuracy", "early_stopping": EarlyStopping(watch="training")},
+            ["monitor='accuracy'", "validation part", "monitor='loss'"],
+            {"monitor": "loss"},
+        ),
+        (
+            {"early_stopping": EarlyStopping(mode="max")},
+            ["mode='max'.*loss is monitored", "mode='auto'"],
+            {"monitor": "accuracy"},
+        ),
+        (
+            {"early_stopping": EarlyStopping(refit=True, watch="training")},
+            ["refit=True.*watch='training'", "watch='validation'.*refit=False"],
+            {"early_stopping": EarlyStopping(refit=True)},
+        ),
+        (
+            {"early_stopping": EarlyStopping(refit=True), "warm_start": True},
+            ["refit=True", "warm_start=True", "refit=False or warm_start=False"],
+            {"warm_start": False},
+        ),
+        (
+            {"momentum_schedule": "momentum_cycle", "optimizer": "adagrad"},
+            [r"momentum_schedule=MomentumCycle\(\)", r"optimizer=Adagrad\(\)", "'momentum'"],
+            {"optimizer": "momentum"},
+        ),
+        (
+            {"schedule": "linear", "optimizer": "rprop"},
+            ["optimizer='rprop'", r"schedule=Linear\(\)", "schedule='constant'"],
+            {"schedule": "constant"},
+        ),
+        (
+            {"learning_rate_init": "range_test", "optimizer": "rprop"},
+            ["optimizer=(?i:'?rprop).*no learning rate to test", "learning_rate_init as a number"],
+            {"learning_rate_init": "auto"},
+        ),
+        (
+            {"weight_decay": 0.1, "optimizer": "ftrl"},
+            [r"weight_decay=0\.1", r"optimizer=FTRL\(\)", "l2, or alpha"],
+            {"weight_decay": 0.0},
+        ),
+        (
+            {"augmentation": "target_noise"},
+            [r"augmentation=TargetNoise\(\)", "regression", "binary"],
+            {"augmentation": "label_noise"},
+        ),
+        (
+            {"curriculum": "linear"},
+            [r"curriculum=LinearCurriculum\(\)", "difficulty=", "curriculum=None"],
+            {"curriculum": None},
+        ),
+    ],
+    ids=str,
+)
+def test_two_that_do_not_go_together(parameters, parts, way_out):
+    with refused(*parts):
+        fit(classifier(**parameters))
+    fit(classifier(**parameters | way_out))
+
+
+def test_labels_that_can_not_be_smoothed():
+    loss = Hinge(multi_class="crammer_singer")
+    with refused(
+        r"label_smoothing=0\.1", "loss=Hinge.*no method", r"label_smoothing=0\.0.*'log_loss'"
+    ):
+        classifier(loss=loss, label_smoothing=0.1).fit(X, THREE)
+    classifier(loss=loss).fit(X, THREE)
+    classifier(label_smoothing=0.1).fit(X, THREE)
+
+
+def test_refit_beside_a_validation_set():
+    model = classifier(early_stopping=EarlyStopping(refit=True))
+    with refused("refit=True.*there are none", "refit=False.*no X_val"):
+        model.fit(X, LABELS, X_val=X, y_val=LABELS)
+    model.set_params(early_stopping__refit=False).fit(X, LABELS, X_val=X, y_val=LABELS)
+
+
+def test_difficulty_that_nothing_asks_for():
+    with refused("difficulty was given, but curriculum=None", "curriculum='linear'"):
+        classifier().fit(X, LABELS, difficulty=X[:, 0])
+    classifier(curriculum="linear").fit(X, LABELS, difficulty=X[:, 0])
+
+
+def test_noise_on_targets_that_have_bounds():
+    with refused(r"augmentation=TargetNoise\(\)", "loss=Poisson", "without bounds"):
+        regressor(augmentation="target_noise", loss="poisson").fit(X, abs(NUMBERS))
+    regressor(augmentation="target_noise").fit(X, abs(NUMBERS))
+
+
+class Hidden(torch.nn.Sequential):
+    def __init__(self, n_features):
+        super().__init__(torch.nn.Linear(n_features, 4), torch.nn.Tanh())
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "off"),
+    [
+        ("norm", "batch", "norm=None"),
+        ("activity_l1", 0.1, "activity_l1=0.0"),
+        ("weight_noise", 0.1, "weight_noise=0.0"),
+        ("topology", "residual", "topology='plain'"),
+        ("topology", "wide", "topology='plain'"),
+    ],
+)
+def test_a_module_and_what_is_its_own_matter(parameter, value, off):
+    module = HiddenModule(Hidden)
+    with refused("hidden_layer_sizes=HiddenModule", f"{parameter}=", re.escape(off)):
+        fit(classifier(hidden_layer_sizes=module, **{parameter: value}))
+    fit(classifier(hidden_layer_sizes=module))
+
+
+# What a loss does not give
+
+
+def test_decisions_are_no_probabilities():
+    hinge = fit(classifier(loss="hinge"))
+    assert not hasattr(hinge, "predict_proba")
+    assert not hasattr(hinge, "predict_log_proba")
+    for method in ("predict_proba", "predict_log_proba"):
+        with pytest.raises(AttributeError, match=f"no attribute '{method}'") as error:
+            getattr(hinge, method)
+        cause = str(error.value.__cause__)
+        assert re.search("loss='hinge'.*decision_function.*loss='log_loss'", cause)
+    assert hasattr(classifier(loss="focal"), "predict_proba")
+    # what needs an order alone takes the decisions
+    scores = cross_val_score(classifier(loss="hinge"), X, LABELS, scoring="roc_auc", cv=2)
+    assert np.all((scores >= 0) & (scores <= 1))
+    assert get_scorer("roc_auc")(hinge, X, LABELS) == pytest.approx(
+        roc_auc_score(LABELS, hinge.decision_function(X))
+    )
+    with pytest.raises((AttributeError, ValueError), match="predict_proba"):
+        get_scorer("neg_log_loss")(hinge, X, LABELS)
+
+
+def test_deviations_that_nothing_predicts():
+    model = fit(regressor())
+    with refused("return_std=True", "loss='squared_error'", "loss='gaussian'.*dropout"):
+        model.predict(X, return_std=True)
+    mean, deviation = fit(regressor(loss="gaussian")).predict(X, return_std=True)
+    assert mean.shape == deviation.shape == (40,)
+    with refused("return_std=True", "n_samples"):
+        fit(classifier(dropout=0.1)).predict_proba(X, return_std=True)
+
+
+def test_quantiles_that_nothing_predicts():
+    model = fit(regressor())
+    assert not hasattr(model, "predict_quantiles")
+    with pytest.raises(AttributeError, match="no attribute 'predict_quantiles'") as error:
+        _ = model.predict_quantiles
+    assert re.search(r"loss='squared_error'.*Quantile\(\(", str(error.value.__cause__))
+    several = fit(regressor(loss=Quantile((0.1, 0.5, 0.9))))
+    assert several.predict_quantiles(X).shape == (40, 3)
+
+
+@pytest.mark.parametrize(
+    ("weights", "parts"),
+    [
+        ([], ["0", "4"]),
+        ([np.zeros((3, 5))] * 4, [r"\(5,\)|shape"]),
+        ([np.zeros((3, 5)), np.zeros(5), np.zeros((5, 1)), np.full(1, NAN)], ["finite|NaN"]),
+    ],
+)
+def test_weights_that_do_not_fit(weights, parts):
+    with refused(*parts):
+        fit(classifier()).set_weights(weights)
 
 
 @pytest.mark.parametrize("decay", [0.1, 0.2])
@@ -546,7 +937,10 @@ def test_classes_that_change():
         ({"norm": "layer"}, "None", "LayerNorm"),
         ({"optimizer": "sgd"}, "Adam", "SGD"),
         ({"input_scaling": None}, "standard", "None"),
+        ({"topology": "wide"}, "Plain", "Wide"),
+        ({"optimizer": Lookahead("adam")}, "Adam", "Lookahead.*adam"),
     ],
+    ids=str,
 )
 def test_warm_start_of_another_network(change, before, now):
     model = fit(classifier(warm_start=True)).set_params(**change)
@@ -554,6 +948,15 @@ def test_warm_start_of_another_network(change, before, now):
     with refused(f"another {name}: it was .*{before}.* is .*{now}", "Restore", "warm_start=False"):
         fit(model)
     fit(model.set_params(warm_start=False))
+
+
+@pytest.mark.parametrize("activation", ["prelu", ["swiglu"]], ids=str)
+def test_warm_start_with_an_activation_of_other_numbers(activation):
+    model = fit(classifier(warm_start=True)).set_params(activation=activation)
+    with refused("another activation|an activation of other", "Relu", "warm_start=False"):
+        fit(model)
+    # one without numbers of its own may follow
+    fit(model.set_params(activation="tanh"))
 
 
 def test_warm_start_in_other_units():
@@ -610,3 +1013,33 @@ def test_a_failed_fit_leaves_an_earlier_one_whole():
     with refused("learning_rate_init"):
         fit(model.set_params(learning_rate_init=-1))
     assert np.array_equal(model.predict_proba(X), before)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "name", "here"),
+    [
+        ("loss", "cross_entropy", "log_loss"),
+        ("initializer", "xavier", "glorot_uniform"),
+        ("initializer", "kaiming_normal", "he_normal"),
+        ("activation", "sigmoid", "logistic"),
+        ("activation", "swish", "silu"),
+        ("topology", "resnet", "residual"),
+        ("schedule", "cosine_annealing", "cosine"),
+        ("norm", "batchnorm", "batch"),
+    ],
+)
+def test_a_name_of_another_library_gets_the_name_here(parameter, name, here):
+    X, y = np.arange(6.0).reshape(6, 1), np.array([0, 1] * 3)
+    with pytest.raises(ValueError, match=f"Did you mean {here!r}"):
+        MLPClassifier(**{parameter: name}).fit(X, y)
+
+
+def test_columns_that_are_far_from_standard_are_told_of():
+    X = np.random.default_rng(0).normal(size=(30, 2)) * [1.0, 300.0]
+    model = MLPRegressor(max_iter=1, input_scaling=None, n_iter_no_change=5)
+    with (
+        pytest.warns(UserWarning, match=r"deviations up to .*input_scaling='standard'") as told,
+        pytest.warns(UserWarning, match="Maximum iterations"),
+    ):
+        model.fit(X, X[:, 0])
+    assert all(record.filename == __file__ for record in told if "standard" in str(record.message))

@@ -6,13 +6,25 @@ import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
-from sklearn_dnn.components import OneCycle
+from sklearn_dnn.components import (
+    Dropout,
+    EarlyStopping,
+    Gaussian,
+    Lookahead,
+    OneCycle,
+    Plain,
+    Prelu,
+    Quantile,
+    Residual,
+)
 
 # The checks' tables are too small to converge on, to split, or for a batch of 16.
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
     pytest.mark.filterwarnings("ignore:No validation part was held out:UserWarning"),
     pytest.mark.filterwarnings("ignore:batch_size=16 is larger than the:UserWarning"),
+    # a check sets an alpha of its own
+    pytest.mark.filterwarnings("ignore:activation='selu' keeps mean 0:UserWarning"),
 ]
 
 # Rates are those that let an optimizer learn within the 200 epochs of the default.
@@ -30,15 +42,51 @@ DETERMINISTIC = [
     {"norm": "layer"},
     {"schedule": "one_cycle", "learning_rate_init": 0.01},
     {"schedule": OneCycle(final_divisor=100.0), "learning_rate_init": 0.02, "max_iter": 60},
-    {"hidden_layer_sizes": (20,) * 5, "activation": "silu"},
+    {"hidden_layer_sizes": (20,) * 5, "activation": "silu", "l1": 1e-4},
     {"hidden_layer_sizes": (), "learning_rate_init": 0.05},
-    {"hidden_layer_sizes": (30, 30), "activation": "selu", "clip_norm": 1.0, "l1": 1e-4},
+    {"hidden_layer_sizes": (30, 30), "activation": "selu", "clip_norm": 1.0},
+    {"norm": "batch"},
+    {"topology": "wide", "activation": "swiglu", "ema_decay": 0.9, "learning_rate_init": 0.01},
+    {
+        "norm": "weight",
+        "optimizer": "momentum",
+        "learning_rate_init": 0.05,
+        "schedule": "one_cycle",
+        "momentum_schedule": "momentum_cycle",
+        "weight_decay": 0.01,
+        "weight_decay_schedule": "linear",
+        "bias_initializer": "prior",
+    },
+    {"dropout": Dropout(0.1, shared=True), "schedule": "cosine", "dropout_schedule": "linear"},
+    {
+        "accumulation_steps": 2,
+        "early_stopping": EarlyStopping(patience=20, watch="training"),
+        "batch_size": "full",
+        "clip_norm": 1.0,
+        "clip_scope": "tensor",
+    },
+]
+# Dials that know nothing of the task, and losses, which know little else, on one of the two.
+ONE_OF_TWO = [
+    MLPClassifier(
+        hidden_layer_sizes=(20, 20),
+        topology=Residual(multiplier=True),
+        activation=[Prelu(), "mish"],
+        norm="rms",
+    ),
+    MLPClassifier(constraint="max_norm", optimizer=Lookahead("adam", k=3)),
+    MLPRegressor(hidden_layer_sizes=(20, 20), topology=Plain(auxiliary_weight=0.3), norm="group"),
+    MLPRegressor(input_scaling="batch_norm", activity_l1=1e-4, initializer="orthogonal"),
+    MLPRegressor(loss="huber"),
+    MLPRegressor(loss=Quantile((0.25, 0.75))),
+    MLPRegressor(loss=Gaussian()),
+    MLPClassifier(loss="hinge"),
+    MLPClassifier(loss="focal"),
 ]
 # Weighting rows and repeating them are the same only where every row meets every step
 # unchanged: not with random masks, batch statistics, batches, a held-out part or rounding.
 NOT_EXACT = [
-    {"dropout": 0.1},
-    {"norm": "batch"},
+    {"dropout": 0.1, "initializer": "lsuv"},
     {"batch_size": 16},
     {"early_stopping": True},
     {"dtype": "float32"},
@@ -55,7 +103,7 @@ def _estimators(configurations):
             yield cls(**parameters)
 
 
-@parametrize_with_checks(list(_estimators(DETERMINISTIC)))
+@parametrize_with_checks([*_estimators(DETERMINISTIC), *ONE_OF_TWO])
 def test_every_check(estimator, check):
     check(estimator)
 

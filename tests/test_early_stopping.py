@@ -342,7 +342,7 @@ def test_no_rate_leaves_weights_that_are_not_finite(data, cls, optimizer, rate, 
         return
     assert all(np.isfinite(w).all() for w in (*model.coefs_, *model.intercepts_))
     if model.end_reason_ == "diverged":
-        (warning,) = told
+        (warning,) = [w for w in told if "networks train badly on such" not in str(w.message)]
         assert issubclass(warning.category, ConvergenceWarning)
         assert all(way_out in str(warning.message) for way_out in ways_out)
 

@@ -3,23 +3,45 @@
 from __future__ import annotations
 
 import pickle
+import re
 import warnings
 
 import numpy as np
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
 from sklearn_dnn.components import (
+    FTRL,
     SGD,
     AlphaDropout,
     BatchNorm,
     Cosine,
+    Cyclic,
+    DropConnect,
+    Dropout,
+    EarlyStopping,
+    FunctionSchedule,
+    GaussianDropout,
+    InputNoise,
     Linear,
+    Lookahead,
+    MaxNorm,
+    Mixup,
+    Momentum,
+    MomentumCycle,
+    Muon,
     OneCycle,
     Performance,
     Piecewise,
+    Plain,
+    Prelu,
+    Residual,
+    Rprop,
+    TorchOptimizer,
+    Warmup,
 )
 from sklearn_dnn.components.optimizers import OPTIMIZERS
 
@@ -27,8 +49,49 @@ K = 6  # epochs
 ESTIMATORS = pytest.mark.parametrize("cls", [MLPClassifier, MLPRegressor])
 
 OPTIMIZER_CASES = [{"optimizer": name} for name in OPTIMIZERS if name != "lbfgs"]
+PLATEAU = Performance(reduction=0.5, patience=1, threshold=0.5)
+
+
+def falling(t, horizon):
+    return 1.0 / (1.0 + t + 0.0 * horizon)
+
+
 CASES = [
     *OPTIMIZER_CASES,
+    {"optimizer": Lookahead("momentum", k=4)},
+    {"optimizer": Lookahead(Muon(), k=7, alpha=0.3)},
+    {"optimizer": TorchOptimizer(torch.optim.Adam, amsgrad=True)},
+    {"optimizer": TorchOptimizer(torch.optim.SGD, momentum=0.9)},
+    {"optimizer": FTRL(l1=0.5, l2=0.1)},
+    {"optimizer": Rprop(), "batch_size": "full"},
+    {"optimizer": "adafactor", "l1": 0.01},
+    {"optimizer": "lion", "weight_decay": 0.3, "weight_decay_schedule": Linear(horizon=K)},
+    {"optimizer": "sgd", "weight_decay": 0.3, "weight_decay_schedule": PLATEAU},
+    {"optimizer": Momentum(0.8), "momentum_schedule": MomentumCycle(0.2, horizon=K)},
+    {"optimizer": "adam", "momentum_schedule": PLATEAU},
+    {"optimizer": "nadam", "momentum_schedule": FunctionSchedule(falling)},
+    {"dropout": 0.5, "input_dropout": 0.2, "dropout_schedule": Linear(horizon=K)},
+    {"dropout": 0.5, "dropout_schedule": PLATEAU, "schedule": PLATEAU, "early_stopping": True},
+    {"schedule": FunctionSchedule(falling)},
+    {"schedule": Warmup(Performance(patience=1, threshold=0.5), epochs=2.5)},
+    {"schedule": Cyclic(period=2.5)},
+    {"batch_size": "full"},
+    {"accumulation_steps": 4, "ema_decay": 0.8},
+    {"clip_norm": 0.1, "clip_scope": "tensor", "constraint": MaxNorm(1.0)},
+    {"activity_l1": 0.01, "alpha": [0.1, 0.0, 1.0], "l1": [0.0, 0.01, 0.0]},
+    {"topology": Residual(multiplier=True), "hidden_layer_sizes": (6, 6, 6, 6)},
+    {"topology": "wide", "activation": "swiglu", "norm": "rms"},
+    {"topology": Plain(auxiliary_weight=0.3), "activation": [Prelu(), "rrelu"]},
+    {"norm": "weight", "optimizer": "momentum"},
+    {"norm": "group", "bias_initializer": "prior", "initializer": "lsuv"},
+    {"dropout": [GaussianDropout(0.2), DropConnect(0.2)], "weight_noise": 0.01},
+    {"dropout": Dropout(0.3, shared=True)},
+    {"augmentation": [InputNoise(0.1), Mixup(0.4)]},
+    {"augmentation": "adversarial"},
+    {"input_scaling": "batch_norm"},
+    {"early_stopping": EarlyStopping(patience=50, start_after=2)},
+    {"early_stopping": EarlyStopping(patience=50, watch="training"), "learning_rate_init": 0.5},
+    {"early_stopping": EarlyStopping(patience=50, baseline=0.0, restore_best=False)},
     {"optimizer": SGD(momentum=0.9, nesterov=True)},
     {"batch_size": "auto"},
     {"shuffle": False},
@@ -57,7 +120,8 @@ CASES = [
 
 
 def named(parameters):
-    return ",".join(f"{k}={v}" for k, v in parameters.items())
+    text = ",".join(f"{k}={v}" for k, v in parameters.items())
+    return re.sub(" at 0x[0-9a-f]+", "", text)  # the same in every process
 
 
 cases = pytest.mark.parametrize("parameters", CASES, ids=named)
@@ -96,9 +160,13 @@ def assert_same(one, other, X):
     """Two models agree bit for bit in what they know and predict."""
     for name in ("coefs_", "intercepts_"):
         assert all(map(np.array_equal, getattr(one, name), getattr(other, name))), name
-    for name in ("norm_weights_", "norm_statistics_"):
-        for mine, theirs in zip(getattr(one, name), getattr(other, name), strict=True):
-            assert all(np.array_equal(mine[key], theirs[key]) for key in mine | theirs)
+    vectors = [
+        [*model.norm_weights_, *model.norm_statistics_, model.extra_weights_]
+        for model in (one, other)
+    ]
+    for mine, theirs in zip(*vectors, strict=True):
+        assert mine.keys() == theirs.keys()
+        assert all(np.array_equal(mine[key], theirs[key]) for key in mine)
     for name in (*CURVES, "n_iter_", "best_iter_", "t_", "best_loss_", "best_validation_score_"):
         assert getattr(one, name) == getattr(other, name), name
     method = "predict_proba" if isinstance(one, MLPClassifier) else "predict"
@@ -151,6 +219,11 @@ def test_warm_fits_of_several_epochs_equal_one_fit(data, cls):
         {},
         {"dropout": 0.3, "norm": "batch", "early_stopping": True},
         {"optimizer": "nadam", "schedule": Performance(patience=1, threshold=0.5)},
+        *({"optimizer": name} for name in ("adafactor", "ftrl", "lion", "muon", "rprop")),
+        {"optimizer": Lookahead("momentum", k=4), "ema_decay": 0.9},
+        {"optimizer": TorchOptimizer(torch.optim.Adam, amsgrad=True)},
+        {"momentum_schedule": PLATEAU, "dropout": 0.3, "dropout_schedule": PLATEAU},
+        {"topology": "wide", "activation": ["prelu", "glu"], "augmentation": "mixup"},
     ],
     ids=named,
 )

@@ -12,22 +12,56 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from sklearn.model_selection import ShuffleSplit
 
 import sklearn_dnn
 from sklearn_dnn import MLPClassifier, MLPRegressor, components
 from sklearn_dnn.components.activations import ACTIVATIONS
+from sklearn_dnn.components.augmentations import AUGMENTATIONS
 from sklearn_dnn.components.base import Component, Registry
+from sklearn_dnn.components.constraints import CONSTRAINTS
+from sklearn_dnn.components.curricula import CURRICULA
 from sklearn_dnn.components.dropouts import DROPOUTS
+from sklearn_dnn.components.foreign import ForeignClass
 from sklearn_dnn.components.initializers import INITIALIZERS
 from sklearn_dnn.components.losses import LOSSES
 from sklearn_dnn.components.norms import NORMS
 from sklearn_dnn.components.optimizers import OPTIMIZERS, SGD
 from sklearn_dnn.components.schedules import SCHEDULES
+from sklearn_dnn.components.topologies import TOPOLOGIES
 from sklearn_dnn.specification import FitSpec, Task, resolve
 
 ESTIMATORS = [MLPClassifier, MLPRegressor]
-REGISTRIES = [ACTIVATIONS, DROPOUTS, INITIALIZERS, LOSSES, NORMS, OPTIMIZERS, SCHEDULES]
+REGISTRIES = [
+    ACTIVATIONS,
+    AUGMENTATIONS,
+    CONSTRAINTS,
+    CURRICULA,
+    DROPOUTS,
+    INITIALIZERS,
+    LOSSES,
+    NORMS,
+    OPTIMIZERS,
+    SCHEDULES,
+    TOPOLOGIES,
+]
+# Components that wrap something of the user's, and so have no default.
+WRAPPERS = {
+    "FunctionActivation",
+    "FunctionAugmentation",
+    "FunctionCurriculum",
+    "FunctionLoss",
+    "FunctionSchedule",
+    "HiddenModule",
+    "TorchActivation",
+    "TorchLoss",
+    "TorchOptimizer",
+}
+# A component that wraps a class has that class' arguments.
+OWN_ARGUMENTS = [
+    name for name in components.__all__ if not issubclass(getattr(components, name), ForeignClass)
+]
 PACKAGE = Path(sklearn_dnn.__file__).parent
 
 
@@ -95,6 +129,9 @@ def test_the_estimators_differ_only_where_their_targets_do():
     assert set(of_classifier) ^ set(of_regressor) == {
         "class_weight",
         "label_smoothing",
+        "output_activation",
+        "output_range",
+        "output_weights",
         "target_scaling",
     }
     common = set(of_classifier) & set(of_regressor) - {"loss"}
@@ -105,6 +142,21 @@ def test_the_estimators_differ_only_where_their_targets_do():
 # specification is resolved from.
 ANOTHER = {
     "hidden_layer_sizes": (7,),
+    "output_activation": "softplus",
+    "output_weights": (2.0,),
+    "topology": "wide",
+    "bias_initializer": "prior",
+    "input_dropout": 0.5,
+    "weight_noise": 0.5,
+    "augmentation": "mixup",
+    "momentum_schedule": "momentum_cycle",
+    "dropout_schedule": "linear",
+    "weight_decay_schedule": "cosine",
+    "accumulation_steps": 2,
+    "clip_scope": "tensor",
+    "activity_l1": 0.5,
+    "constraint": "max_norm",
+    "ema_decay": 0.5,
     "activation": "tanh",
     "initializer": "orthogonal",
     "norm": "layer",
@@ -136,11 +188,12 @@ READ_ELSEWHERE = {"class_weight", "validation_fraction", "warm_start", "random_s
 # Those that need another one beside them, or whose "auto" may be the same.
 BESIDE = {
     "monitor": ({"early_stopping": True}, "r2"),
+    "output_range": ({"output_activation": "logistic"}, (-1.0, 3.0)),
     "device": ({"device": "auto"}, "cpu"),
 }
 
 
-def spec_of(cls, **changes):
+def spec_of(cls, difficult=False, **changes):
     kind = "regression" if cls is MLPRegressor else "multiclass"
     task = Task(
         kind=kind,
@@ -149,13 +202,14 @@ def spec_of(cls, **changes):
         n_samples=100,
         n_training=100,
         dtype="float64",
+        has_difficulty=difficult,
     )
     return resolve({**cls().get_params(deep=False), **changes}, task)
 
 
 @pytest.mark.parametrize("cls", ESTIMATORS)
 def test_every_parameter_is_resolved_or_read_elsewhere(cls):
-    known = set(ANOTHER) | {"monitor", "loss"} | READ_ELSEWHERE
+    known = set(ANOTHER) | {"monitor", "loss", "output_range", "curriculum"} | READ_ELSEWHERE
     assert set(cls._parameters) <= known
     assert known <= set(MLPClassifier._parameters) | set(MLPRegressor._parameters)
 
@@ -166,12 +220,19 @@ def test_the_specification_holds_what_was_asked_for(cls):
     for name in set(ANOTHER) & set(cls._parameters) - {"device"}:
         now = spec_of(cls, **{name: ANOTHER[name]})
         assert now.as_dict()[name] != before.as_dict()[name], name
-        same = {f.name for f in fields(FitSpec)} - {name, "output_initializer"}
+        same = {f.name for f in fields(FitSpec)} - {name}
         if name == "activation":  # "auto" follows it
             same.remove("initializer")
+        if name == "output_activation":  # it says what it can reach
+            same.remove("output_range")
         assert all(now.as_dict()[n] == before.as_dict()[n] for n in same), name
     assert spec_of(cls, device="cpu").device == "cpu"
     assert spec_of(cls, monitor="r2", early_stopping=True).monitor == "r2"
+    eased = spec_of(cls, difficult=True, curriculum="linear").as_dict()["curriculum"]
+    assert eased["component"] == "LinearCurriculum"
+    if cls is MLPRegressor:
+        bounded = spec_of(cls, output_activation="tanh", output_range=[-1, 3])
+        assert bounded.output_range == (-1.0, 3.0)
 
 
 def test_the_loss_is_resolved():
@@ -192,7 +253,7 @@ def test_resolving_needs_every_parameter_that_both_estimators_have(cls):
 
 
 def test_nothing_else_is_decided():
-    decided = {f.name for f in fields(FitSpec)} - {"task", "output_initializer"}
+    decided = {f.name for f in fields(FitSpec)} - {"task", "stopping"}
     asked = set(MLPClassifier._parameters) | set(MLPRegressor._parameters)
     assert decided == asked - READ_ELSEWHERE
 
@@ -270,20 +331,23 @@ def test_families_are_named_after_parameters():
         assert registry.family in MLPClassifier._parameters
 
 
-@pytest.mark.parametrize("name", components.__all__)
+@pytest.mark.parametrize("name", OWN_ARGUMENTS)
 def test_component_documents_its_parameters(name):
     cls = getattr(components, name)
     said, defaults = documented(cls), signature_defaults(cls)
-    assert list(said) == list(defaults)
+    required = {"function"} if name.startswith("Function") else set()
+    assert set(said) | required == set(defaults)
+    assert list(said) == [parameter for parameter in defaults if parameter not in required]
     for parameter, text in said.items():
         assert ast.literal_eval(text) == defaults[parameter], parameter
 
 
-@pytest.mark.parametrize("name", components.__all__)
+@pytest.mark.parametrize("name", OWN_ARGUMENTS)
 def test_component_constrains_its_parameters(name):
     cls = getattr(components, name)
     assert set(cls._parameter_constraints) == set(signature_defaults(cls))
-    cls().validate()
+    component = cls(torch.abs) if name in WRAPPERS else cls()
+    component.validate()
 
 
 @pytest.mark.parametrize("cls", ESTIMATORS)
@@ -299,6 +363,7 @@ FLOORS = {
     "_compat": 0,
     "_version": 0,
     "_threads": 0,
+    "_show_versions": 0,
     "components.base": 0,
     "components": 1,
     "specification": 2,
@@ -319,8 +384,6 @@ FLOORS = {
     "cli": 9,  # the commands over all of it
     "__main__": 9,
 }
-# Modules that are one family of components together.
-OPTIMIZER_FAMILY = {"optimizers", "update_rules", "gradient_descent", "lbfgs"}
 MODULES = {
     ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix("__init__").rstrip("."):
     path
@@ -362,7 +425,7 @@ def imports(module):
 
 
 def test_imports_are_read_as_python_reads_them():
-    assert ("_compat", "sklearn_dnn._compat.Interval") in set(imports("components.norms"))
+    assert ("_compat", "sklearn_dnn._compat.Interval") in set(imports("components.stopping"))
     assert ("specification", "sklearn_dnn.specification.FitSpec") in set(imports("network.mlp"))
     assert ("data.features", "sklearn_dnn.data.features.Features") in set(imports("data.batches"))
     assert (None, "torch.Tensor") in set(imports("training.step"))
@@ -379,9 +442,10 @@ def test_a_module_imports_from_its_own_floor_or_below(module):
 @pytest.mark.parametrize("module", [m for m in MODULES if m.startswith("components.")])
 def test_families_of_components_do_not_import_each_other(module):
     own = module.removeprefix("components.")
-    family = OPTIMIZER_FAMILY if own in OPTIMIZER_FAMILY else {own}
-    allowed = {"_compat", "components.base"} | {f"components.{name}" for name in family}
-    assert {source for source, _ in imports(module) if source is not None} <= allowed
+    family = f"components.{own.split('.')[0]}"
+    allowed = {"_compat", "components.base", "components.foreign"}
+    used = {source for source, _ in imports(module) if source is not None} - allowed
+    assert all(source == family or source.startswith(f"{family}.") for source in used)
 
 
 def test_tools_do_not_import_each_other():

@@ -7,13 +7,24 @@ import runpy
 from pathlib import Path
 
 import pytest
+from matplotlib import pyplot
 
 ROOT = Path(__file__).parents[1]
 BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
 # Short fits, as a reader wants them, do not converge.
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    # what some examples show
+    pytest.mark.filterwarnings("ignore:input_scaling=None, but columns of X:UserWarning"),
+]
+
+
+@pytest.fixture(autouse=True)
+def no_figure_stays_open():
+    yield
+    pyplot.close("all")
 
 
 def test_there_is_something_to_run():
@@ -28,6 +39,7 @@ def test_readme_block(block, capsys):
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_example(path, capsys):
+def test_example(path, capsys, monkeypatch):
+    monkeypatch.setenv("SKLEARN_DNN_QUICK", "1")
     runpy.run_path(str(path), run_name="__main__")
     assert capsys.readouterr().out.strip()

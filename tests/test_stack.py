@@ -10,20 +10,43 @@ import pytest
 import scipy.sparse as sp
 import torch
 
-from sklearn_dnn import MLPClassifier, MLPRegressor
+from sklearn_dnn import MLPClassifier, MLPRegressor, components
 from sklearn_dnn._threads import limit_threads
 from sklearn_dnn.components import (
     SGD,
+    Adam,
+    Adversarial,
     AlphaDropout,
+    BatchNorm,
+    Box,
     Constant,
+    DropConnect,
     Dropout,
+    EarlyStopping,
     Exponential,
+    GaussianDropout,
+    GroupNorm,
+    Hinge,
+    InputNoise,
+    LabelNoise,
     Linear,
+    Lookahead,
+    MaxNorm,
+    MinMaxNorm,
+    Mixup,
+    Momentum,
+    MomentumCycle,
     OneCycle,
     Performance,
     Piecewise,
+    Plain,
     Power,
+    Prelu,
+    Quantile,
+    Residual,
+    TargetNoise,
 )
+from sklearn_dnn.components.losses import LOSSES, Loss
 from sklearn_dnn.components.norms import NORMS
 from sklearn_dnn.components.optimizers import OPTIMIZERS
 from sklearn_dnn.data import features as features_module
@@ -43,7 +66,7 @@ from sklearn_dnn.training.step import Step
 
 N_TABLE, N_ROWS, N_FEATURES = 60, 41, 4
 CLOSE = {"rtol": 1e-8, "atol": 1e-10}
-STACKABLE = [name for name in OPTIMIZERS if OPTIMIZERS[name].stackable]
+STACKABLE = [name for name in OPTIMIZERS if OPTIMIZERS[name]().stackable]
 kinds = pytest.mark.parametrize("kind", ["regression", "binary", "multiclass", "multilabel"])
 
 
@@ -72,6 +95,8 @@ class Stack:
     judged : bool
         Whether the rows that do not train judge.
     sparse : bool
+    positive : bool
+        Whether a regression's targets are exponentials of the usual ones.
     **common : dict
         Parameters of all members.
     """
@@ -85,11 +110,15 @@ class Stack:
         weighted=False,
         judged=False,
         sparse=False,
+        positive=False,
         **common,
     ):
         rng = np.random.default_rng(0)
         X = rng.normal(size=(N_TABLE, N_FEATURES)) * [1, 2, 0.1, 5] + [0, 3, 0, -2]
         y, codec = targets(kind, X, rng)
+        if positive:
+            y = np.exp(y / 5.0)
+            codec = RegressionCodec.unscaled(y)
         if sparse:
             X = sp.csr_matrix(np.where(rng.random(X.shape) < 0.5, 0, X))
         cls = MLPRegressor if kind == "regression" else MLPClassifier
@@ -205,9 +234,52 @@ def test_by_seed_with_other_layers(hidden, activation):
     Stack([{}] * 2, hidden_layer_sizes=hidden, activation=activation).trained()
 
 
-@pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "huber"])
+POSITIVE = {"poisson", "gamma", "tweedie", "squared_log_error"}
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [*(n for n in LOSSES if "regression" in LOSSES[n].kinds), Quantile((0.2, 0.9))],
+    ids=str,
+)
 def test_by_seed_with_other_losses(loss):
-    Stack([{}] * 3, loss=loss, weighted=True).trained()
+    Stack([{}] * 3, loss=loss, weighted=True, judged=True, positive=loss in POSITIVE).trained()
+
+
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "multilabel"])
+@pytest.mark.parametrize(
+    "loss",
+    [*(n for n in LOSSES if "binary" in LOSSES[n].kinds), Hinge(multi_class="crammer_singer")],
+    ids=str,
+)
+def test_by_seed_with_other_losses_of_classes(loss, kind):
+    if kind not in (loss if isinstance(loss, Loss) else LOSSES[loss]()).kinds:
+        pytest.skip("not for these targets")
+    Stack([{}] * 3, kind, loss=loss, weighted=True, judged=True).trained()
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"topology": Residual(multiplier=True), "hidden_layer_sizes": (6, 6, 6, 6)},
+        {"topology": Residual(block_size=1, wide=True), "norm": "rms"},
+        {"topology": "wide", "activation": "swiglu"},
+        {"topology": Plain(auxiliary_weight=0.3, auxiliary_layer=1)},
+        {"topology": "residual", "initializer": "fixup", "hidden_layer_sizes": (6,) * 4},
+        {"activation": ["prelu", "glu"]},
+        {"activation": ["geglu", Prelu(0.1)], "norm": "batch"},
+        {"norm": GroupNorm(n_groups=1, position="after")},
+        {"norm": BatchNorm(position="after"), "input_scaling": None},
+        {"output_activation": "softplus", "loss": "huber", "positive": True},
+        {"output_weights": [1.0, 3.0]},
+        {"accumulation_steps": 2, "shuffle": False},
+        {"bias_initializer": "normal", "initializer": "truncated_normal"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+def test_by_seed_with_other_networks(parameters, weighted):
+    Stack([{}] * 3, weighted=weighted, judged=True, **parameters).trained()
 
 
 @pytest.mark.parametrize("optimizer", STACKABLE)
@@ -248,6 +320,10 @@ NUMBERS = {
     "tol": [0.0, 10.0, 0.02],
     "n_iter_no_change": [1, np.inf, 3],
     "max_iter": [3, 6, 5],
+    "activity_l1": [0.0, 0.5, 0.01],
+    "ema_decay": [0.5, 0.99, 0.9],
+    "bias_initializer": [0.0, 1.0, -0.5],
+    "initializer": ["he_normal", "orthogonal", ["zeros", "lecun_uniform", "sparse"]],
 }
 
 
@@ -259,8 +335,96 @@ def test_by_number(name, optimizer, weighted):
     outcomes = Stack(changes, optimizer=optimizer, weighted=weighted).trained()
     # equal seeds would differ too: the number has a part in it
     same = Stack([{name: NUMBERS[name][0]}] * 3, optimizer=optimizer, weighted=weighted)
-    if name not in {"tol", "n_iter_no_change"}:
-        assert outcomes[1].history["loss"] != same.train(same.everyone)[1].history["loss"]
+    other = same.train(same.everyone)[1]
+    if name == "ema_decay":  # the weights that train know nothing of their average
+        assert outcomes[1].history["loss"] == other.history["loss"]
+        assert not np.allclose(outcomes[1].weights.coefs[0], other.weights.coefs[0])
+    elif name not in {"tol", "n_iter_no_change"}:
+        assert outcomes[1].history["loss"] != other.history["loss"]
+
+
+# Strengths by layer for some members, one for all layers for others, and none.
+STRENGTHS = [0.0, [2.0, 0.0, 0.5], 0.3, [0.0, 0.0, 1.0]]
+
+
+@pytest.mark.parametrize("name", ["alpha", "l1"])
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+def test_by_strengths_of_layers(name, weighted):
+    outcomes = Stack([{name: value} for value in STRENGTHS], weighted=weighted).trained()
+    if name == "l1":
+        free, first, _, last = (outcome.weights.coefs for outcome in outcomes)
+        assert all((coefs != 0).all() for coefs in free)
+        assert (first[1] != 0).all()
+        assert (last[0] != 0).all()
+
+
+def test_a_member_without_l1_beside_one_with_much():
+    stack = Stack([{"l1": 0.0}, {"l1": 50.0}], optimizer="momentum", max_iter=15)
+    free, bare = stack.trained()
+    assert all((coefs != 0).all() for coefs in free.weights.coefs)
+    assert all((coefs == 0).all() for coefs in bare.weights.coefs)
+
+
+@pytest.mark.parametrize(("scope", "limit"), [("global", 10.0), ("tensor", 7.0)])
+def test_by_clipped_norms(scope, limit):
+    changes = [{"clip_norm": limit} for limit in (0.01, limit, None)]
+    first, second, _ = Stack(changes, clip_scope=scope, accumulation_steps=2).trained()
+    assert set(first.history["clipped"]) == {1.0}
+    assert set(second.history["clipped"]) - {0.0, 1.0} == {0.5}  # of two steps an epoch
+
+
+CONSTRAINTS = {
+    "max_norm": [MaxNorm(0.5), MaxNorm(1.0), MaxNorm(100.0)],
+    "min_max_norm": [MinMaxNorm(0.1, 0.5), MinMaxNorm(0.5, 1.0, 0.3), MinMaxNorm(2.0, 3.0)],
+    "box": [Box(-0.1, 0.1), Box(-0.3, 0.05), Box(-9.0, 9.0)],
+    "unit_norm": ["unit_norm"] * 3,
+    "non_negative": ["non_negative"] * 3,
+}
+
+
+@pytest.mark.parametrize("name", list(CONSTRAINTS))
+def test_by_bounds_of_a_constraint(name):
+    Stack([{"constraint": constraint} for constraint in CONSTRAINTS[name]]).trained()
+
+
+def test_every_constraint_is_tried():
+    assert set(CONSTRAINTS) == set(components.constraints.CONSTRAINTS)
+
+
+DRIVEN = {
+    "momentum_schedule": {"optimizer": "momentum"},
+    "weight_decay_schedule": {"weight_decay": 0.3},
+}
+
+
+@pytest.mark.parametrize("name", list(DRIVEN))
+def test_by_schedules_of_other_numbers(name):
+    schedules = [
+        Constant(),
+        Exponential(s=1.5, interval="epoch"),
+        Piecewise([2, 4], [1.0, 0.3, 0.1]),
+        Performance(patience=1, threshold=10.0),
+        MomentumCycle(0.1),
+    ]
+    outcomes = Stack([{name: schedule} for schedule in schedules], **DRIVEN[name]).trained()
+    assert len({o.history["loss"][-1] for o in outcomes}) == len(schedules)
+
+
+def test_by_momentum_and_its_schedule():
+    changes = [
+        {"optimizer": Momentum(momentum), "momentum_schedule": Linear(final_factor=factor)}
+        for momentum, factor in ((0.9, 0.1), (0.5, 1.5), (0.9, 1.0))
+    ]
+    Stack(changes).trained()
+
+
+def test_by_numbers_of_a_lookahead():
+    changes = [
+        {"optimizer": Lookahead(Adam(beta_1=0.5), k=3, alpha=alpha), "learning_rate_init": rate}
+        for alpha, rate in ((0.5, 0.01), (0.5, 0.1), (0.9, 0.1))
+    ]
+    first, *others = Stack(changes).trained()
+    assert all(first.history["loss"] != other.history["loss"] for other in others)
 
 
 @pytest.mark.parametrize("kind", ["binary", "multiclass", "multilabel"])
@@ -274,6 +438,10 @@ def test_by_label_smoothing(kind, weighted):
 @pytest.mark.parametrize("decay", [0.0, 0.2])
 def test_by_rate_with_each_optimizer(optimizer, decay):
     changes = [{"learning_rate_init": rate} for rate in (0.003, 0.03, 0.01)]
+    if optimizer == "ftrl" and decay:
+        with pytest.raises(ValueError, match=r"weight_decay=0\.2 is partly undone by"):
+            Stack(changes, optimizer=optimizer, weight_decay=decay)
+        return
     Stack(changes, optimizer=optimizer, weight_decay=decay).trained()
 
 
@@ -283,8 +451,10 @@ def test_by_rate_with_each_optimizer(optimizer, decay):
 @pytest.mark.parametrize("own_rates", [False, True], ids=["one_rate", "own_rates"])
 def test_by_number_of_the_optimizer(optimizer, name, own_rates):
     usual = getattr(OPTIMIZERS[optimizer](), name) or 0.3
-    # a small number grows, a memory in (0, 1) shrinks
+    # a small number grows, a memory in (0, 1) shrinks, others keep their side of 1 or 0
     others = [1e3 * usual, 1e5 * usual] if 0 < usual < 0.01 else [0.5, 0.7]
+    if not 0 <= usual <= 1:
+        others = [1.5 * usual, 3 * usual]
     changes = [{"optimizer": OPTIMIZERS[optimizer](**{name: v})} for v in (usual, *others)]
     if own_rates:
         for change, rate in zip(changes, (0.003, 0.03, 0.01), strict=True):
@@ -472,6 +642,38 @@ def test_a_judge_is_asked_about_each_member():
         assert judge(outcome.weights) == pytest.approx(max(outcome.history["validation_score"]))
 
 
+def test_by_early_stopping():
+    rules = [
+        EarlyStopping(patience=2),
+        EarlyStopping(patience=0, min_delta=0.02),
+        EarlyStopping(patience=3, min_delta=0.01, relative=True, start_after=2),
+        EarlyStopping(patience=np.inf, target=0.35),
+        EarlyStopping(patience=9, baseline=0.01, baseline_patience=4),
+        EarlyStopping(patience=2, restore_best=False),
+    ]
+    stack = Stack(
+        [{"early_stopping": rule, "learning_rate_init": 0.1} for rule in rules],
+        "multiclass",
+        judged=True,
+        own_rows=True,
+        max_iter=20,
+    )
+    outcomes = stack.trained()
+    assert {o.end_reason for o in outcomes} >= {"patience", "baseline"}
+    assert len({o.n_iter for o in outcomes}) > 2
+
+
+def test_by_early_stopping_on_the_training_loss():
+    changes = [
+        {"early_stopping": EarlyStopping(patience=p, watch="training"), "learning_rate_init": rate}
+        for p, rate in ((0, 0.9), (2, 0.9), (3, 0.01))
+    ]
+    outcomes = Stack(changes, optimizer="momentum", max_iter=15).trained()
+    assert len({o.n_iter for o in outcomes}) > 1
+    for outcome in outcomes:
+        assert outcome.best_iter == 1 + int(np.argmin(outcome.history["loss"]))
+
+
 # Optimizers that are not stacked run one after another.
 
 
@@ -483,10 +685,16 @@ def test_lbfgs_runs_one_member_after_another(kind, judged):
     stack.trained()
 
 
+@pytest.mark.parametrize("optimizer", ["adafactor", "muon"])
+def test_rules_on_matrices_run_one_member_after_another(optimizer):
+    changes = [{"learning_rate_init": rate} for rate in (0.003, 0.03, 0.01)]
+    Stack(changes, optimizer=optimizer, own_rows=True, judged=True).trained()
+
+
 # Dropout.
 
 
-@pytest.mark.parametrize("rule", [Dropout, AlphaDropout])
+@pytest.mark.parametrize("rule", [Dropout, AlphaDropout, GaussianDropout, DropConnect])
 def test_members_have_masks_of_their_own(rule):
     stack = Stack([{"dropout": rule(rate)} for rate in (0.3, 0.3, 0.6)])
     stack.seeds = [4, 4, 4]
@@ -508,15 +716,13 @@ def test_dropout_has_the_mean_and_the_variance_of_each_members_rate():
         batch_size=N_ROWS,
     )
     progress = stack.begin(stack.everyone)
-    step = Step(
-        stack.specs, progress.theta, progress.statistics, progress.optimizer, progress.masks
-    )
+    step = Step(stack.specs, progress)
     (batch,) = Batcher(stack.data, N_ROWS, False, False).epoch(progress.orders).batches
     n_draws = 2000
     with limit_threads(1):
-        raws = torch.stack([step.gradient(batch) for _ in range(n_draws)])  # (draws, m, b, k)
+        raws = torch.stack([step.gradients(batch).raw for _ in range(n_draws)])  # (draws, m, b, k)
     with torch.no_grad():
-        low, high = step.layers
+        low, high = step.network.layers
         units = batch.x @ low.weight + low.bias
         mean = units @ high.weight + high.bias
         odds = torch.tensor([r / (1 - r) for r in rates], dtype=torch.float64)[:, None, None]
@@ -527,3 +733,81 @@ def test_dropout_has_the_mean_and_the_variance_of_each_members_rate():
     ratio = (raws.var(0) / variance).mean((1, 2))
     # a variance of 2000 draws of kurtosis up to 5 is known to 5 %, their mean better
     assert (ratio - 1).abs().max() < 0.1
+
+
+# Other noise: a stack's draws are its own, so members agree with themselves alone in distribution.
+
+NOISES = {
+    "input_dropout": [{"input_dropout": rate} for rate in (0.0, 0.2, 0.5)],
+    "weight_noise": [{"weight_noise": std} for std in (0.0, 0.1, 0.4)],
+    "gaussian": [{"dropout": GaussianDropout(rate)} for rate in (0.1, 0.3, 0.5)],
+    "alpha": [{"dropout": AlphaDropout(rate)} for rate in (0.1, 0.3, 0.5)],
+    "connect": [{"dropout": DropConnect(rate)} for rate in (0.1, 0.3, 0.5)],
+    "shared": [{"dropout": Dropout(rate, shared=True)} for rate in (0.1, 0.3, 0.5)],
+    "by_layer": [{"dropout": rates} for rates in ([0.0, 0.5], [0.5, 0.0], [0.2, 0.2])],
+    "rrelu": [{"activation": "rrelu"}] * 3,
+    "input_noise": [{"augmentation": InputNoise(std)} for std in (0.0, 0.3, 1.0)],
+    "target_noise": [{"augmentation": TargetNoise(std)} for std in (0.0, 0.3, 1.0)],
+    "mixup": [{"augmentation": Mixup(alpha)} for alpha in (0.1, 0.4, 2.0)],
+}
+
+
+def first_losses(stack, members, n):
+    """Training losses of many stacks of the same members after two epochs: (n, members)."""
+    found = []
+    for draw in range(n):
+        progress = stack.begin(members)
+        progress.masks.manual_seed(1000 + draw)
+        outcomes = stack.train(members, progress, n_epochs=2)
+        found.append([outcome.history["train_loss"][-1] for outcome in outcomes])
+    return np.array(found)
+
+
+@pytest.mark.parametrize("name", list(NOISES))
+def test_noise_of_members_is_that_of_each_alone(name):
+    stack = Stack(NOISES[name], hidden_layer_sizes=(6, 5), batch_size=N_ROWS, optimizer="sgd")
+    n = 60
+    together = first_losses(stack, stack.everyone, n)
+    for i in stack.everyone:
+        alone = first_losses(stack, [i], n)[:, 0]
+        ours = together[:, i]
+        if alone.std() < 1e-12:  # no noise at all
+            np.testing.assert_allclose(ours, alone, rtol=1e-9)
+            continue
+        error = np.sqrt((ours.var() + alone.var()) / n)
+        # a difference of 5 standard errors has probability 6e-7; spreads agree within a factor
+        assert abs(ours.mean() - alone.mean()) < 5 * error
+        assert 0.5 < ours.std() / alone.std() < 2.0
+
+
+def test_members_meet_adversarial_rows_of_their_own():
+    changes = [
+        {"augmentation": Adversarial(epsilon, share)}
+        for epsilon, share in ((0.0, 0.5), (0.3, 0.5), (0.3, 0.1))
+    ]
+    Stack(changes, own_rows=True, weighted=True).trained()  # without chance: in value
+
+
+def test_members_have_labels_of_their_own():
+    stack = Stack([{"augmentation": LabelNoise(std)} for std in (0.0, 0.2, 0.2)], "multiclass")
+    stack.seeds = [4, 4, 4]
+    none, some, other = stack.train(stack.everyone)
+    (alone,) = stack.train([0])
+    np.testing.assert_allclose(none.history["loss"], alone.history["loss"], rtol=1e-9)
+    assert len({tuple(o.history["loss"]) for o in (none, some, other)}) == 3
+
+
+def test_dropout_schedules_of_members():
+    changes = [
+        {"dropout": 0.5, "dropout_schedule": schedule}
+        for schedule in (Piecewise((1,), (0.0, 1.0)), Constant(), Piecewise((1,), (0.0, 0.0)))
+    ]
+    driven = Stack(changes)
+    late, always, never = (o.history["loss"] for o in driven.train(driven.everyone))
+    plain = Stack([{"dropout": 0.5}, {"dropout": 0.0}, {"dropout": 0.0}])
+    _, _, without = (o.history["loss"] for o in plain.train(plain.everyone))
+    (bare,) = Stack([{}] * 3).train([0])
+    np.testing.assert_allclose(late[0], bare.history["loss"][0], rtol=1e-9)
+    np.testing.assert_allclose(never, without, rtol=1e-9)
+    assert always[0] != pytest.approx(late[0], rel=1e-3)
+    assert late[1] != pytest.approx(bare.history["loss"][1], rel=1e-3)

@@ -1,0 +1,368 @@
+"""Activations of layers, and links of the output, seen through fitted estimators."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from torch import nn
+
+from sklearn_dnn import MLPClassifier, MLPRegressor
+from sklearn_dnn.components import AlphaDropout, Dropout, Elu, Prelu, Rrelu
+
+pytestmark = pytest.mark.filterwarnings(
+    f"ignore::{ConvergenceWarning.__module__}.{ConvergenceWarning.__name__}"
+)
+
+N, P = 60, 3
+ONE_STEP = {"optimizer": "sgd", "batch_size": "full", "max_iter": 1, "alpha": 0.0}
+
+
+@pytest.fixture(scope="module")
+def table():
+    rng = np.random.default_rng(0)
+    X = rng.normal(loc=2.0, scale=3.0, size=(N, P))
+    return X, X[:, 0] - 0.3 * X[:, 1] + rng.normal(size=N)
+
+
+def make(hidden=(5, 4), **parameters):
+    quick = {"learning_rate_init": 0.05, "batch_size": 20, "max_iter": 3, "random_state": 1}
+    return MLPRegressor(hidden, **quick | parameters)
+
+
+def before_training(model, X, y):
+    """A twin of an unfitted model whose only step is too short to change a number."""
+    return clone(model).set_params(**ONE_STEP, learning_rate_init=1e-300).fit(X, y)
+
+
+def by_hand(model, X, functions):
+    h = (X - model.input_mean_) / model.input_scale_
+    for W, b, f in zip(model.coefs_, model.intercepts_, [*functions, lambda z: z], strict=True):
+        h = f(h @ W + b)
+    return (h * model.target_scale_ + model.target_mean_)[:, 0]
+
+
+def relu(z):
+    return np.maximum(z, 0)
+
+
+def softplus_by_torch(z):
+    return nn.functional.softplus(z, beta=2.0)
+
+
+# Activations of hidden layers
+
+
+@pytest.mark.parametrize(
+    ("given", "functions"),
+    [
+        (["relu", "tanh"], [relu, np.tanh]),
+        (("identity", Elu(2.0)), [lambda z: z, lambda z: np.where(z > 0, z, 2 * np.expm1(z))]),
+        ([torch.sin, "relu"], [np.sin, relu]),
+        ([softplus_by_torch, nn.Tanh], [lambda z: np.logaddexp(0, 2 * z) / 2, np.tanh]),
+        (nn.Softsign, [lambda z: z / (1 + abs(z))] * 2),
+    ],
+    ids=["names", "component", "function", "own function", "class for all"],
+)
+def test_each_layer_has_its_own(table, given, functions):
+    X, y = table
+    model = make(activation=given).fit(X, y)
+    np.testing.assert_allclose(model.predict(X), by_hand(model, X, functions), rtol=1e-10)
+    with torch.no_grad():
+        np.testing.assert_allclose(model.to_torch()(torch.tensor(X))[:, 0], model.predict(X))
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
+
+
+def test_a_function_is_the_activation_of_its_name(table):
+    X, y = table
+    models = [
+        make(activation=a, initializer="glorot_uniform").fit(X, y)
+        for a in (torch.tanh, nn.Tanh, "tanh")
+    ]
+    for model in models[:2]:
+        np.testing.assert_allclose(model.predict(X), models[2].predict(X), rtol=1e-10)
+
+
+def test_as_many_as_layers_are_asked_for(table):
+    with pytest.raises(ValueError, match=r"'activation'.*sequence of 2.*Got 3"):
+        make(activation=["relu"] * 3).fit(*table)
+
+
+def test_prelu_learns_a_slope_a_unit(table):
+    X, y = table
+    model = make(activation=Prelu(0.1), max_iter=20).fit(X, y)
+    slopes = [model.extra_weights_[f"layers.{i}.activation.slope"] for i in (0, 1)]
+    assert [s.shape for s in slopes] == [(5,), (4,)]
+    assert (slopes[0] != 0.1).all()
+    functions = [lambda z, s=s: np.where(z > 0, z, s * z) for s in slopes]
+    np.testing.assert_allclose(model.predict(X), by_hand(model, X, functions), rtol=1e-10)
+    plain = make(activation="relu").fit(X, y)
+    assert model.n_parameters_ == plain.n_parameters_ + 5 + 4
+
+
+@pytest.mark.parametrize(
+    "pressure", [{"alpha": 100.0}, {"l1": 10.0}, {"weight_decay": 0.5}, {"constraint": "unit_norm"}]
+)
+def test_slopes_and_biases_are_under_no_pressure(table, pressure):
+    X, y = table
+    free, pressed = (
+        make(activation="prelu", **ONE_STEP | more, learning_rate_init=0.1).fit(X, y)
+        for more in ({}, pressure)
+    )
+    assert not np.array_equal(free.coefs_[0], pressed.coefs_[0])
+    for name in ("layers.0.activation.slope", "layers.1.activation.slope"):
+        np.testing.assert_array_equal(free.extra_weights_[name], pressed.extra_weights_[name])
+        assert (free.extra_weights_[name] != 0.25).any()
+    for ours, theirs in zip(free.intercepts_, pressed.intercepts_, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_rrelu_draws_slopes_in_training_and_predicts_with_their_mean(table):
+    X, y = table
+    model = make(activation=Rrelu(0.1, 0.9)).fit(X, y)
+    functions = [lambda z: np.where(z > 0, z, 0.5 * z)] * 2
+    np.testing.assert_allclose(model.predict(X), by_hand(model, X, functions), rtol=1e-10)
+    # the first step's loss is that of random slopes, not that of the mean
+    step = make(activation=Rrelu(0.1, 0.9), **ONE_STEP).fit(X, y)
+    still = make(activation=Rrelu(0.5, 0.5), **ONE_STEP).fit(X, y)
+    start = before_training(step, X, y)
+    exact = 0.5 * np.mean((start.predict(X) - y) ** 2) / y.var()
+    assert still.loss_ == pytest.approx(exact, rel=1e-10)
+    assert abs(step.loss_ / exact - 1) > 1e-3
+    assert np.array_equal(clone(step).fit(X, y).coefs_[0], step.coefs_[0])
+
+
+# The conditions of selu
+
+BROKEN = {
+    "initializer": ({"initializer": "he_normal"}, "initializer=HeNormal"),
+    "norm": ({"norm": "batch"}, "norm=BatchNorm"),
+    "dropout": ({"dropout": 0.1}, r"dropout=Dropout\(rate=0.1\)"),
+    "second dropout": ({"dropout": [AlphaDropout(0.1), Dropout(0.2)]}, r"Dropout\(rate=0.2\)"),
+    "residual": ({"topology": "residual"}, "topology=Residual"),
+    "wide": ({"topology": "wide"}, "topology=Wide"),
+    "scale": ({"input_scaling": None}, "inputs' scale"),
+    "alpha": ({"alpha": 0.1}, "alpha=0.1"),
+    "a layer's alpha": ({"alpha": [0.0, 0.2, 0.0]}, r"alpha=\(0.0, 0.2, 0.0\)"),
+    "l1": ({"l1": 0.1}, "l1=0.1"),
+    "constraint": ({"constraint": "max_norm"}, "constraint=MaxNorm"),
+}
+
+
+@pytest.mark.parametrize("broken", list(BROKEN))
+def test_selu_says_which_condition_is_broken(table, broken):
+    parameters, words = BROKEN[broken]
+    with pytest.warns(UserWarning, match=f"activation='selu'.*broken: .*{words}") as record:
+        make(activation="selu", **parameters).fit(*table)
+    (message,) = [str(w.message) for w in record if "selu" in str(w.message)]
+    assert message.count("use") + message.count("standardize") == 1, "only the one that is broken"
+
+
+def test_selu_says_all_broken_conditions_at_once(table):
+    with pytest.warns(UserWarning, match=r"norm=.*; dropout=.*; constraint="):
+        make(activation="selu", norm="layer", dropout=0.5, constraint="box").fit(*table)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {},
+        {"dropout": AlphaDropout(0.2)},
+        {"initializer": "lecun_uniform"},
+        {"input_scaling": "batch_norm"},
+        {"alpha": 0.0},
+        # of the layers, only those of selu have conditions
+        {"activation": ["selu", "relu"], "initializer": ["lecun_normal", "he_normal", "zeros"]},
+    ],
+    ids=str,
+)
+def test_selu_is_silent_where_nothing_is_broken(table, parameters):
+    make(**{"activation": "selu"} | parameters).fit(*table)
+
+
+def test_selu_takes_inputs_that_a_user_standardised(table):
+    X, y = table
+    model = make(activation="selu", input_scaling=None)
+    model.fit((X - X.mean(0)) / X.std(0), y)
+    make_pipeline(StandardScaler(), model).fit(X, y)
+
+
+# Links of a regressor's output
+
+BOUNDED = {
+    "logistic": (lambda z: 1 / (1 + np.exp(-z)), (0.0, 1.0)),
+    "tanh": (np.tanh, (-1.0, 1.0)),
+}
+POSITIVE = ["relu", "softplus", "exponential", "squareplus"]
+extreme = {
+    "float64": st.floats(-1e150, 1e150, width=64),
+    "float32": st.floats(-(2.0**50), 2.0**50, width=32),
+}
+
+
+@pytest.fixture(scope="module")
+def bounded_models(table):
+    X, y = table
+    low, high = 0.1, 0.7  # neither is a number of float32
+    target = np.clip(low + (high - low) * (y - y.min()) / np.ptp(y), low, high)
+    return {
+        (name, dtype): make(
+            output_activation=name, output_range=(low, high), dtype=dtype, learning_rate_init=0.5
+        ).fit(X, target)
+        for name in BOUNDED
+        for dtype in ("float32", "float64")
+    }
+
+
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", list(BOUNDED))
+def test_predictions_never_leave_the_range(bounded_models, name, dtype, data):
+    X = data.draw(hnp.arrays(dtype, (4, P), elements=extreme[dtype]))
+    predicted = bounded_models[name, dtype].predict(X)
+    assert predicted.dtype == dtype
+    assert (predicted.astype(np.float64) >= 0.1).all()
+    assert (predicted.astype(np.float64) <= 0.7).all()
+
+
+@settings(max_examples=20, deadline=None)
+@given(data=st.data())
+@pytest.mark.parametrize("name", POSITIVE)
+def test_predictions_of_positive_links_are_never_negative(positive_models, name, data):
+    X = data.draw(hnp.arrays("float64", (4, P), elements=st.floats(-1e3, 1e3)))
+    assert (positive_models[name].predict(X) >= 0).all()
+
+
+@pytest.fixture(scope="module")
+def positive_models(table):
+    X, y = table
+    return {name: make(output_activation=name).fit(X, np.exp(y / 4)) for name in POSITIVE}
+
+
+@pytest.mark.parametrize("name", POSITIVE)
+def test_targets_of_positive_links_are_divided_only(positive_models, table, name):
+    deviation = np.exp(table[1] / 4).std()
+    model = positive_models[name]
+    assert model.target_mean_ == 0.0
+    assert model.target_scale_ == pytest.approx(deviation)
+    bare = make(output_activation=name, target_scaling=None).fit(table[0], np.exp(table[1] / 4))
+    assert (bare.target_mean_, bare.target_scale_) == (0.0, 1.0)
+
+
+def test_a_single_bound_other_than_zero_is_kept(table):
+    """elu predicts numbers above -1, in the units of y, whatever the targets' deviation."""
+    X, y = table
+    y = 50 * (y - y.min()) - 1
+    model = make(output_activation="elu", max_iter=60).fit(X, y)
+    z = model.transform(X) @ model.coefs_[-1] + model.intercepts_[-1]
+    elu = np.where(z > 0, z, np.expm1(z))
+    scale = y.std()
+    np.testing.assert_allclose(model.predict(X), ((elu + 1) * scale - 1)[:, 0], rtol=1e-9)
+    assert model.predict(X).min() >= -1
+    assert model.score(X, y) > 0.5  # targets far above and near the bound are in reach
+    with pytest.raises(ValueError, match="y has values from -2 "):
+        model.fit(X, np.where(np.arange(N) == 7, -2.0, y))
+
+
+@pytest.mark.parametrize("name", list(BOUNDED))
+@pytest.mark.parametrize("bounds", [None, (-3.0, 5.0)])
+def test_a_training_step_with_a_link_is_torchs(table, name, bounds):
+    X, y = table
+    link, reach = BOUNDED[name]
+    low, high = reach if bounds is None else bounds
+    y = low + (high - low) * (y - y.min()) / np.ptp(y)
+    model = make((4,), activation="tanh", output_activation=name, output_range=bounds)
+    first = before_training(model, X, y)
+    step = clone(model).set_params(**ONE_STEP, learning_rate_init=0.3).fit(X, y)
+    x = torch.tensor((X - X.mean(0)) / X.std(0))
+    numbers = [torch.tensor(a, requires_grad=True) for a in first.get_weights()]
+    raw = torch.tanh(x @ numbers[0] + numbers[1]) @ numbers[2] + numbers[3]
+    linked = torch.sigmoid(raw) if name == "logistic" else torch.tanh(raw)
+    scaled = reach[0] + (torch.tensor(y) - low) / (high - low) * (reach[1] - reach[0])
+    loss = 0.5 * (linked[:, 0] - scaled).square().mean()
+    loss.backward()
+    assert step.loss_ == pytest.approx(loss.item(), rel=1e-10)
+    for ours, number in zip(step.get_weights(), numbers, strict=True):
+        np.testing.assert_allclose(
+            ours, (number - 0.3 * number.grad).detach().numpy(), rtol=1e-9, atol=1e-14
+        )
+    predicted = low + (high - low) * (link(raw.detach().numpy()) - reach[0]) / np.ptp(reach)
+    np.testing.assert_allclose(first.predict(X), predicted[:, 0], rtol=1e-10)
+    with torch.no_grad():
+        np.testing.assert_allclose(step.to_torch()(torch.tensor(X))[:, 0], step.predict(X))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "inside", "outside"),
+    [
+        ({"output_activation": "logistic"}, (0.0, 1.0), (1.01, -0.2)),
+        ({"output_activation": "tanh", "output_range": (2, 3)}, (2.0, 3.0), (1.9, 3.1)),
+        ({"output_activation": "softplus"}, (0.0, 1e6), (-1e-3,)),
+    ],
+    ids=str,
+)
+def test_targets_outside_are_refused(table, parameters, inside, outside):
+    X, y = table
+    model = make(**parameters)
+    low, high = inside
+    good = low + (min(high, low + 1) - low) * (y - y.min()) / np.ptp(y)
+    good[0], good[1] = inside  # the bounds themselves are targets
+    model.fit(X, good)
+    for bad in outside:
+        y = good.copy()
+        y[-1] = bad
+        with pytest.raises(ValueError, match=r"^y has values.*outside of output_range=\("):
+            make(**parameters).fit(X, y)
+        with pytest.raises(ValueError, match=r"^y_val has values.*Widen output_range"):
+            make(**parameters).fit(X, good, X_val=X, y_val=y)
+        with pytest.raises(ValueError, match=r"^y has values"):
+            make(**parameters).partial_fit(X, good).partial_fit(X, y)
+        with pytest.raises(ValueError, match=r"^y has values"):
+            # whether the row trains or judges
+            make(**parameters, early_stopping=True, shuffle=False).fit(X, y)
+        # rows of weight zero are no targets
+        make(**parameters).fit(X, y, sample_weight=np.append(np.ones(N - 1), 0.0))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "match"),
+    [
+        ({"output_range": (0, 1)}, "needs a bounded output"),
+        ({"output_activation": "softplus", "output_range": (0, 1)}, "bounded on both sides"),
+        ({"output_activation": "tanh", "output_range": (1, 1)}, "the smaller one first"),
+        ({"output_activation": "tanh", "output_range": (0, np.inf)}, "two finite numbers"),
+        ({"output_activation": "prelu"}, "is no link"),
+        ({"output_activation": "glu"}, "is no link"),
+    ],
+    ids=str,
+)
+def test_links_and_ranges_that_do_not_go_together(table, parameters, match):
+    with pytest.raises(ValueError, match=match):
+        make(**parameters).fit(*table)
+
+
+def test_several_targets_share_the_range(table):
+    X, y = table
+    Y = np.column_stack([y, -y])
+    Y = (Y - Y.min(0)) / np.ptp(Y, axis=0) * 10
+    model = make(output_activation="logistic", output_range=(0, 10), max_iter=60).fit(X, Y)
+    predicted = model.predict(X)
+    assert predicted.shape == Y.shape
+    assert predicted.min() >= 0
+    assert predicted.max() <= 10
+    assert model.score(X, Y) > 0.5
+
+
+def test_a_classifier_has_no_output_activation():
+    assert "output_activation" not in MLPClassifier().get_params()
