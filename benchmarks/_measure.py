@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from statistics import median
 from time import perf_counter, sleep
 
@@ -31,8 +31,8 @@ def interleaved(runs: Mapping[str, Callable[[], object]], repeats: int) -> dict[
     return {name: median(values) for name, values in seconds.items()}
 
 
-def show(title: str, header: list[str], rows: list[list[str]]) -> None:
-    """Print a table in Markdown."""
+def show(title: str, header: list[str], rows: Iterable[list[str]]) -> None:
+    """Print a table in Markdown, row by row as they come."""
     print(f"\n## {title}\n")
     print("| " + " | ".join(header) + " |")
     print("|" + "---|" * len(header))
