@@ -1,13 +1,20 @@
 """Settings of the documentation."""
 
 import re
+import sys
 import warnings
 from pathlib import Path
+
+# The gallery looks up what its examples import, also where it does not run them.
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 
 # Short fits, as a reader wants them, do not converge; their warnings would fill the gallery.
 warnings.filterwarnings("ignore", message="Maximum iterations")
 
 _root = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(_root / "docs"))
+
+import generated_pages  # noqa: E402
 
 project = "sklearn_dnn"
 author = "The sklearn_dnn developers"
@@ -61,5 +68,10 @@ def _unlink(*event):
     lines[:] = _foreign_role.sub(r"\1", "\n".join(lines)).split("\n")
 
 
+def _write_pages(app, _config):
+    generated_pages.write(Path(app.srcdir))
+
+
 def setup(app):
+    app.connect("config-inited", _write_pages)
     app.connect("autodoc-process-docstring", _unlink)
