@@ -5,6 +5,7 @@ Nothing else in the package imports a name that starts with an underscore from a
 
 import copy
 import inspect
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,20 @@ mish_backward = torch.ops.aten.mish_backward.default  # it has no overload with 
 
 def from_numpy(array: np.ndarray) -> torch.Tensor:
     """A tensor on an array's memory; a read-only array, of which torch warns, is copied."""
-    return torch.from_numpy(np.require(array, requirements="W"))
+    return torch.from_numpy(array if array.flags.writeable else array.copy(order="K"))
+
+
+class NamesReadOnce:
+    """Mixin of estimators whose constructors are inspected once a class.
+
+    scikit-learn inspects a signature at each ``get_params``, which takes as long as several
+    steps of a small network.
+    """
+
+    @classmethod
+    @cache
+    def _get_param_names(cls) -> list[str]:
+        return super()._get_param_names()  # type: ignore[misc]
 
 
 def has_callbacks(estimator: Any) -> bool:

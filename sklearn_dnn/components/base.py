@@ -10,10 +10,10 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from sklearn.base import BaseEstimator
 
-from .._compat import InvalidParameterError, validate_parameter_constraints
+from .._compat import InvalidParameterError, NamesReadOnce, validate_parameter_constraints
 
 
-class Component(ABC, BaseEstimator):
+class Component(NamesReadOnce, ABC, BaseEstimator):
     """A part of a network or of its training, with parameters of its own.
 
     Deriving from scikit-learn's ``BaseEstimator`` gives ``get_params``, ``clone``, ``repr``,
@@ -109,13 +109,14 @@ class Registry(Generic[C]):
         self.family = family
         self.base = base
         self._classes: dict[str, type[C]] = {}
+        self._by_class_name: dict[str, type[C]] = {}
 
     def register(self, name: str) -> Callable[[type[C]], type[C]]:
         """Class decorator that enters a component under `name`."""
 
         def enter(cls: type[C]) -> type[C]:
             assert name not in self._classes, f"{name!r} stands twice in {self.family}"
-            self._classes[name] = cls
+            self._classes[name] = self._by_class_name[cls.__name__] = cls
             return cls
 
         return enter
@@ -143,9 +144,8 @@ class Registry(Generic[C]):
 
     def rebuild(self, plain: dict[str, Any]) -> C:
         """A registered component from what ``FitSpec.as_dict`` writes of it."""
-        parameters = {name: value for name, value in plain.items() if name != "component"}
-        (cls,) = (c for c in self._classes.values() if c.__name__ == plain["component"])
-        return cls(**parameters)
+        parameters = dict(plain)
+        return self._by_class_name[parameters.pop("component")](**parameters)
 
     def resolve(self, value: str | C) -> C:
         """A checked component from a name or a component.

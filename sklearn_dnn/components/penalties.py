@@ -81,17 +81,19 @@ def penalty(weights: Tensor, alpha: float | Tensor, l1: float | Tensor) -> Tenso
     Tensor of shape (m,)
         The penalties.
     """
-    total = weights.new_zeros((len(weights), 1))
+    total: float | Tensor = 0.0
     if _by_weight(alpha):
-        total = total + 0.5 * (_cast(alpha, weights) * weights.square()).sum(1, keepdim=True)
+        total = 0.5 * (_cast(alpha, weights) * weights.square()).sum(1, keepdim=True)
     elif isinstance(alpha, Tensor) or alpha != 0:
         norms = torch.linalg.vector_norm(weights, dim=1, keepdim=True)
-        total = total + 0.5 * _cast(alpha, weights) * norms.square()
+        total = norms.square() * (0.5 * _cast(alpha, weights))
     if _by_weight(l1):
         total = total + (_cast(l1, weights) * weights.abs()).sum(1, keepdim=True)
     elif isinstance(l1, Tensor) or l1 != 0:
         norms = torch.linalg.vector_norm(weights, ord=1, dim=1, keepdim=True)
         total = total + _cast(l1, weights) * norms
+    if not isinstance(total, Tensor):
+        return weights.new_zeros(len(weights))
     return total.squeeze(1)  # (m, 1) -> (m,)
 
 

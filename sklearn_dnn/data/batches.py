@@ -17,6 +17,9 @@ from torch import Tensor
 from ..components.curricula import Curriculum
 from .features import RESIDENT_BYTES, Features
 
+# Batches whose views are made together: more would hold memory for nothing.
+CUT_AT_ONCE = 256
+
 
 class Batch(NamedTuple):
     """What one step learns from.
@@ -191,19 +194,26 @@ class Batcher:
         if features.resident is not None and index.numel() * width <= RESIDENT_BYTES:
             ahead = features.rows(index)
         axis = index.dim() - 1
-        for rows in self.bounds:
-            length = rows.stop - rows.start
-            x = (
-                ahead.narrow(axis, rows.start, length)
-                if ahead is not None
-                else features.rows(index.narrow(axis, rows.start, length))
-            )
-            share: float | Tensor = 1.0 / length
-            total: float | Tensor = float(length)
-            if weight is not None:
-                w = weight.narrow(axis, rows.start, length)
-                total = w.sum(-1, keepdim=True)
-                share = (w / total).unsqueeze(-1)
-                if axis == 0:
-                    total = total.unsqueeze(0)
-            yield Batch(x, y.narrow(axis, rows.start, length), share, total, rows)
+        for i in range(0, len(self.bounds), CUT_AT_ONCE):
+            bounds = self.bounds[i : i + CUT_AT_ONCE]
+            pieces = cut(index if ahead is None else ahead, bounds, axis)
+            for rows, piece, target in zip(bounds, pieces, cut(y, bounds, axis), strict=True):
+                length = rows.stop - rows.start
+                x = features.rows(piece) if ahead is None else piece
+                share: float | Tensor = 1.0 / length
+                total: float | Tensor = float(length)
+                if weight is not None:
+                    w = weight.narrow(axis, rows.start, length)
+                    total = w.sum(-1, keepdim=True)
+                    share = (w / total).unsqueeze(-1)
+                    if axis == 0:
+                        total = total.unsqueeze(0)
+                yield Batch(x, target, share, total, rows)
+
+
+def cut(tensor: Tensor, bounds: Sequence[slice], axis: int) -> Sequence[Tensor]:
+    """Views of adjoining rows, made in one call, which costs less than one call a view."""
+    start, stop = bounds[0].start, bounds[-1].stop
+    if stop - start < tensor.shape[axis]:
+        tensor = tensor.narrow(axis, start, stop - start)
+    return tensor.split_with_sizes([rows.stop - rows.start for rows in bounds], axis)

@@ -24,6 +24,7 @@ from sklearn.utils.metaestimators import available_if
 from .._compat import (
     CallbackSupportMixin,
     InvalidParameterError,
+    NamesReadOnce,
     fit_context,
     has_callbacks,
     with_callbacks,
@@ -56,6 +57,7 @@ from ._weights import get_weights, set_weights, summary
 
 
 class BaseMLP(
+    NamesReadOnce,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     CallbackSupportMixin,

@@ -261,37 +261,44 @@ class Layout:
     def network(self, theta: Tensor, statistics: Tensor) -> Network:
         """Views of `theta` (m, p) and `statistics` (m, s)."""
         row, side = _Reader(theta), _Reader(statistics)
-        found = {m.name: row.matrix(m.shape) for m in self.matrices}
-        found |= {name: row.vector(shape) for name, shape in self.vectors}
-        measured = {name: side.vector(shape) for name, shape in self.measured}
-        layers = [_layer(f"layers.{i}", found, measured) for i in range(len(self.fans))]
-        auxiliary = None
-        if "auxiliary.weight" in found:
-            auxiliary = _layer("auxiliary", found, measured)
+        found: Parts = {}
+        for m in self.matrices:
+            _file(found, m.name, row.matrix(m.shape))
+        for name, shape in self.vectors:
+            _file(found, name, row.vector(shape))
+        measured: Parts = {}
+        for name, shape in self.measured:
+            _file(measured, name, side.vector(shape))
         return Network(
-            layers,
-            _under("entrance", found),
-            _under("entrance", measured),
-            auxiliary,
-            _under("module", found),
-            _under("module", measured),
+            [_layer(f"layers.{i}", found, measured) for i in range(len(self.fans))],
+            found.get("entrance", NOTHING),
+            measured.get("entrance", NOTHING),
+            _layer("auxiliary", found, measured) if "auxiliary" in found else None,
+            found.get("module", NOTHING),
+            measured.get("module", NOTHING),
         )
 
 
-def _layer(prefix: str, found: dict[str, Tensor], measured: dict[str, Tensor]) -> Layer:
+# Tensors by what they belong to, such as ``layers.0.norm``, and by their own names.
+Parts = dict[str, dict[str, Tensor]]
+
+
+def _file(parts: Parts, name: str, tensor: Tensor) -> None:
+    """Put a tensor where its name belongs; names in a user's module have dots of their own."""
+    split = name.partition if name.startswith("module.") else name.rpartition
+    owner, _, own = split(".")
+    parts.setdefault(owner, {})[own] = tensor
+
+
+def _layer(prefix: str, found: Parts, measured: Parts) -> Layer:
     return Layer(
-        found[f"{prefix}.weight"],
-        found.get(f"{prefix}.bias"),
-        _under(f"{prefix}.norm", found),
-        _under(f"{prefix}.statistics", measured),
-        _under(f"{prefix}.activation", found),
-        _under(f"{prefix}.skip", found),
+        found[prefix]["weight"],
+        found[prefix].get("bias"),
+        found.get(f"{prefix}.norm", NOTHING),
+        measured.get(f"{prefix}.statistics", NOTHING),
+        found.get(f"{prefix}.activation", NOTHING),
+        found.get(f"{prefix}.skip", NOTHING),
     )
-
-
-def _under(prefix: str, found: dict[str, Tensor]) -> dict[str, Tensor]:
-    start = f"{prefix}."
-    return {k.removeprefix(start): t for k, t in found.items() if k.startswith(start)}
 
 
 class _Reader:

@@ -118,6 +118,8 @@ class Step:
 
     def drive(self, factors: Mapping[str, Sequence[float]]) -> None:
         """Multiply the numbers that schedules drive by their factors now, one a member."""
+        if not factors:
+            return
         if "momentum" in factors:
             name = self.spec.optimizer.momentum_name
             values = [
@@ -164,7 +166,9 @@ class Step:
             Whether the epoch ends here: stored gradients then make a step of their own.
         """
         if self._is_plain:
-            trained = self.gradient(batch)
+            trained = self.gradients(batch)
+            if self.penalised:
+                self._penalise(batch.total)
             self.update(rate, self.coefficients)
             self.progress.steps += 1
             return trained

@@ -135,8 +135,7 @@ class CategoricalLogLoss(ClassLoss):
         p = over_classes(torch.softmax, raw)
         if target.is_floating_point():
             return p.sub_(target)
-        index = target.unsqueeze(-1)
-        return p.scatter_add_(-1, index, p.new_full((), -1.0).expand(index.shape))
+        return p.scatter_(-1, target.unsqueeze(-1), -1.0, reduce="add")
 
     def inverse_link(self, raw: Tensor) -> Tensor:
         return over_classes(torch.softmax, raw)
