@@ -9,6 +9,7 @@ import pickle
 import shlex
 import sys
 import warnings
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,7 @@ _BROKEN = (
 )
 
 
-class _Refusal(Exception):  # noqa: N818 - it ends the command, it is no fault of the program
+class _CommandError(Exception):
     """Why the command can't go on, as one sentence."""
 
 
@@ -55,12 +56,12 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         # They take a second to import, so not for --help and --version.
-        from .compare import TableProblem  # noqa: PLC0415
+        from .compare import TableProblem
     except ModuleNotFoundError as error:
         return _refuse(f"The command needs {error.name}: python -m pip install {error.name}.")
     try:
         return _predict(arguments) if arguments.command == "predict" else _compare(arguments)
-    except (TableProblem, _Refusal) as error:
+    except (TableProblem, _CommandError) as error:
         return _refuse(str(error))
     except BrokenPipeError:  # the reader of our output, such as `head`, has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -121,7 +122,7 @@ def _names(text: str) -> list[str]:
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    from .compare import RIVALS, compare_models  # noqa: PLC0415
+    from .compare import RIVALS, compare_models
 
     outputs = [arguments.report, arguments.save]
     outputs += [arguments.json] if arguments.json != "-" else []
@@ -150,14 +151,14 @@ def _compare(arguments: argparse.Namespace) -> int:
     # The figures alone on the standard output, so that a program can read them.
     _print(comparison, sys.stderr if arguments.json == "-" else sys.stdout)
     if not comparison.scores and not comparison.interrupted:
-        raise _Refusal("No model has a result; see what is missing above.")
+        raise _CommandError("No model has a result; see what is missing above.")
     _write(comparison, arguments)
     return 130 if comparison.interrupted else 0
 
 
 def _load(arguments: argparse.Namespace) -> tuple[pd.DataFrame, pd.Series, list[str]]:
-    from .compare._tables import nearest, read_table, split_target  # noqa: PLC0415
-    from .datasets import load_california_housing  # noqa: PLC0415
+    from .compare._tables import nearest, read_table, split_target
+    from .datasets import load_california_housing
 
     target = arguments.target
     if arguments.table is None:
@@ -168,13 +169,13 @@ def _load(arguments: argparse.Namespace) -> tuple[pd.DataFrame, pd.Series, list[
         frame = read_table(arguments.table)
     if target is None:
         columns = ", ".join(map(str, frame.columns[:20]))
-        raise _Refusal(f"Say which column to predict by --target; the columns are {columns}.")
+        raise _CommandError(f"Say which column to predict by --target; the columns are {columns}.")
     for name in arguments.drop:
         if name not in frame.columns:
             hint = nearest(name, frame.columns) or "."
-            raise _Refusal(f"--drop: there is no column {name!r}{hint}")
+            raise _CommandError(f"--drop: there is no column {name!r}{hint}")
         if name == target:
-            raise _Refusal(f"--drop: {name!r} is the target.")
+            raise _CommandError(f"--drop: {name!r} is the target.")
     return split_target(frame.drop(columns=arguments.drop), target)
 
 
@@ -183,11 +184,11 @@ def _check_output(path: str | None) -> None:
     if path is None:
         return
     if Path(path).is_dir():
-        raise _Refusal(f"{path!r} is a folder; give a file to write.")
+        raise _CommandError(f"{path!r} is a folder; give a file to write.")
     if not Path(path).absolute().parent.is_dir():
-        raise _Refusal(f"There is no folder {str(Path(path).parent)!r} to write {path!r} in.")
+        raise _CommandError(f"There is no folder {str(Path(path).parent)!r} to write {path!r} in.")
     if not os.access(path if Path(path).exists() else Path(path).absolute().parent, os.W_OK):
-        raise _Refusal(f"{path!r} may not be written; give another file.")
+        raise _CommandError(f"{path!r} may not be written; give another file.")
 
 
 def _check_apart(paths: list[str | None]) -> None:
@@ -195,7 +196,7 @@ def _check_apart(paths: list[str | None]) -> None:
     given = [Path(path).resolve() for path in paths if path is not None]
     for path in given:
         if given.count(path) > 1:
-            raise _Refusal(f"{str(path)!r} is named twice; give each file a name of its own.")
+            raise _CommandError(f"{str(path)!r} is named twice; give each file a name of its own.")
 
 
 def _command(arguments: argparse.Namespace) -> str:
@@ -212,9 +213,11 @@ def _command(arguments: argparse.Namespace) -> str:
 
 def _check_report() -> None:
     try:
-        import matplotlib  # noqa: F401, PLC0415
+        import_module("matplotlib")
     except ModuleNotFoundError as error:
-        raise _Refusal("--report needs matplotlib: python -m pip install matplotlib.") from error
+        raise _CommandError(
+            "--report needs matplotlib: python -m pip install matplotlib."
+        ) from error
 
 
 class _Progress:
@@ -248,7 +251,7 @@ def _duration(seconds: float) -> str:
 
 
 def _print(comparison: Comparison, file: Any) -> None:
-    from .compare._text import as_text  # noqa: PLC0415
+    from .compare._text import as_text
 
     for note in comparison.notes:
         print(f"Note: {note}", file=sys.stderr)
@@ -284,7 +287,7 @@ def _write(comparison: Comparison, arguments: argparse.Namespace) -> None:
 
 
 def _predict(arguments: argparse.Namespace) -> int:
-    from .compare._tables import TableProblem, listed, read_table  # noqa: PLC0415
+    from .compare._tables import TableProblem, listed, read_table
 
     _check_output(arguments.out)
     _check_apart([arguments.model, arguments.table, arguments.out])
@@ -292,7 +295,9 @@ def _predict(arguments: argparse.Namespace) -> int:
     frame = read_table(arguments.table)
     absent = [name for name in saved["columns"] if name not in frame.columns]
     if absent:
-        raise _Refusal(f"The table lacks columns that the model was fitted on: {listed(absent)}.")
+        raise _CommandError(
+            f"The table lacks columns that the model was fitted on: {listed(absent)}."
+        )
     X = frame[saved["columns"]]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -301,13 +306,13 @@ def _predict(arguments: argparse.Namespace) -> int:
         except TableProblem:
             raise
         except (ValueError, TypeError) as error:
-            raise _Refusal(f"The model can't predict this table: {error}") from error
+            raise _CommandError(f"The model can't predict this table: {error}") from error
     result.to_csv(sys.stdout if arguments.out is None else arguments.out, index=False)
     return 0
 
 
 def _predictions(pipeline: Any, X: pd.DataFrame) -> pd.DataFrame:
-    import pandas as pd  # noqa: PLC0415
+    import pandas as pd
 
     result = pd.DataFrame({"prediction": pipeline.predict(X)})
     if offers(pipeline, "predict_proba"):
@@ -319,15 +324,15 @@ def _predictions(pipeline: Any, X: pd.DataFrame) -> pd.DataFrame:
 
 def _load_model(path: str) -> dict[str, Any]:
     if not Path(path).exists():
-        raise _Refusal(f"There is no file {path!r}.")
+        raise _CommandError(f"There is no file {path!r}.")
     if Path(path).is_dir():
-        raise _Refusal(f"{path!r} is a folder; give a file that `compare --save` wrote.")
+        raise _CommandError(f"{path!r} is a folder; give a file that `compare --save` wrote.")
     try:
         saved = joblib.load(path)
     except _BROKEN as error:
-        raise _Refusal(f"{path!r} is not a model that `compare --save` wrote.") from error
+        raise _CommandError(f"{path!r} is not a model that `compare --save` wrote.") from error
     if not isinstance(saved, dict) or not saved.keys() >= _KEYS:
-        raise _Refusal(f"{path!r} is not a model that `compare --save` wrote.")
+        raise _CommandError(f"{path!r} is not a model that `compare --save` wrote.")
     if saved["version"] != __version__:
         print(
             f"Note: the model was saved by sklearn_dnn {saved['version']}; this is {__version__}.",

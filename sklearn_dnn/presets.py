@@ -194,7 +194,8 @@ RISK_SENSITIVE: Preset = Preset(
         "input_scaling": "standard",
     }
 )
-"""Trained with dropout: ``predict(X, n_samples=100, return_std=True)`` draws masks again."""
+"""Trained with dropout, whose masks predictions draw again where they are given ``n_samples=100,
+return_std=True``: a regressor's ``predict``, a classifier's ``predict_proba``."""
 
 SKLEARN: Preset = Preset(
     {

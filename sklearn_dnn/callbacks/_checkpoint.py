@@ -34,7 +34,9 @@ class Checkpoint(EpochCallback):
         Epochs between writes; epochs that `every` divides are looked at.
     monitor : str, default="auto"
         What `save_best_only` goes by: a curve of ``history_``. Of a name that ends in "loss"
-        lower is better, else higher. "auto" is what early stopping monitors.
+        lower is better, else higher; of "validation_score" lower where the estimator monitors a
+        score with ``early_stopping=EarlyStopping(mode="min")``. "auto" is what early stopping
+        monitors.
 
     Notes
     -----
@@ -75,7 +77,7 @@ class Checkpoint(EpochCallback):
             return
         if self.save_best_only:
             name = monitored_name(self.monitor, epoch)
-            value = -epoch.record[name] if falls(name) else epoch.record[name]
+            value = -epoch.record[name] if falls(name, epoch) else epoch.record[name]
             if not value > epoch.fit.memory.get("best", -math.inf):
                 return
             epoch.fit.memory["best"] = value

@@ -166,7 +166,8 @@ def default_loss(fitted: Any, predictions: Tensor, y: np.ndarray) -> Tensor:
         if y.ndim == 2 and y.shape[1] > 1:
             hit = torch.from_numpy(y.astype(np.float64))
         elif predictions.shape[1] == 1:
-            hit = torch.from_numpy((y.ravel() == classes[1]).astype(np.float64))[:, None]
+            # the last class: the second of two, or the only one there is
+            hit = torch.from_numpy((y.ravel() == classes[-1]).astype(np.float64))[:, None]
         else:
             index = torch.from_numpy(np.searchsorted(classes, y.ravel()))
             return -predictions.gather(1, index[:, None]).clamp_min(tiny).log().mean()

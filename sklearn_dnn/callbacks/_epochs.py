@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.callback import CallbackContext
 
+from ..components.stopping import EarlyStopping
 from .observers import Parts
 
 Key = tuple[str, tuple[int, ...]]
@@ -240,13 +241,17 @@ def monitored_name(monitor: str, epoch: Epoch) -> str:
     """The curve that ``monitor="auto"`` stands for, or a known name as it is.
 
     ``"auto"`` is what early stopping looks at: the score of the validation part if the estimator
-    monitors a score, else the loss of that part, else the loss.
+    monitors a score, else the loss of that part, else the loss; the loss alone where an
+    `EarlyStopping` of the estimator watches training.
     """
     record = epoch.record
     if monitor == "auto":
-        scored = vars(epoch.estimator).get("monitor", "loss") != "loss"
-        wanted = ["validation_score"] if scored else []
-        for name in (*wanted, "validation_loss", "loss"):
+        rule = _early_stopping(epoch)
+        wanted = ["validation_score"] if _is_scored(epoch) else []
+        wanted.append("validation_loss")
+        if rule is not None and rule.watch == "training":
+            wanted = []
+        for name in (*wanted, "loss"):
             if not math.isnan(record.get(name, math.nan)):
                 return name
         raise ValueError(
@@ -269,9 +274,23 @@ def monitored_name(monitor: str, epoch: Epoch) -> str:
     return monitor
 
 
-def falls(monitor: str) -> bool:
-    """Whether lower values are better: of losses; scores rise."""
+def falls(monitor: str, epoch: Epoch) -> bool:
+    """Whether lower values are better: of losses; of a score if its `EarlyStopping` says so."""
+    rule = _early_stopping(epoch)
+    if monitor == "validation_score" and _is_scored(epoch) and rule is not None:
+        return rule.sign(scored=True) > 0
     return monitor.endswith("loss")
+
+
+def _is_scored(epoch: Epoch) -> bool:
+    """Whether the estimator monitors a score of its own choice."""
+    return vars(epoch.estimator).get("monitor", "loss") != "loss"
+
+
+def _early_stopping(epoch: Epoch) -> EarlyStopping | None:
+    """The rule by which the estimator stops, where one was given."""
+    rule = vars(epoch.estimator).get("early_stopping")
+    return rule if isinstance(rule, EarlyStopping) else None
 
 
 def check_every(name: str, value: Any, *, least: int) -> None:

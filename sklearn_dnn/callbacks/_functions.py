@@ -121,7 +121,8 @@ class StopAtTarget(EpochCallback):
         what early stopping monitors.
     value : float
         The target. A monitored name that ends in "loss" must fall to it or below; others must
-        rise to it or above.
+        rise to it or above, but "validation_score" falls where the estimator monitors a score
+        with ``early_stopping=EarlyStopping(mode="min")``.
 
     Notes
     -----
@@ -143,7 +144,7 @@ class StopAtTarget(EpochCallback):
     def _epoch_ends(self, epoch: Epoch) -> bool:
         name = monitored_name(self.monitor, epoch)
         value = epoch.record[name]
-        return value <= self.value if falls(name) else value >= self.value
+        return value <= self.value if falls(name, epoch) else value >= self.value
 
     def _fit_ends(self, fit: Fit, fitted: Any) -> None:
         pass

@@ -95,8 +95,9 @@ class History(RowsCallback):
     -----
     The columns of :meth:`frame` are ``fit``, ``estimator``, ``epoch``, one for each curve of
     the network's ``history_`` (``loss``, ``train_loss``, ``validation_loss``,
-    ``validation_score``, ``learning_rate``, ``seconds``), ``run_id`` and ``task_id_path``. Of
-    another estimator that reports its iterations, ``seconds`` alone is known.
+    ``validation_score``, ``learning_rate``, ``gradient_norm``, ``clipped``, ``seconds``),
+    ``run_id`` and ``task_id_path``. Of another estimator that reports its iterations, ``seconds``
+    alone is known.
 
     Examples
     --------

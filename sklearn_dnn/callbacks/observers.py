@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from ..network.weights import Weights
+from ..training.numbers import mean_record
 
 WeightsOf = Callable[[int], Weights]
 PartsOf = Callable[[str], "tuple[Any, Any, Any] | None"]
@@ -45,7 +46,8 @@ class CallbackObserver:
     X, y, metadata
         What the estimator was given.
     attributes : callable
-        ``attributes(weights)`` gives the fitted attributes as if training had ended there.
+        ``attributes(weights)`` gives the fitted attributes as if training had ended there, from
+        a function that gives a member's weights.
     parts : callable or None
         ``parts(which)`` gives the rows (X, y, weights) of the ``"training"`` or the
         ``"validation"`` part, or None where there is none. Fitted copies carry it on to
@@ -59,7 +61,7 @@ class CallbackObserver:
         X: Any,
         y: Any,
         metadata: dict[str, Any],
-        attributes: Callable[[Weights], dict[str, Any]],
+        attributes: Callable[[WeightsOf], dict[str, Any]],
         parts: PartsOf | None = None,
     ) -> None:
         self.estimator = estimator
@@ -72,7 +74,7 @@ class CallbackObserver:
         self.task = self.context.subcontext(task_name="epoch")
         self.task.call_on_fit_task_begin(
             estimator=self.estimator,
-            reconstruction_attributes=lambda: self.attributes(weights(0)) | self.extra,
+            reconstruction_attributes=lambda: self.attributes(weights) | self.extra,
             **self.given,
         )
 
@@ -84,14 +86,14 @@ class CallbackObserver:
     ) -> set[int]:
         stop = self.task.call_on_fit_task_end(
             estimator=self.estimator,
-            reconstruction_attributes=lambda: self.attributes(weights(0)) | self.extra,
+            reconstruction_attributes=lambda: self.attributes(weights) | self.extra,
             **self.given,
         )
-        return {0} if stop else set()
+        return set(records) if stop else set()
 
 
 class Lines:
-    """A line an epoch on standard output, as scikit-learn's MLP prints."""
+    """A line an epoch on standard output, as scikit-learn's MLP prints; means over members."""
 
     def epoch_begins(self, epoch: int, weights: WeightsOf) -> None:
         pass
@@ -102,7 +104,7 @@ class Lines:
         records: dict[int, dict[str, Any]],
         weights: WeightsOf,
     ) -> set[int]:
-        record = records[0]
+        record = mean_record(list(records.values()))
         line = f"Iteration {epoch + 1}, loss = {record['loss']:.8f}"
         if record["validation_loss"] is not None:
             line += (
@@ -139,7 +141,7 @@ class Bar:
         records: dict[int, dict[str, Any]],
         weights: WeightsOf,
     ) -> set[int]:
-        record = records[0]
+        record = mean_record(list(records.values()))
         shown = {"loss": f"{record['loss']:.4g}", "rate": f"{record['learning_rate']:.3g}"}
         if record["validation_score"] is not None:
             shown["val_score"] = f"{record['validation_score']:.4f}"

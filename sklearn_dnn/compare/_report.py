@@ -75,7 +75,7 @@ def _results(comparison: Comparison) -> list[str]:
 def _number(value: float, like: float | None = None) -> str:
     """Four figures, or as many decimals as ``like`` has; a dash where there is no number."""
     if not np.isfinite(value):
-        return "–"  # noqa: RUF001
+        return "\N{EN DASH}"
     size = abs(value if like is None or not np.isfinite(like) else like)
     decimals = 4 if size < 1 else max(0, 3 - int(np.log10(size)))
     if 0 < size < 1e-3:

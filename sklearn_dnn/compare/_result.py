@@ -12,6 +12,8 @@ from scipy import stats
 from sklearn.base import clone
 
 from ._fold import quiet
+from ._plots import overview
+from ._report import html
 
 
 def corrected_t_test(differences: np.ndarray, test_to_train: float) -> float:
@@ -219,8 +221,6 @@ class Comparison:
         -------
         figure : matplotlib.figure.Figure
         """
-        from ._plots import overview  # noqa: PLC0415
-
         return overview(self)
 
     def to_html(self, path: str | Path | None = None) -> str:
@@ -235,8 +235,6 @@ class Comparison:
         -------
         page : str
         """
-        from ._report import html  # noqa: PLC0415
-
         page = html(self)
         if path is not None:
             Path(path).write_text(page, encoding="utf-8")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from html import escape
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -136,7 +137,7 @@ def escaped(value: object) -> str:
 def require_matplotlib() -> None:
     """Say how to get matplotlib where it is missing."""
     try:
-        import matplotlib  # noqa: F401, PLC0415
+        import_module("matplotlib")
     except ImportError as error:
         raise ImportError(
             "The pictures of a comparison need matplotlib, which is not installed: "
@@ -150,9 +151,7 @@ def styled(draw: Callable[[Comparison], Figure]) -> Callable[[Comparison], Figur
     @functools.wraps(draw)
     def drawn(comparison: Comparison) -> Figure:
         require_matplotlib()
-        from matplotlib import rc_context  # noqa: PLC0415
-
-        with rc_context(STYLE):
+        with import_module("matplotlib").rc_context(STYLE):
             return draw(comparison)
 
     return drawn
@@ -160,9 +159,8 @@ def styled(draw: Callable[[Comparison], Figure]) -> Callable[[Comparison], Figur
 
 def canvas(height: float, panels: int = 1) -> tuple[Figure, list[Axes]]:
     """A figure of the common width with its panels below each other."""
-    from matplotlib.figure import Figure  # noqa: PLC0415
-
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    figures = import_module("matplotlib.figure")
+    figure = figures.Figure(figsize=(WIDTH, height), layout="constrained")
     figure.get_layout_engine().set(hspace=0.08)
     axes = figure.subplots(panels, 1, squeeze=False)[:, 0]
     return figure, list(axes)
@@ -181,13 +179,12 @@ def values_of(comparison: Comparison, name: str, scorer: str) -> np.ndarray:
 
 def plain_log(axis: Axis) -> None:
     """Ticks of a logarithmic axis as 0.1, 1, 10 in place of powers."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter  # noqa: PLC0415
-
+    ticker = import_module("matplotlib.ticker")
     low, high = sorted(axis.get_view_interval())
     subs = (1.0,) if high > 30 * low else (1.0, 2.0, 5.0)
-    axis.set_major_locator(LogLocator(subs=subs, numticks=7))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axis.set_minor_formatter(NullFormatter())
+    axis.set_major_locator(ticker.LogLocator(subs=subs, numticks=7))
+    axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(ticker.NullFormatter())
 
 
 def score_limits(folds: list[np.ndarray], sign: int) -> tuple[float, float]:
@@ -223,12 +220,11 @@ def label_height(figure: Figure, axes: Axes, label: str) -> None:
 
 def short_numbers(axis: Axis) -> None:
     """Ticks such as 50k, so that large numbers do not run into each other."""
-    from matplotlib.ticker import FuncFormatter, MaxNLocator  # noqa: PLC0415
-
     if max(map(abs, axis.get_view_interval())) < 10_000:
         return
-    axis.set_major_locator(MaxNLocator(6))
-    axis.set_major_formatter(FuncFormatter(_short))
+    ticker = import_module("matplotlib.ticker")
+    axis.set_major_locator(ticker.MaxNLocator(6))
+    axis.set_major_formatter(ticker.FuncFormatter(_short))
 
 
 def _short(value: float, _: int) -> str:

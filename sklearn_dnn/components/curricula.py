@@ -23,6 +23,11 @@ from .base import Component, Registry
 class Curriculum(Component):
     """A plan of how likely each row is to be drawn, epoch by epoch."""
 
+    @property
+    def ends_with_training(self) -> bool:
+        """Whether the plan comes to its end where training does; not by default."""
+        return False
+
     @abstractmethod
     def weights(self, difficulty_rank: Tensor, t: float, horizon: float) -> Tensor | None:
         """How likely each row is at every draw of an epoch.
@@ -32,7 +37,7 @@ class Curriculum(Component):
         difficulty_rank : Tensor of shape (n,)
             What :func:`ranks` gives, in [0, 1]; 0 is the easiest.
         t : float
-            Epochs done since training began.
+            Epochs done since the plan began.
         horizon : float
             The end of training, in epochs, for a plan without a length of its own.
 
@@ -141,6 +146,11 @@ class LinearCurriculum(_PacedCurriculum):
         self.start = start
         self.epochs = epochs
         self.random_share = random_share
+
+    @property
+    def ends_with_training(self) -> bool:
+        """Whether `epochs` is None."""
+        return self.epochs is None
 
     def easiest(self, t: float, horizon: float) -> float:
         part = min(t / (horizon if self.epochs is None else self.epochs), 1.0)

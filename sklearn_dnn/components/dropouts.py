@@ -30,11 +30,15 @@ class DropoutRule(Component):
     ----------
     on : {"units", "weights"}
         What :meth:`forward` takes: the outputs of a layer, or its weight matrix.
+    shared : bool
+        Whether what is drawn is the same for all rows, so that a random pass of a prediction is
+        one network's, however many rows it has.
     """
 
     _parameter_constraints = {"rate": [Interval(numbers.Real, 0, 1, closed="left")]}
 
     on: ClassVar[Literal["units", "weights"]] = "units"
+    shared: bool = False
 
     def __init__(self, rate: float = 0.5) -> None:
         self.rate = rate
@@ -55,14 +59,6 @@ class DropoutRule(Component):
         Returns
         -------
         Tensor of the shape of `a`
-        """
-
-    @abstractmethod
-    def module(self) -> torch.nn.Module:
-        """A module of torch of the same meaning, drawing from torch's own generator.
-
-        That of a rule on weights is a parametrization of a layer's weight
-        (``torch.nn.utils.parametrize``).
         """
 
 
@@ -120,9 +116,6 @@ class Dropout(DropoutRule):
         drawn = a[..., :1, :] if self.shared else a
         return a * draw_kept(drawn, rate, generator).mul_(1.0 / (1.0 - rate))
 
-    def module(self) -> torch.nn.Module:
-        return torch.nn.Dropout(self.rate)
-
 
 # What selu tends to for very negative inputs: minus its scale times its alpha.
 SELU_FLOOR = -1.7580993408473766
@@ -156,9 +149,6 @@ class AlphaDropout(DropoutRule):
         shift = (factor * -SELU_FLOOR).add_(A * SELU_FLOOR + B)  # B where kept
         return torch.addcmul(shift, a, factor)
 
-    def module(self) -> torch.nn.Module:
-        return torch.nn.AlphaDropout(self.rate)
-
 
 @DROPOUTS.register("gaussian_dropout")
 class GaussianDropout(DropoutRule):
@@ -185,25 +175,6 @@ class GaussianDropout(DropoutRule):
         factor.normal_(generator=generator)
         return a * factor.mul_((rate / (1.0 - rate)) ** 0.5).add_(1.0)
 
-    def module(self) -> torch.nn.Module:
-        return _GaussianNoise(self.rate)
-
-
-class _GaussianNoise(torch.nn.Module):
-    """Gaussian dropout as a module."""
-
-    def __init__(self, p: float) -> None:
-        super().__init__()
-        self.p = p
-
-    def extra_repr(self) -> str:
-        return f"p={self.p}"
-
-    def forward(self, a: Tensor) -> Tensor:
-        if not self.training:
-            return a
-        return a * (1.0 + torch.randn_like(a) * (self.p / (1.0 - self.p)) ** 0.5)
-
 
 @DROPOUTS.register("dropconnect")
 class DropConnect(DropoutRule):
@@ -227,9 +198,7 @@ class DropConnect(DropoutRule):
     """
 
     on = "weights"
+    shared = True
 
     def forward(self, a: Tensor, rate: float | Tensor, generator: torch.Generator) -> Tensor:
         return a * draw_kept(a, rate, generator).mul_(1.0 / (1.0 - rate))
-
-    def module(self) -> torch.nn.Module:
-        return torch.nn.Dropout(self.rate)

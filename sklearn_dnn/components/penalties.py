@@ -190,30 +190,6 @@ def orthant_(
     weights.masked_fill_(left, 0.0)
 
 
-def soft_threshold_(weights: Tensor, amount: float | Tensor) -> None:
-    r"""Pull weights towards zero in place, :math:`sign(w) \max(|w| - t, 0)`.
-
-    The proximal operator of :math:`t \|w\|_1`. After a step of plain gradient descent on the
-    loss alone, with :math:`t` the rate times :math:`\lambda`, it is a step of ISTA and gives
-    exact zeros. Rules that scale each gradient by its history need another threshold for each
-    weight; for them use :func:`l1_gradient_` and :func:`orthant_`.
-
-    Parameters
-    ----------
-    weights : Tensor of shape (m, p)
-        The weights, a row a member.
-    amount : float or Tensor of shape (m, 1), (m, p) or (1, p)
-        :math:`t`, at least 0.
-
-    References
-    ----------
-    I. Daubechies, M. Defrise and C. De Mol, "An iterative thresholding algorithm for linear
-    inverse problems with a sparsity constraint", Comm. Pure Appl. Math. 57, 2004.
-    """
-    amount = _cast(amount, weights)
-    weights.sub_(weights.clamp(-amount, amount))
-
-
 def activity_penalty(
     outputs: Sequence[Tensor],
     strength: float | Tensor,

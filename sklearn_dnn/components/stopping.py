@@ -23,7 +23,9 @@ class EarlyStopping(Component):
     that a tie is idle here even where `min_delta` is 0.
 
     Given as the estimator's ``early_stopping``, it takes the place of ``n_iter_no_change`` and
-    ``tol``. What is monitored is the estimator's ``monitor``: the loss, or a score.
+    ``tol``. What is monitored is the estimator's ``monitor``: the loss, or a score. Of too few rows
+    none are held out, and the training loss is monitored instead; `target` and `baseline` of a
+    score are then left out, and both are told in warnings.
 
     Parameters
     ----------
@@ -60,7 +62,8 @@ class EarlyStopping(Component):
         held out.
     refit : bool, default=False
         Whether, at the end, a new network is trained on all rows, those held out too, for as
-        many epochs as the best one took. It costs a second fit.
+        many epochs as the best one took. It costs a second fit, within the estimator's
+        ``max_time``; where that is cut short, the first network stays.
 
     Notes
     -----

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import gzip
 from importlib.resources import files
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import pandas as pd
+import pandas as pd
 
 __all__ = ["load_california_housing"]
 
@@ -32,9 +30,6 @@ def load_california_housing(
     frame : DataFrame of shape (20640, 10)
         With `return_X_y`, the pair of a DataFrame of shape (20640, 9) and the target, a Series.
     """
-    # Imported here: the package itself does without pandas.
-    import pandas as pd  # noqa: PLC0415
-
     resource = files(__name__).joinpath("california_housing.csv.gz")
     with resource.open("rb") as packed, gzip.open(packed, "rt", encoding="utf-8") as text:
         frame = pd.read_csv(text)

@@ -11,7 +11,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 
 from .._threads import torch_ready
-from ._network import Opened, refuse_own_module, require_network
+from ._network import Opened, refuse_ensemble, refuse_own_module, require_network
 
 
 def fgsm(estimator: Any, X: Any, y: Any, epsilon: float | Any) -> np.ndarray:
@@ -86,6 +86,7 @@ def prune(estimator: Any, amount: float, *, scope: Literal["global", "layer"] = 
         raise ValueError(f"amount must be a share of the weights in [0, 1]. Got {amount!r}.")
     if scope not in {"global", "layer"}:
         raise ValueError(f"scope must be 'global' or 'layer'. Got {scope!r} instead.")
+    refuse_ensemble(estimator, "prune")
     refuse_own_module(estimator, "prune")
     coefs = [coef.copy() for coef in estimator.coefs_]
     if scope == "layer":

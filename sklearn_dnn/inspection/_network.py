@@ -40,8 +40,12 @@ REGULARISERS = {
     "label_smoothing": 0.0,
     "ema_decay": 0.0,
 }
-# A fit that runs its epochs, on all rows, and says nothing.
+# A fit of one network that runs its epochs, on all rows, and says nothing.
 PLAIN = {
+    "n_members": 1,
+    "bootstrap": False,
+    "member_fraction": None,
+    "curriculum": None,  # it would need a difficulty of each row
     "early_stopping": False,
     "monitor": "loss",
     "schedule": "constant",
@@ -69,6 +73,20 @@ def require_network(estimator: Any, function: str) -> None:
     elif offers(estimator, "best_estimator_"):
         message += " Pass its best_estimator_."
     raise TypeError(message)
+
+
+def refuse_ensemble(estimator: Any, function: str) -> None:
+    """Refuse a fitted ensemble where one network is looked into."""
+    fitted = Fitted(estimator)
+    if fitted.n_members is None:
+        return
+    way_out = "Pass one of them, est.member(0)."
+    if fitted.n_shared > 1:
+        way_out = "They share it (ensemble='shared'): fit with n_members=1, or use est.to_torch()."
+    raise ValueError(
+        f"{function} looks into one network, but this estimator has {fitted.n_members} members. "
+        f"{way_out}"
+    )
 
 
 def plain_copy(estimator: Any, **changes: Any) -> Any:
@@ -195,6 +213,7 @@ class Opened:
 
     def __init__(self, estimator: Any, function: str) -> None:
         require_network(estimator, function)
+        refuse_ensemble(estimator, function)
         fitted = Fitted(estimator)
         self.estimator = estimator
         self.loss = fitted.loss

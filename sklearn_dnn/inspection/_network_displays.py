@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._axes import BLUE, GREEN, ORANGE, PINK, axes_for
 from ._layers import activations, layer_statistics
-from ._network import require_network
+from ._network import refuse_ensemble, require_network
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -138,6 +138,7 @@ class WeightsDisplay:
         """Plot the weights of a fitted estimator; the rest is as in `plot`."""
         require_network(estimator, "WeightsDisplay.from_estimator")
         check_is_fitted(estimator)
+        refuse_ensemble(estimator, "WeightsDisplay.from_estimator")
         display = cls(estimator.coefs_)
         return display.plot(ax, kind=kind, layer=layer, shape=shape, max_units=max_units)
 

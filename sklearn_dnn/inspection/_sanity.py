@@ -72,6 +72,7 @@ def sanity_check(estimator: Any, X: Any, y: Any) -> SanityReport:
     Five checks: the columns' scales, the targets, the loss at the start
     (:func:`initial_loss`), a few rows learnt by heart (:func:`overfit_tiny_subset`) and the size
     of the steps (:func:`update_ratios`; left out for an optimizer that takes all rows at once).
+    A network that diverges fails checks, and raises no error.
 
     Parameters
     ----------
@@ -153,6 +154,10 @@ def _steps_check(ratios: pd.DataFrame) -> Check:
         frozenset(): "",
         frozenset({"low"}): "Steps are small: raise learning_rate_init.",
         frozenset({"high"}): "Steps are large: lower learning_rate_init, or set clip_norm.",
+        frozenset({"diverged"}): "Lower learning_rate_init, or set clip_norm.",
     }.get(frozenset(verdicts), "Layers learn at different speed: look at the initializer.")
-    found = f"steps of {low:.1e} to {high:.1e} of the weights, wanted about 1e-3"
+    if "diverged" in verdicts:
+        found = "the loss is no longer finite"
+    else:
+        found = f"steps of {low:.1e} to {high:.1e} of the weights, wanted about 1e-3"
     return Check("size of the steps", not verdicts, found, advice)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from sklearn.base import is_classifier
 from sklearn.metrics import accuracy_score, r2_score
 
 from .._threads import torch_ready
+from ..estimators._messages import DivergedError
 from ._network import (
     REGULARISERS,
     Opened,
@@ -35,7 +37,8 @@ class InitialLoss:
     Attributes
     ----------
     loss : float
-        Of freshly drawn weights, on all rows, without penalties and dropout.
+        Of freshly drawn weights, on all rows, without penalties and dropout; NaN where it is
+        not finite.
     expected : float
         Of raw outputs that are all zero; with ``bias_initializer="prior"``, `baseline`.
     baseline : float
@@ -98,8 +101,12 @@ def initial_loss(estimator: Any, X: Any, y: Any, *, factor: float = 5.0) -> Init
     A. Karpathy, "A recipe for training neural networks", 2019.
     """
     require_network(estimator, "initial_loss")
-    fresh = _fresh(estimator, X, y)
-    loss = float(fresh.loss_curve_[0])
+    try:
+        fresh = _fresh(estimator, X, y)
+        loss = float(fresh.loss_curve_[0])
+    except DivergedError:
+        # what is expected depends on the targets alone
+        fresh, loss = _fresh(estimator, np.zeros_like(dense(X)), y), np.nan
     opened = Opened(fresh, "initial_loss")
     with torch_ready(), torch.no_grad():
         target = opened.targets(y)
@@ -142,7 +149,8 @@ class TinySubset:
     reached : bool
         Whether `score` is at least `wanted`.
     score : float
-        Accuracy (share of rows with all labels right), or R2, on these rows.
+        Accuracy (share of rows with all labels right), or R2, on these rows; NaN where the
+        network diverged.
     wanted : float
     n_rows : int
     n_iter : int
@@ -212,13 +220,16 @@ def overfit_tiny_subset(
         max_iter=max_iter,
         tol=1e-6,  # ends lbfgs, whose gradient is then nothing; patience there is none
     )
-    with quiet():
+    score, n_iter, fell = np.nan, 1, False
+    with quiet(), suppress(DivergedError):
         clone.fit(few, target)
-    predicted = clone.predict(few)
-    score = float((accuracy_score if classifier else r2_score)(target, predicted))
+        predicted, losses = clone.predict(few), clone.loss_curve_
+        n_iter, fell = int(clone.n_iter_), bool(losses[-1] <= losses[0])
+        if classifier or np.isfinite(predicted).all():
+            score = float((accuracy_score if classifier else r2_score)(target, predicted))
     reached = score >= wanted
-    advice = "" if reached else _tiny_advice(few, target)
-    return TinySubset(reached, score, wanted, len(rows), int(clone.n_iter_), advice)
+    advice = "" if reached else _tiny_advice(few, target, fell)
+    return TinySubset(reached, score, wanted, len(rows), n_iter, advice)
 
 
 def _few_rows(y: np.ndarray, n: int, classifier: bool, random_state: int | None) -> np.ndarray:
@@ -235,13 +246,18 @@ def _few_rows(y: np.ndarray, n: int, classifier: bool, random_state: int | None)
     return order[: min(n, len(y))]
 
 
-def _tiny_advice(X: Any, y: np.ndarray) -> str:
+def _tiny_advice(X: Any, y: np.ndarray, fell: bool) -> str:
     x = dense(X)
     _, inverse = np.unique(x, axis=0, return_inverse=True)
     columns = as_columns(y)
     for group in range(inverse.max() + 1):
         if len(np.unique(columns[inverse.ravel() == group], axis=0)) > 1:
             return "Some of these rows are equal but have different targets: no network can tell."
+    if not fell:
+        return (
+            "The loss rose: lower learning_rate_init, set clip_norm, and use "
+            "input_scaling='standard'."
+        )
     return (
         "Raise learning_rate_init or the width, and use initializer='auto' and "
         "input_scaling='standard'; if nothing helps, rows and targets do not belong together."

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ..components.architectures import HiddenModule
+from ..estimators._messages import DivergedError
+from ..specification import hidden_sizes
+from ..training.engine import DIVERGED
 from ._network import free_optimizer, plain_copy, quiet, require_network, take
 
 
@@ -34,7 +39,8 @@ def update_ratios(
     -------
     DataFrame
         A row a layer, the output layer last: ``weight_norm``, ``update_norm``, ``ratio`` and
-        ``verdict`` ("ok", "low" below 1e-4, "high" above 1e-2).
+        ``verdict`` ("ok", "low" below 1e-4, "high" above 1e-2; "diverged", beside numbers that are
+        NaN, where the loss was not finite after the first epoch or a later step).
 
     References
     ----------
@@ -47,10 +53,23 @@ def update_ratios(
             "batches to watch. Use another optimizer."
         )
     clone = plain_copy(estimator, class_weight=None)
-    y = np.asarray(y)
-    rng = np.random.default_rng(random_state)
+    norms = _norms(clone, X, np.asarray(y), n_steps, np.random.default_rng(random_state))
+    weight, update = np.median(norms, axis=0).T
+    ratio = np.median(norms[..., 1] / np.maximum(norms[..., 0], 1e-300), axis=0)
+    verdict = np.select(
+        [np.isnan(ratio), ratio < 1e-4, ratio > 1e-2], ["diverged", "low", "high"], "ok"
+    )
+    names = [f"hidden {i + 1}" for i in range(len(weight) - 1)] + ["output"]
+    return pd.DataFrame(
+        {"weight_norm": weight, "update_norm": update, "ratio": ratio, "verdict": verdict},
+        index=pd.Index(names, name="layer"),
+    )
+
+
+def _norms(clone: Any, X: Any, y: np.ndarray, n_steps: int, rng: np.random.Generator) -> np.ndarray:
+    """Norms of weights and updates, (n_steps, n_layers, 2); one step of NaN if it diverges."""
     norms = []
-    with quiet():
+    with quiet(), suppress(DivergedError), np.errstate(over="ignore"):
         clone.partial_fit(X, y)
         size = int(clone.spec_["batch_size"])
         for _ in range(n_steps):
@@ -59,11 +78,11 @@ def update_ratios(
             clone.partial_fit(take(X, rows), y[rows])
             pairs = zip(before, clone.coefs_, strict=True)
             norms.append([(np.linalg.norm(b), np.linalg.norm(a - b)) for b, a in pairs])
-    weight, update = np.median(np.array(norms), axis=0).T
-    ratio = np.median([[u / max(w, 1e-300) for w, u in step] for step in norms], axis=0)
-    verdict = np.where(ratio < 1e-4, "low", np.where(ratio > 1e-2, "high", "ok"))
-    names = [f"hidden {i + 1}" for i in range(len(weight) - 1)] + ["output"]
-    return pd.DataFrame(
-        {"weight_norm": weight, "update_norm": update, "ratio": ratio, "verdict": verdict},
-        index=pd.Index(names, name="layer"),
-    )
+            # one that has diverged is back at earlier weights
+            if clone.end_reason_ == DIVERGED or not np.isfinite(norms[-1]).all():
+                break
+        else:
+            return np.array(norms)
+    hidden = hidden_sizes(clone.hidden_layer_sizes)
+    n_layers = 1 if isinstance(hidden, HiddenModule) else len(hidden) + 1
+    return np.full((1, n_layers, 2), np.nan)

@@ -2,7 +2,7 @@
 
 Names are scikit-learn's where it has one (``logistic``), else torch's or Keras' in snake case.
 The family is the rectifiers, the exponential linear units, the squashing, self-gated, shrinking
-and gated activations, those that wrap a module or function of the user's, and those here, which
+and gated activations, those that wrap a module or function of the user's, and plain ones, which
 are one formula everywhere.
 """
 

@@ -1,10 +1,4 @@
-"""Activations: the functions between the dense layers.
-
-Names are scikit-learn's where it has one (``logistic``), else torch's or Keras' in snake case.
-The family is the rectifiers, the exponential linear units, the squashing, self-gated, shrinking
-and gated activations, those that wrap a module or function of the user's, and those here, which
-are one formula everywhere.
-"""
+"""Plain activations: one formula everywhere, the identity or without a bound on one side."""
 
 from __future__ import annotations
 

@@ -55,6 +55,8 @@ class Augmentation(Component):
     needs_distribution : bool
         Whether targets of several classes must come as distributions of shape (b, k) instead of
         indices.
+    needs_smoothing : bool
+        Whether ``smooth`` is asked for, which a loss may lack.
     needs_gradient : bool
         Whether the loss' derivative by the inputs is asked for.
     """
@@ -62,6 +64,7 @@ class Augmentation(Component):
     varying: ClassVar[tuple[str, ...]] = ()
     kinds: ClassVar[frozenset[str]] = frozenset({"regression"}) | CLASSES
     needs_distribution: ClassVar[bool] = False
+    needs_smoothing: ClassVar[bool] = False
     needs_gradient: ClassVar[bool] = False
 
     def coefficients(self) -> dict[str, float]:

@@ -152,6 +152,7 @@ class LabelNoise(Augmentation):
 
     varying = ("std",)
     kinds = CLASSES
+    needs_smoothing = True
     _parameter_constraints = {"std": [NON_NEGATIVE]}
 
     def __init__(self, std: float = 0.1) -> None:

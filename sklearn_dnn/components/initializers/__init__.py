@@ -1,9 +1,7 @@
 """Initializers: the first values of the weights.
 
-The scaled ones, here, are a single formula: a variance of ``scale / fan``, where fan is the number
-of inputs of a unit (fan_in), of units that read it (fan_out), or their mean (fan_avg). The family
-has also plain ones, of one scale whatever the fan, and deep ones, which look at directions, at data
-or at the depth of the network.
+The scaled ones have a variance that the shape of a layer decides, the plain ones one scale
+whatever the shape, and the deep ones look at directions, at data or at the depth of the network.
 """
 
 from ._base import (

@@ -45,10 +45,12 @@ class LSUV(Initializer):
     r"""Layer-sequential unit variance: orthogonal weights, then scaled by what they make of data.
 
     From the first layer to the last, the weights are divided by the standard deviation of the
-    layer's outputs (before norm and activation) on one batch,
+    layer's outputs (before norm and activation) on one batch of rows, drawn in proportion to
+    their weights,
     :math:`W \leftarrow W / \sqrt{\mathrm{Var}(X W)}`, until that variance is 1 within `tolerance`.
     It is taken over all rows and units together. No theory of the activation is needed, so it fits
-    those that no named scale does, such as ``"mish"`` or ``"swiglu"``.
+    those that no named scale does, such as ``"mish"`` or ``"swiglu"``. With a norm of the weights
+    it is the normed ones that are scaled.
 
     Parameters
     ----------
@@ -119,6 +121,7 @@ class Fixup(Initializer):
     the end of each block. Here each layer has its full vector of biases, started at zero, which
     stands for the scalar ones; the multiplier, started at one, is an option of the residual
     network. Without residual blocks nothing is left but ``"he_normal"`` and a zero output layer.
+    Weight normalization is refused beside blocks: what starts at zero would have no direction.
 
     References
     ----------

@@ -1,9 +1,7 @@
-"""Initializers: the first values of the weights.
+"""Initializers of a variance that the shape of a layer decides: ``scale / fan``.
 
-The scaled ones, here, are a single formula: a variance of ``scale / fan``, where fan is the number
-of inputs of a unit (fan_in), of units that read it (fan_out), or their mean (fan_avg). The family
-has also plain ones, of one scale whatever the fan, and deep ones, which look at directions, at data
-or at the depth of the network.
+The fan is the number of inputs of a unit (fan_in), of units that read it (fan_out), or their mean
+(fan_avg).
 """
 
 from __future__ import annotations

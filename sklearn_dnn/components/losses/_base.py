@@ -56,6 +56,13 @@ class Loss(Component):
     has_probabilities : bool
         Of a loss for classes or labels: True if :meth:`inverse_link` gives probabilities.
         Otherwise its results only rank, and a label is predicted where they are above 0.5.
+    has_symmetric_link : bool
+        Of a loss of two classes: True if :meth:`inverse_link` of ``-raw`` is one less that of
+        `raw`. The probability of the first class is then computed so, which keeps the digits of
+        small ones; otherwise it is one less that of the second.
+    takes_distributions : bool
+        Of a loss of several classes: True if :meth:`values` takes distributions over the
+        classes too, ``(.., b, k)``, as augmentations that mix rows make them.
     has_deviation : bool
         True if :meth:`deviation` is defined.
     has_quantiles : bool
@@ -68,6 +75,8 @@ class Loss(Component):
     outputs_per_target: int = 1
     has_gradient: bool = False
     has_probabilities: bool = True
+    has_symmetric_link: bool = False
+    takes_distributions: bool = False
     has_deviation: ClassVar[bool] = False
     has_quantiles: ClassVar[bool] = False
 
@@ -80,7 +89,7 @@ class Loss(Component):
         """Loss of each row: ``(.., b, k), target -> (.., b)``.
 
         Targets are ``(.., b, t)`` numbers, 0 or 1 for two classes or labels, or ``(.., b)``
-        class indices.
+        class indices; with `takes_distributions` also ``(.., b, k)`` shares of the classes.
         """
 
     def gradient(self, raw: Tensor, target: Tensor) -> Tensor:
@@ -333,11 +342,18 @@ class LinkedLoss(Loss):
     def out_activation(self) -> str:
         return type(self.link).__name__.lower()
 
+    @property
+    def has_quantiles(self) -> bool:
+        return self.loss.has_quantiles
+
     def values(self, raw: Tensor, target: Tensor) -> Tensor:
         return self.loss.values(self.link.forward(raw), target)
 
     def inverse_link(self, raw: Tensor) -> Tensor:
         return self.link.forward(raw)
+
+    def quantiles(self, raw: Tensor) -> Tensor:
+        return self.loss.quantiles(self.link.forward(raw))
 
     def target_fault(self, lowest: float) -> str:
         return self.loss.target_fault(lowest)

@@ -39,6 +39,7 @@ class ClassLoss(Loss):
     kinds = frozenset({"multiclass"})
     scales_target = False
     has_gradient = True
+    takes_distributions = True
 
     def prepare(self, target: Tensor, n_outputs: int, dtype: torch.dtype) -> Tensor:
         # a step subtracts a distribution in one call, where an index takes four
@@ -100,6 +101,7 @@ class BernoulliLogLoss(LabelLoss):
     """
 
     out_activation = "logistic"
+    has_symmetric_link = True
 
     def terms(self, raw: Tensor, target: Tensor) -> Tensor:
         return functional.binary_cross_entropy_with_logits(raw, target, reduction="none")

@@ -41,6 +41,7 @@ _INSTEAD: dict[type, str] = {
 class _ForeignLoss(Loss):
     """A loss of which only values are known; the links are those of cross-entropy."""
 
+    has_symmetric_link = True
     _kind = "regression"
 
     def bind(self, kind: str) -> Loss:
@@ -116,17 +117,27 @@ class FunctionLoss(_ForeignLoss):
         ``function(raw, target)``.
     kinds : collection of str, default=("regression", "binary", "multiclass", "multilabel")
         The tasks that it is for.
+    takes_distributions : bool, default=False
+        Whether for several classes it takes targets of shape (b, k) too, the shares of the
+        classes, as ``torch.nn.functional.cross_entropy`` does. Augmentations that mix rows, such
+        as "mixup", need that.
     """
 
-    _parameter_constraints = {"function": [callable], "kinds": ["array-like"]}
+    _parameter_constraints = {
+        "function": [callable],
+        "kinds": ["array-like"],
+        "takes_distributions": ["boolean"],
+    }
 
     def __init__(
         self,
         function: Callable[[Tensor, Tensor], Tensor],
         kinds: Collection[str] = KINDS,
+        takes_distributions: bool = False,
     ) -> None:
         self.function = function
         self.kinds = kinds
+        self.takes_distributions = takes_distributions
 
     def _check(self) -> None:
         if not len(self.kinds) or not set(self.kinds) <= set(KINDS):
@@ -151,6 +162,9 @@ class TorchLoss(ForeignClass, _ForeignLoss):
     labels; `CrossEntropyLoss` and `MultiMarginLoss` (no probabilities) for several classes. The
     others take other things than raw outputs and targets, and are refused.
 
+    A class of your own that takes shares of the classes, (b, k), as well as indices says so by an
+    attribute ``takes_distributions = True``, as `CrossEntropyLoss` would.
+
     Parameters
     ----------
     wrapped : type
@@ -172,6 +186,11 @@ class TorchLoss(ForeignClass, _ForeignLoss):
     @property
     def has_probabilities(self) -> bool:
         return not issubclass(self.wrapped, nn.MultiMarginLoss)
+
+    @property
+    def takes_distributions(self) -> bool:
+        known = issubclass(self.wrapped, nn.CrossEntropyLoss)
+        return bool(getattr(self.wrapped, "takes_distributions", known))
 
     def _check(self) -> None:
         super()._check()

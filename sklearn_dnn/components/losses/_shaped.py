@@ -31,8 +31,35 @@ from ._constants import class_shares, flat_point, minimum, possible, weighted_me
 CERTAIN = 800.0
 
 
+class _FocalShape:
+    """What losses of the focal shape have in common."""
+
+    out_activation = "focal"
+    _parameter_constraints = {"gamma": [Interval(numbers.Real, 0, None, closed="left")]}
+
+    def __init__(self, gamma: float = 2.0) -> None:
+        self.gamma = gamma
+
+    def _log_phi(self, log_p: Tensor) -> Tensor:
+        log_q = _log_rest(log_p)
+        return self.gamma * log_q + _surplus(log_q, log_p, self.gamma)
+
+
+class _Poly1Shape:
+    """What losses of the poly-1 shape have in common."""
+
+    out_activation = "poly1"
+    _parameter_constraints = {"epsilon": [Interval(numbers.Real, -1, None, closed="neither")]}
+
+    def __init__(self, epsilon: float = 1.0) -> None:
+        self.epsilon = epsilon
+
+    def _log_phi(self, log_p: Tensor) -> Tensor:
+        return torch.log1p(self.epsilon * log_p.exp())
+
+
 @LOSSES.register("focal")
-class Focal(UnboundLoss):
+class Focal(_FocalShape, UnboundLoss):
     r"""Focal loss: cross-entropy in which rows that are already right count little.
 
     :math:`-(1 - p_y)^\gamma \log p_y`, where :math:`p_y` is the logistic or softmax of the raw
@@ -59,17 +86,12 @@ class Focal(UnboundLoss):
     theoretical perspective", CVPR (2021).
     """
 
-    _parameter_constraints = {"gamma": [Interval(numbers.Real, 0, None, closed="left")]}
-
-    def __init__(self, gamma: float = 2.0) -> None:
-        self.gamma = gamma
-
     def bind(self, kind: str) -> Loss:
         return (CategoricalFocal if kind == "multiclass" else BernoulliFocal)(self.gamma)
 
 
 @LOSSES.register("poly1")
-class Poly1(UnboundLoss):
+class Poly1(_Poly1Shape, UnboundLoss):
     r"""Poly-1 loss: cross-entropy and a linear term, :math:`-\log p_y + \epsilon (1 - p_y)`.
 
     :math:`p_y` is the logistic or softmax of the raw outputs at the true class; labels are
@@ -92,11 +114,6 @@ class Poly1(UnboundLoss):
     functions", ICLR (2022).
     """
 
-    _parameter_constraints = {"epsilon": [Interval(numbers.Real, -1, None, closed="neither")]}
-
-    def __init__(self, epsilon: float = 1.0) -> None:
-        self.epsilon = epsilon
-
     def bind(self, kind: str) -> Loss:
         return (CategoricalPoly1 if kind == "multiclass" else BernoulliPoly1)(self.epsilon)
 
@@ -104,9 +121,16 @@ class Poly1(UnboundLoss):
 class _ShapedLabels(LabelLoss):
     """A loss of yes-or-no targets that is symmetric in the two and linear in the target."""
 
+    has_symmetric_link = True
+
     @abstractmethod
+    def _log_phi(self, log_p: Tensor) -> Tensor:
+        """As that of :class:`_ShapedClasses`, of either of the two."""
+
     def _log_odds(self, raw: Tensor) -> Tensor:
         """Log-odds of the calibrated probability."""
+        yes, no = functional.logsigmoid(raw), functional.logsigmoid(-raw)
+        return raw - self._log_phi(yes) + self._log_phi(no)
 
     def inverse_link(self, raw: Tensor) -> Tensor:
         return logistic(self._log_odds(raw))
@@ -128,12 +152,8 @@ class _ShapedClasses(ClassLoss):
         """Loss of each class as if it were the true one, ``(.., b, k)``."""
 
     @abstractmethod
-    def _phi(self, log_p: Tensor) -> Tensor:
-        """Minus the derivative of :meth:`_by_class` by the logarithm of the probability."""
-
-    @abstractmethod
     def _log_phi(self, log_p: Tensor) -> Tensor:
-        """Logarithm of :meth:`_phi`."""
+        """Logarithm of minus the derivative of :meth:`_by_class` by the logarithm given."""
 
     def values(self, raw: Tensor, target: Tensor) -> Tensor:
         by_class = self._by_class(over_classes(torch.log_softmax, raw))
@@ -143,7 +163,7 @@ class _ShapedClasses(ClassLoss):
 
     def gradient(self, raw: Tensor, target: Tensor) -> Tensor:
         log_p = over_classes(torch.log_softmax, raw)
-        pull = shares_of(target, raw.shape[-1], raw.dtype) * self._phi(log_p)
+        pull = shares_of(target, raw.shape[-1], raw.dtype) * self._log_phi(log_p).exp()
         return log_p.exp() * pull.sum(-1, keepdim=True) - pull
 
     def inverse_link(self, raw: Tensor) -> Tensor:
@@ -161,7 +181,7 @@ class _ShapedClasses(ClassLoss):
         return torch.log_softmax(found, -1)
 
 
-class BernoulliFocal(_ShapedLabels):
+class BernoulliFocal(_FocalShape, _ShapedLabels):
     """Focal loss of yes-or-no targets with one raw output each.
 
     Parameters
@@ -169,12 +189,6 @@ class BernoulliFocal(_ShapedLabels):
     gamma : float, default=2.0
         How little right rows count.
     """
-
-    out_activation = "focal"
-    _parameter_constraints = Focal._parameter_constraints
-
-    def __init__(self, gamma: float = 2.0) -> None:
-        self.gamma = gamma
 
     def terms(self, raw: Tensor, target: Tensor) -> Tensor:
         # 1 - p = exp(-softplus(z)), p = exp(-softplus(-z))
@@ -190,13 +204,8 @@ class BernoulliFocal(_ShapedLabels):
         no = torch.exp(-self.gamma * of_yes) * (self.gamma * q * of_no + p)
         return (1 - target) * no - target * yes
 
-    def _log_odds(self, raw: Tensor) -> Tensor:
-        surplus = _surplus(-functional.softplus(raw), -functional.softplus(-raw), self.gamma)
-        other = _surplus(-functional.softplus(-raw), -functional.softplus(raw), self.gamma)
-        return (1 + self.gamma) * raw - surplus + other
 
-
-class CategoricalFocal(_ShapedClasses):
+class CategoricalFocal(_FocalShape, _ShapedClasses):
     """Focal loss of exclusive classes.
 
     Parameters
@@ -205,24 +214,11 @@ class CategoricalFocal(_ShapedClasses):
         How little right rows count.
     """
 
-    out_activation = "focal"
-    _parameter_constraints = Focal._parameter_constraints
-
-    def __init__(self, gamma: float = 2.0) -> None:
-        self.gamma = gamma
-
     def _by_class(self, log_p: Tensor) -> Tensor:
         return -torch.exp(self.gamma * _log_rest(log_p)) * log_p
 
-    def _phi(self, log_p: Tensor) -> Tensor:
-        return self._log_phi(log_p).exp()
 
-    def _log_phi(self, log_p: Tensor) -> Tensor:
-        log_q = _log_rest(log_p)
-        return self.gamma * log_q + _surplus(log_q, log_p, self.gamma)
-
-
-class BernoulliPoly1(_ShapedLabels):
+class BernoulliPoly1(_Poly1Shape, _ShapedLabels):
     """Poly-1 loss of yes-or-no targets with one raw output each.
 
     Parameters
@@ -230,12 +226,6 @@ class BernoulliPoly1(_ShapedLabels):
     epsilon : float, default=1.0
         Weight of the linear term.
     """
-
-    out_activation = "poly1"
-    _parameter_constraints = Poly1._parameter_constraints
-
-    def __init__(self, epsilon: float = 1.0) -> None:
-        self.epsilon = epsilon
 
     def terms(self, raw: Tensor, target: Tensor) -> Tensor:
         entropy = functional.binary_cross_entropy_with_logits(raw, target, reduction="none")
@@ -246,12 +236,8 @@ class BernoulliPoly1(_ShapedLabels):
         p, q = torch.sigmoid(raw), torch.sigmoid(-raw)
         return p - target + self.epsilon * p * q * (1 - 2 * target)
 
-    def _log_odds(self, raw: Tensor) -> Tensor:
-        p, q = torch.sigmoid(raw), torch.sigmoid(-raw)
-        return raw - torch.log1p(self.epsilon * p) + torch.log1p(self.epsilon * q)
 
-
-class CategoricalPoly1(_ShapedClasses):
+class CategoricalPoly1(_Poly1Shape, _ShapedClasses):
     """Poly-1 loss of exclusive classes.
 
     Parameters
@@ -260,20 +246,8 @@ class CategoricalPoly1(_ShapedClasses):
         Weight of the linear term.
     """
 
-    out_activation = "poly1"
-    _parameter_constraints = Poly1._parameter_constraints
-
-    def __init__(self, epsilon: float = 1.0) -> None:
-        self.epsilon = epsilon
-
     def _by_class(self, log_p: Tensor) -> Tensor:
         return -log_p - self.epsilon * torch.expm1(log_p)
-
-    def _phi(self, log_p: Tensor) -> Tensor:
-        return 1 + self.epsilon * log_p.exp()
-
-    def _log_phi(self, log_p: Tensor) -> Tensor:
-        return torch.log1p(self.epsilon * log_p.exp())
 
 
 def _log_rest(log_p: Tensor) -> Tensor:

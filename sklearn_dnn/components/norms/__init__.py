@@ -1,8 +1,8 @@
 """Norms: layers that keep the scale of what passes through them.
 
-Norms of a batch and of weights stand here, those of one row in ``row_norms``. There is no
-instance normalization: it measures one channel of one example over its places, and a column of
-a table has a single place, whose norm would be 0.
+Some treat each unit alone, over a batch or by its weights, the others the units of one row.
+There is no instance normalization: it measures one channel of one example over its places, and a
+column of a table has a single place, whose norm would be 0.
 """
 
 from ._base import (

@@ -51,8 +51,15 @@ class Norm(Component):
         """
         return False
 
-    def check_width(self, width: int) -> None:
-        """Refuse a layer of a `width` that cannot be normalized; all widths can by default.
+    def check_width(self, width: int, parameter: str = "hidden_layer_sizes") -> None:
+        """Refuse a `width` that cannot be normalized; all widths can by default.
+
+        Parameters
+        ----------
+        width : int
+            Units of a layer, or columns.
+        parameter : str
+            The estimator's parameter that the error asks to change.
 
         Raises
         ------

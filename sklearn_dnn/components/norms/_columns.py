@@ -1,9 +1,4 @@
-"""Norms: layers that keep the scale of what passes through them.
-
-Norms of a batch and of weights stand here, those of one row in ``row_norms``. There is no
-instance normalization: it measures one channel of one example over its places, and a column of
-a table has a single place, whose norm would be 0.
-"""
+"""Norms that treat each unit alone: by its outputs over a batch, or by its incoming weights."""
 
 from __future__ import annotations
 

@@ -147,13 +147,13 @@ class GroupNorm(Norm):
         self.epsilon = epsilon
         self.position = position
 
-    def check_width(self, width: int) -> None:
+    def check_width(self, width: int, parameter: str = "hidden_layer_sizes") -> None:
         n_groups = self._groups_of(width)
         if n_groups > 1 and (width % n_groups or width == n_groups):
             raise ValueError(
-                f"GroupNorm(n_groups={n_groups}) needs hidden layers whose width is a multiple of "
-                f"{n_groups}, with at least 2 units a group. Got a layer of {width} units: change "
-                "hidden_layer_sizes, or use n_groups='auto'."
+                f"GroupNorm(n_groups={n_groups}) needs a width that is a multiple of {n_groups}, "
+                f"with at least 2 units a group. Got {width} units: change {parameter}, or use "
+                "n_groups='auto'."
             )
 
     def forward(

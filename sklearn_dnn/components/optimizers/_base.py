@@ -34,6 +34,9 @@ class Optimizer(Component):
     ----------
     slots : tuple of str
         Names of the state tensors of the shape of theta.
+    anchors : tuple of str
+        Names of the state tensors that start as copies of theta: places that steps are measured
+        from, and which must move along where theta is replaced from outside.
     varying : tuple of str
         Parameters in which the members of a stack may differ.
     stackable : bool
@@ -54,6 +57,7 @@ class Optimizer(Component):
     """
 
     slots: ClassVar[tuple[str, ...]] = ()
+    anchors: tuple[str, ...] = ()
     varying: ClassVar[tuple[str, ...]] = ()
     stackable: ClassVar[bool] = True
     full_batch: ClassVar[bool] = False
@@ -83,6 +87,11 @@ class Optimizer(Component):
         """
         zeros = {name: torch.zeros_like(theta) for name in self.slots}
         return zeros | self._more_state(theta, shapes)
+
+    def anchor_(self, theta: Tensor, state: dict[str, Tensor]) -> None:
+        """Move the anchors in `state` to a `theta` that no step has made; the rest stays."""
+        for name in self.anchors:
+            state[name].copy_(theta)
 
     def bind(
         self, theta: Tensor, grad: Tensor, state: dict[str, Tensor], shapes: Shapes = ()

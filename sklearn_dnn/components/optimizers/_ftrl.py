@@ -33,9 +33,11 @@ class FTRL(Optimizer):
     Parameters
     ----------
     l1 : float, default=0.0
-        :math:`\lambda_1 \geq 0`, in units of the mean loss; it makes weights exactly zero.
+        :math:`\lambda_1 \geq 0`; it makes weights exactly zero. It counts once for the whole run,
+        against the sum of the mean loss' gradients over all steps: twice the steps need twice
+        the `l1` for the same zeros.
     l2 : float, default=0.0
-        :math:`\lambda_2 \geq 0`. TensorFlow's is half of it.
+        :math:`\lambda_2 \geq 0`, once for the whole run too. TensorFlow's is half of it.
     beta : float, default=1.0
         :math:`\beta \geq 0`: with a large one all parameters have a common rate.
     power : float, default=-0.5
@@ -49,6 +51,12 @@ class FTRL(Optimizer):
     with :math:`\beta = 0`, it is :class:`Adagrad` without its epsilon. Penalties of the
     estimator go into the gradient, and its ``weight_decay`` is partly undone, since the rule
     remembers :math:`a`: use `l1` and `l2` here.
+
+    A weight stays at zero until the sum of its gradients is more than `l1`. So with the squared
+    error, columns of a common scale and rates of about 1, after n steps about those weights are
+    zero that are so in ``Lasso(a)`` for ``l1 = a * n``. The others are not drawn to zero as Lasso's
+    are: the sum holds still only where their own gradients are 0, and they tend to least squares
+    on the columns left. With low rates weights are on their way for longer, and more are not zero.
 
     The paper's and TensorFlow's :math:`z` is :math:`-a / \eta_t`. We differ from TensorFlow in
     two ways that matter for networks. It begins at :math:`z = 0`, so that the first step
@@ -65,6 +73,7 @@ class FTRL(Optimizer):
     """
 
     slots = ("sum", "centre", "length")
+    anchors = ("centre",)
     varying = ("l1", "l2", "beta", "power")
     rate_linear = False
     default_rate = 0.1

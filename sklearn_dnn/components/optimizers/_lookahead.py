@@ -76,6 +76,11 @@ class Lookahead(Optimizer):
         return self._inner().stackable
 
     @property
+    def anchors(self) -> tuple[str, ...]:
+        """The slow weights and, with nested names, the inner optimizer's."""
+        return ("slow", *(_INNER + name for name in self._inner().anchors))
+
+    @property
     def default_rate(self) -> float:
         """The inner optimizer's."""
         return self._inner().default_rate
