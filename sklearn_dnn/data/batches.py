@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -67,6 +67,9 @@ class TrainingSet:
         The rows of the table that each member learns from.
     difficulty : Tensor of shape (n_table,) or None
         How hard each row is among those of the table, from 0 to 1.
+    offsets : Tensor of int64, shape (m, 1), or None
+        Where members have targets or weights of their own, which stand below each other in `y`
+        and `weight`: where each member's begin.
     """
 
     features: Features
@@ -74,6 +77,7 @@ class TrainingSet:
     weight: Tensor | None
     rows: Tensor
     difficulty: Tensor | None = None
+    offsets: Tensor | None = None
 
     @property
     def n_rows(self) -> int:
@@ -82,8 +86,13 @@ class TrainingSet:
 
     def select(self, members: Sequence[int]) -> TrainingSet:
         """The same for some of the members."""
-        rows = self.rows[list(members)]
-        return TrainingSet(self.features, self.y, self.weight, rows, self.difficulty)
+        keep = list(members)
+        return replace(
+            self,
+            features=self.features.select(keep),
+            rows=self.rows[keep],
+            offsets=None if self.offsets is None else self.offsets[keep],
+        )
 
 
 def batch_bounds(n_rows: int, batch_size: int, merge_single: bool) -> list[slice]:
@@ -163,9 +172,10 @@ class Batcher:
         elif self.shuffle:
             orders = [torch.randperm(rows.shape[1], generator=g) for g in generators]
             rows = rows.gather(1, torch.stack(orders))
+        targets = rows if self.data.offsets is None else rows + self.data.offsets
         if len(rows) == 1:
-            rows = rows[0]
-        there = rows.to(self.data.y.device)
+            rows, targets = rows[0], targets[0]
+        there = targets.to(self.data.y.device)
         y = self.data.y[there]
         weight = None if self.data.weight is None else self.data.weight[there]
         return y, weight, rows

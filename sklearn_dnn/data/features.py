@@ -7,6 +7,8 @@ gathered, made dense and standardised batch by batch.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from copy import copy
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +16,8 @@ import scipy.sparse as sp
 import torch
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
+
+from .._compat import from_numpy
 
 # Bytes of a standardised copy that are cheaper to hold than to gather again and again.
 RESIDENT_BYTES = 64 * 2**20
@@ -55,45 +59,67 @@ class Standardiser:
 
     Parameters
     ----------
-    scaling : Scaling or None
-        None passes the numbers through.
+    scaling : Scaling, list of Scaling, or None
+        None passes the numbers through. A list has one a member of a stack, whose inputs
+        then have a leading axis m.
     dtype : torch.dtype
         Of the result. Standardisation itself is done in the table's own type.
     device : str
     """
 
-    def __init__(self, scaling: Scaling | None, dtype: torch.dtype, device: str) -> None:
+    def __init__(
+        self, scaling: Scaling | list[Scaling] | None, dtype: torch.dtype, device: str
+    ) -> None:
         self.scaling = scaling
         self.dtype = dtype
         self.device = device
-        self._columns: dict[torch.dtype, tuple[Tensor, Tensor]] = {}
+        self._columns: dict[tuple[torch.dtype, torch.device], tuple[Tensor, Tensor]] = {}
+
+    @property
+    def by_member(self) -> bool:
+        """Whether members of a stack have columns of different means and scales."""
+        return isinstance(self.scaling, list)
+
+    def select(self, members: Sequence[int]) -> Standardiser:
+        """The same for some of the members."""
+        if not isinstance(self.scaling, list):
+            return self
+        return Standardiser([self.scaling[i] for i in members], self.dtype, self.device)
 
     def __call__(self, x: Tensor, out: Tensor | None = None) -> Tensor:
         """``(x - mean) / scale`` in the network's type and place.
 
         Parameters
         ----------
-        x : Tensor of shape (b, p)
+        x : Tensor of shape (b, p), or (m, b, p) where members differ
         out : Tensor of the shape and type of `x`, default=None
             Memory to work in, `x` itself if it may be lost: for large pieces, taking new
             memory costs as much time as the arithmetic.
         """
         if self.scaling is not None:
-            mean, factor = self._in(x.dtype)
+            mean, factor = self._in(x.dtype, x.device)
             x = torch.sub(x, mean, out=out).mul_(factor)
         if x.dtype == self.dtype and self.device == "cpu":
             return x
         return x.to(device=self.device, dtype=self.dtype)
 
-    def _in(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        if dtype not in self._columns:
+    def _in(self, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+        found = self._columns.get((dtype, device))
+        if found is None:
             assert self.scaling is not None
+            if not isinstance(self.scaling, list):
+                mean, scale = self.scaling
+            elif len(self.scaling) == 1:
+                ((mean, scale),) = self.scaling
+            else:  # m times (p,) -> (m, 1, p)
+                mean = np.stack([s.mean for s in self.scaling])[:, None]
+                scale = np.stack([s.scale for s in self.scaling])[:, None]
             numpy_type = np.float32 if dtype == torch.float32 else np.float64
-            self._columns[dtype] = (
-                torch.from_numpy(self.scaling.mean.astype(numpy_type)),
-                torch.from_numpy((1.0 / self.scaling.scale).astype(numpy_type)),
+            found = self._columns[dtype, device] = (
+                torch.from_numpy(mean.astype(numpy_type)).to(device),
+                torch.from_numpy((1.0 / scale).astype(numpy_type)).to(device),
             )
-        return self._columns[dtype]
+        return found
 
 
 class Features:
@@ -103,6 +129,8 @@ class Features:
     ----------
     X : array or CSR matrix of shape (n, p), float32 or float64
     standardiser : Standardiser
+        Where members of a stack have means and scales of their own, what is resident is the
+        table as it is, for all of them.
     """
 
     def __init__(self, X: Table, standardiser: Standardiser) -> None:
@@ -113,15 +141,27 @@ class Features:
         if self._fits():
             self.resident = self._filled()
 
+    def select(self, members: Sequence[int]) -> Features:
+        """The same table for some of the members."""
+        if not self.standardiser.by_member:
+            return self
+        twin = copy(self)
+        twin.standardiser = self.standardiser.select(members)
+        return twin
+
     def _filled(self) -> Tensor:
         """The whole table, standardised where it is to stay a piece at a time."""
         n, p = self.X.shape
-        where = {"dtype": self.standardiser.dtype, "device": self.standardiser.device}
-        resident = torch.empty(n, p, **where)
+        raw = self.standardiser.by_member
+        if raw and not sp.issparse(self.X) and self.X.flags.c_contiguous:
+            return from_numpy(self.X).to(self.standardiser.device)
+        own = torch.float32 if self.X.dtype == np.float32 else torch.float64
+        dtype = own if raw else self.standardiser.dtype
+        resident = torch.empty(n, p, dtype=dtype, device=self.standardiser.device)
         step = max(1, CHUNK_BYTES // max(1, p * self.X.dtype.itemsize))
         for start in range(0, n, step):
             x = self._read(np.arange(start, min(n, start + step)))
-            resident[start : start + step] = self.standardiser(x, out=x)
+            resident[start : start + step] = x if raw else self.standardiser(x, out=x)
         self._buffer = np.empty((0, p), dtype=self.X.dtype)
         return resident
 
@@ -156,5 +196,9 @@ class Features:
             x = self.resident.index_select(0, flat.to(self.resident.device))
         else:
             x = self._read(flat.numpy())
+        if self.standardiser.by_member:
+            x = x.view(*index.shape, -1)
+            return self.standardiser(x, out=x)
+        if self.resident is None:
             x = self.standardiser(x, out=x)
         return x.view(*index.shape, -1)

@@ -6,7 +6,6 @@ A codec owns units and labels. ``n`` rows, ``k`` raw outputs of the network.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor
 
 from .._compat import from_numpy
+from ..components.losses import Loss
 
 
 class Codec(ABC):
@@ -105,9 +105,13 @@ class RegressionCodec(Codec):
         dtype = prediction.dtype
         y = prediction * self.scale.astype(dtype)
         y += self.mean.astype(dtype)
-        if self.bounds != (-np.inf, np.inf):
-            np.clip(y, *_inside(self.bounds, dtype), out=y)
+        self._keep_inside(y)
         return y[:, 0] if self.one_column else y
+
+    def _keep_inside(self, y: np.ndarray) -> None:
+        """Undo, in place, what rounding put beyond the bounds."""
+        if self.bounds != (-np.inf, np.inf):
+            np.clip(y, *_inside(self.bounds, y.dtype), out=y)
 
     def decode_deviation(self, deviation: np.ndarray) -> np.ndarray:
         """Standard deviations of the network's predictions, ``(n, k)``, in the user's units."""
@@ -118,6 +122,7 @@ class RegressionCodec(Codec):
         """Quantiles ``(n, k, q)`` in the user's units; ``(n, q)`` for one column."""
         dtype = quantiles.dtype
         y = quantiles * self.scale.astype(dtype)[:, None] + self.mean.astype(dtype)[:, None]
+        self._keep_inside(y)
         return y[:, 0] if self.one_column else y
 
     def units(self) -> tuple[np.ndarray, np.ndarray]:
@@ -154,16 +159,16 @@ class _LabelCodec(Codec):
     def units(self) -> tuple[np.ndarray, np.ndarray]:
         return np.zeros(self.n_outputs), np.ones(self.n_outputs)
 
-    def probabilities(self, raw: Tensor, link: Callable[[Tensor], Tensor]) -> Tensor:
+    def probabilities(self, raw: Tensor, loss: Loss) -> Tensor:
         """Probabilities of all classes or labels, ``(n, k) -> (n, n_classes)``.
 
         Parameters
         ----------
         raw : Tensor of shape (n, k)
-        link : callable
-            The loss' inverse link.
+        loss : Loss
+            Whose inverse link they come from.
         """
-        return link(raw)
+        return loss.inverse_link(raw)
 
 
 class ClassCodec(_LabelCodec):
@@ -220,11 +225,13 @@ class BinaryCodec(ClassCodec):
             return np.repeat(self.classes, len(prediction))
         return self.classes[(prediction[:, 0] > 0.5).astype(np.intp)]
 
-    def probabilities(self, raw: Tensor, link: Callable[[Tensor], Tensor]) -> Tensor:
+    def probabilities(self, raw: Tensor, loss: Loss) -> Tensor:
         if len(self.classes) == 1:
             return torch.ones_like(raw)
-        # each side from its own raw output, because 1 - p loses digits
-        return torch.cat([link(-raw), link(raw)], -1)
+        p = loss.inverse_link(raw)
+        # 1 - p loses digits that the link of the other side has
+        other = loss.inverse_link(-raw) if loss.has_symmetric_link else 1 - p
+        return torch.cat([other, p], -1)
 
     def score(self, prediction: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
         """Accuracy."""

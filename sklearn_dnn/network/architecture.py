@@ -36,6 +36,8 @@ class Architecture:
         One a hidden layer.
     module : HiddenModule or None
         What stands in place of hidden layers.
+    n_shared : int
+        Members that share the network; see :mod:`~sklearn_dnn.network.members`.
     """
 
     sizes: tuple[int, ...]
@@ -45,6 +47,7 @@ class Architecture:
     input_norm: Norm | None = None
     dropouts: tuple[DropoutRule, ...] = ()
     module: HiddenModule | None = None
+    n_shared: int = 1
 
     @classmethod
     def of(cls, spec: FitSpec) -> Architecture:
@@ -59,6 +62,7 @@ class Architecture:
             input_norm=spec.input_norm,
             dropouts=spec.dropout,
             module=module,
+            n_shared=spec.n_shared,
         )
 
     @property

@@ -7,7 +7,8 @@ from torch import Tensor
 
 from ..specification import FitSpec
 from .architecture import Architecture
-from .mlp import affine, hidden
+from .members import entering
+from .mlp import affine, effective, hidden, outputs_of
 from .parameters import Layout, Network
 
 
@@ -22,6 +23,7 @@ def scale_to_data(spec: FitSpec, theta: Tensor, statistics: Tensor, x: Tensor) -
         Inputs as the network sees them.
     """
     layout = Layout(Architecture.of(spec))
+    a = layout.architecture
     # norms measure the batch, as in the first step; what they note of it is not kept
     network = layout.network(theta, statistics.clone())
     with torch.no_grad():
@@ -30,12 +32,24 @@ def scale_to_data(spec: FitSpec, theta: Tensor, statistics: Tensor, x: Tensor) -
             if not initializer.data_dependent:
                 continue
             below = _inputs_of(network, layout, x, i)
-            layer.weight.copy_(
-                initializer.rescale(
-                    layer.weight.clone(),
-                    lambda w, b=below, la=layer: affine(b, la._replace(weight=w)),
-                )
+            weight = initializer.rescale(
+                effective(layer, i, a, None).weight.clone(),
+                lambda w, b=below, i=i: _put_out(network, layout, b, i, w),
             )
+            layer.weight.copy_(weight)
+            if a.on_weights and i < a.n_hidden:  # lengths are learnt apart from directions
+                for name, vector in a.norm.start_vectors(weight).items():
+                    layer.norm[name].copy_(vector)
+
+
+def _put_out(network: Network, layout: Layout, x: Tensor, i: int, weight: Tensor) -> Tensor:
+    """What the dense part of layer `i` makes of its inputs with other weights: (b, k)."""
+    layer = network.layers[i]._replace(weight=weight)
+    a = layout.architecture
+    if a.n_shared == 1 or i < a.n_hidden:
+        return affine(x, layer)
+    changed = network._replace(layers=[*network.layers[:-1], layer])
+    return outputs_of(x, changed, a, None).flatten(-3, -2)
 
 
 def _inputs_of(network: Network, layout: Layout, x: Tensor, i: int) -> Tensor:
@@ -47,6 +61,6 @@ def _inputs_of(network: Network, layout: Layout, x: Tensor, i: int) -> Tensor:
     hidden(x, network, a, training=True, outputs=outputs)
     if i > 0:
         return outputs[i - 1]
-    if a.input_norm is None:
-        return x
-    return a.input_norm.forward(x, network.entrance, network.entrance_statistics, True)
+    if a.input_norm is not None:
+        x = a.input_norm.forward(x, network.entrance, network.entrance_statistics, True)
+    return x if a.n_shared == 1 else entering(x, network.members)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -11,12 +13,15 @@ from ..components.losses import Loss
 from ..data.features import Scaling
 from .architecture import Architecture
 from .chance import seeded
+from .members import entering, heads
 from .parameters import Layer, Network
 from .weights import Weights
 
 
 class TorchNetwork(nn.Module):
     """Raw columns in, predictions out: ``(n, n_features) -> (n, n_targets)``.
+
+    Those of members that share the network are averaged.
 
     Parameters
     ----------
@@ -67,13 +72,38 @@ class TorchNetwork(nn.Module):
         else:
             for i in range(a.n_hidden):
                 chain += _parts(a, network.layers[i], i, dtype)
-        self.layers = nn.Sequential(*chain, _linear(network.layers[-1]))
+        self.n_shared = a.n_shared
+        last: nn.Module = _linear(network.layers[-1])
+        if a.n_shared > 1:
+            last = _Heads(network)
+            at = int(a.input_norm is not None)
+            chain.insert(at, _Entering(network))
+        self.layers = nn.Sequential(*chain, last)
         self.link = _Link(loss)
 
     def forward(self, x: Tensor) -> Tensor:
         x = (x.to(self.input_mean.dtype) - self.input_mean) / self.input_scale
-        y = self.link(self.layers(x)) * self.target_scale + self.target_mean
+        y = self.link(self.layers(x))
+        if self.n_shared > 1:
+            y = y.mean(0)
+        y = y * self.target_scale + self.target_mean
         return y if self.bounds == (-np.inf, np.inf) else y.clamp(*self.bounds)
+
+
+class TorchEnsemble(nn.Module):
+    """Members side by side, each from raw columns on: the mean of what they predict.
+
+    Parameters
+    ----------
+    networks : sequence of TorchNetwork
+    """
+
+    def __init__(self, networks: Sequence[TorchNetwork]) -> None:
+        super().__init__()
+        self.networks = nn.ModuleList(networks)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.stack([network(x) for network in self.networks]).mean(0)
 
 
 def _linear(layer: Layer, weight: Tensor | None = None) -> nn.Linear:
@@ -173,6 +203,30 @@ class Join(nn.Module):
         if self.projection is not None:
             skip = self.projection(skip)
         return branch * self.multiplier + skip
+
+
+class _Entering(nn.Module):
+    """The inputs as each of the members sees them: (n, p) -> (k * n, p)."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.inputs = nn.Parameter(network.members["inputs"].clone())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return entering(x, {"inputs": self.inputs})
+
+
+class _Heads(nn.Module):
+    """Raw outputs of each of the members: (k * n, h) -> (k, n, o)."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.units = nn.Parameter(network.members["units"].clone())
+        self.bias = nn.Parameter(network.members["bias"].clone())
+        self.weight = nn.Parameter(network.layers[-1].weight.clone())
+
+    def forward(self, top: Tensor) -> Tensor:
+        return heads(top, Layer(self.weight, None), {"units": self.units, "bias": self.bias})
 
 
 class _Function(nn.Module):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import torch
 from torch import Tensor
 
 from ..components.norms import Norm
@@ -32,13 +35,14 @@ def folded(network: Network, architecture: Architecture) -> tuple[Network, Archi
     Parameters
     ----------
     network : Network
-        Of a single member.
+        Of a single member, or a stack.
     architecture : Architecture
         One that :func:`folds` says yes to.
     """
     norm = architecture.norm
     assert norm is not None
     layers = list(network.layers)
+    members = network.members
     for i in range(len(layers) - 1):
         layer = layers[i]  # where the norm below was behind its activation, no longer the old one
         weight, bias = layer.weight, layer.bias
@@ -50,6 +54,9 @@ def folded(network: Network, architecture: Architecture) -> tuple[Network, Archi
             if norm.position == "before":
                 weight, bias = weight * pair[0], bias * pair[0] + pair[1]
             else:
+                if members and i + 2 == len(layers):
+                    members = _heads_behind(members, layers[i + 1], pair[1])
+                    pair = (pair[0], torch.zeros_like(pair[1]))
                 layers[i + 1] = _behind(layers[i + 1], *pair)
         layers[i] = Layer(weight, bias, NOTHING, NOTHING, layer.activation, layer.skip)
     plain = Network(
@@ -59,6 +66,7 @@ def folded(network: Network, architecture: Architecture) -> tuple[Network, Archi
         None,
         network.module,
         network.module_statistics,
+        members,
     )
     return plain, architecture.without_norm()
 
@@ -68,8 +76,17 @@ def _behind(layer: Layer, scale: Tensor, shift: Tensor) -> Layer:
 
     In a wide network it reads inputs beside, which stay as they are.
     """
-    k = len(scale)
+    k = scale.shape[-1]
     weight = layer.weight.clone()
-    weight[:k] *= scale.unsqueeze(1)
-    bias = layer.bias + shift @ layer.weight[:k]
+    weight[..., :k, :] *= scale.unsqueeze(1) if scale.dim() == 1 else scale.mT
+    bias = layer.bias + shift @ layer.weight[..., :k, :]
     return Layer(weight, bias, layer.norm, layer.statistics, layer.activation, layer.skip)
+
+
+def _heads_behind(
+    members: Mapping[str, Tensor], layer: Layer, shift: Tensor
+) -> Mapping[str, Tensor]:
+    """Members' own biases that take over `shift`, which their factors multiply."""
+    k = len(shift)
+    own = (members["units"][:, :k] * shift) @ layer.weight[:k]
+    return dict(members) | {"bias": members["bias"] + own}

@@ -89,6 +89,27 @@ class _Start:
             _fill_norm(a.input_norm, columns, network.entrance, network.entrance_statistics)
         if a.module is not None:
             self._fill_module()
+        if a.n_shared > 1:
+            self._fill_members(prior)
+
+    def _fill_members(self, prior: Tensor | None) -> None:
+        """Members' own numbers, drawn last: what they share is drawn as in one network alone.
+
+        The output's scale stands in the factors, where each member can change it by itself: a
+        step of Adam is of one size for all numbers, and factors near 1 would hardly move.
+        """
+        members, i = self.network.members, self.architecture.n_hidden
+        output = self.network.layers[i].weight
+        scale = output.square().mean().sqrt()
+        if scale == 0.0:  # an output that is to start at zero stays there
+            scale = torch.ones_like(scale)
+        output.div_(scale)
+        for name, size in (("inputs", 1.0), ("units", scale)):
+            coins = torch.randint(2, members[name].shape, generator=self.generator)
+            members[name].copy_((2 * coins - 1) * size)
+        draw = self._drawer(i)
+        for bias in members["bias"]:
+            self._fill_bias(Layer(self.network.layers[i].weight, bias), i, draw, prior)
 
     def _plain(self, layer: int) -> Initializer:
         return self.spec.initializer[layer]
@@ -97,7 +118,7 @@ class _Start:
         """What draws the weights of a dense layer, by its place in the network."""
         initializer, topology = self._plain(layer), self.architecture.topology
         n_hidden, size = self.architecture.n_hidden, topology.block_size
-        if layer == n_hidden and initializer.zero_output and size:
+        if layer == n_hidden and initializer.zero_output:
             return lambda i, o: torch.zeros(i, o, dtype=torch.float64)
         if size and layer < n_hidden // size * size:
             return lambda i, o: initializer.draw_in_block(

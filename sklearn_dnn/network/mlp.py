@@ -1,8 +1,6 @@
-"""The forward pass of a stack, and the two ways to its gradient.
+"""The forward pass of a stack: the definition, for every combination of components.
 
-``hidden`` is the definition, for every combination of components, and autograd follows it.
-``DenseKernel`` computes the same for the plain dense network by hand, into buffers that are
-allocated once.
+Autograd follows it; :mod:`~sklearn_dnn.network.kernels` has gradients by hand.
 """
 
 from __future__ import annotations
@@ -13,11 +11,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..components.activations import Activation
 from ..components.dropouts import Dropout
-from ..specification import FitSpec
 from .architecture import Architecture
 from .chance import seeded
+from .members import entering, heads, repeated, split
 from .parameters import Layer, Network
 
 _INPUT_DROPOUT = Dropout()
@@ -37,12 +34,25 @@ class Noise(NamedTuple):
     weight_std
         Standard deviation of what is added to each weight.
     generator : torch.Generator
+    shared : torch.Generator or None
+        Where that is drawn from which all rows have in common, in a pass that takes them piece
+        by piece; None for `generator`.
     """
 
     rates: Sequence[float | Tensor]
     input_rate: float | Tensor
     weight_std: float | Tensor
     generator: torch.Generator
+    shared: torch.Generator | None = None
+
+    def source(self, shared: bool) -> torch.Generator:
+        """Where a draw is taken from that all rows share, or that each has for itself."""
+        return self.shared if shared and self.shared is not None else self.generator
+
+    def begin_piece(self) -> None:
+        """Let the next rows share what the pass' first ones drew."""
+        if self.shared is not None:
+            self.shared.manual_seed(self.shared.initial_seed())
 
 
 def on(value: float | Tensor) -> bool:
@@ -75,7 +85,8 @@ def hidden(
     Parameters
     ----------
     x : Tensor of shape (b, p), or (m, b, p) for a stack
-        Standardised inputs.
+        Standardised inputs. Where k members share the network, all that comes behind the input
+        norm has k * b rows, those of a member together.
     training : bool
         Whether norms measure the batch, and update their averages.
     noise : Noise or None
@@ -93,6 +104,9 @@ def hidden(
     a = architecture
     if a.input_norm is not None:
         x = a.input_norm.forward(x, network.entrance, network.entrance_statistics, training, counts)
+    if a.n_shared > 1:
+        x = entering(x, network.members)
+        counts = None if counts is None else repeated(counts, a.n_shared, counts.dim() - 2)
     if noise is not None and on(noise.input_rate):
         x = _INPUT_DROPOUT.forward(x, noise.input_rate, noise.generator)
     if a.module is not None:
@@ -134,7 +148,8 @@ def _hidden_layer(
     if normed and norm.position == "after":
         x = norm.forward(x, layer.norm, layer.statistics, training, counts)
     if noise is not None and on(noise.rates[i]) and a.dropouts[i].on == "units":
-        x = a.dropouts[i].forward(x, noise.rates[i], noise.generator)
+        rule = a.dropouts[i]
+        x = rule.forward(x, noise.rates[i], noise.source(rule.shared))
     return x
 
 
@@ -159,10 +174,10 @@ def effective(layer: Layer, i: int, a: Architecture, noise: Noise | None) -> Lay
     if normed:
         weight = a.norm.weight(weight, layer.norm)
     if shaken:
-        drawn = torch.empty_like(weight).normal_(generator=noise.generator)
+        drawn = torch.empty_like(weight).normal_(generator=noise.source(shared=True))
         weight = weight + drawn * noise.weight_std
     if drops:
-        weight = a.dropouts[i].forward(weight, noise.rates[i], noise.generator)
+        weight = a.dropouts[i].forward(weight, noise.rates[i], noise.source(shared=True))
     return Layer(weight, layer.bias)
 
 
@@ -205,8 +220,23 @@ def raw_outputs_of(
     x: Tensor, network: Network, architecture: Architecture, noise: Noise | None
 ) -> Tensor:
     """Raw outputs of a pass that does not train: (b, p) -> (b, k)."""
-    top = hidden(x, network, architecture, noise=noise)
-    return affine(top, effective(network.layers[-1], architecture.n_hidden, architecture, noise))
+    return outputs_of(hidden(x, network, architecture, noise=noise), network, architecture, noise)
+
+
+def outputs_of(
+    top: Tensor, network: Network, architecture: Architecture, noise: Noise | None
+) -> Tensor:
+    """Raw outputs from what the output layer reads.
+
+    Returns
+    -------
+    Tensor of shape (b, k) or (m, b, k)
+        Where members share the network, (n_shared, b, k) or (m, n_shared, b, k).
+    """
+    layer = effective(network.layers[-1], architecture.n_hidden, architecture, noise)
+    if architecture.n_shared > 1:
+        return heads(top, layer, network.members)
+    return affine(top, layer)
 
 
 class Evaluator:
@@ -230,115 +260,77 @@ class Evaluator:
         self.plain = (
             noise is None
             and architecture.is_plain
+            and architecture.n_shared == 1
             and all(a.saves == "output" for a in architecture.activations)
         )
         self._buffers: list[Tensor] = []
 
+    def begin_piece(self) -> None:
+        """Let the next rows share what a random pass' first ones drew."""
+        if self.noise is not None:
+            self.noise.begin_piece()
+
     def raw(self, x: Tensor) -> Tensor:
-        """Raw outputs, in new memory: (b, p) -> (b, k), or with a leading m for a stack."""
+        """Raw outputs, in new memory: (b, p) -> (b, k), or with a leading m for a stack.
+
+        Where members share the network, they have an axis in front of the rows'.
+        """
         if self.plain:
             return affine(self.hidden(x), self.layers[-1])
         return raw_outputs_of(x, self.network, self.architecture, self.noise)
 
     def hidden(self, x: Tensor) -> Tensor:
-        """What the output layer reads; the next call overwrites it."""
-        if not self.plain or x.dim() == 3:
-            return hidden(x, self.network, self.architecture, noise=self.noise)
+        """What the output layer reads; the next call overwrites it.
+
+        Where members share the network, they have an axis in front of the rows'.
+        """
+        if not self.plain:
+            top = hidden(x, self.network, self.architecture, noise=self.noise)
+            k = self.architecture.n_shared
+            return top if k == 1 else split(top, k)
+        single = x.dim() == 2
         for i, layer in enumerate(self.layers[:-1]):
-            out = self._buffer(i, x.shape[0], layer)
-            torch.addmm(layer.bias, x, layer.weight, out=out)
+            out = self._buffer(i, x.shape[-2], layer)
+            if single:
+                torch.addmm(layer.bias, x, layer.weight, out=out)
+            else:
+                torch.bmm(x, layer.weight, out=out).add_(layer.bias)
             self.architecture.activations[i].apply(out, out)
             x = out
         return x
 
     def _buffer(self, i: int, n_rows: int, layer: Layer) -> Tensor:
+        """Memory for a layer's outputs, (b, k) or (m, b, k)."""
+        *lead, _, width = layer.weight.shape
         if i == len(self._buffers):
-            self._buffers.append(layer.weight.new_empty(n_rows, layer.weight.shape[1]))
-        if n_rows > len(self._buffers[i]):
-            self._buffers[i] = layer.weight.new_empty(n_rows, layer.weight.shape[1])
-        return self._buffers[i][:n_rows]
+            self._buffers.append(layer.weight.new_empty(*lead, n_rows, width))
+        if n_rows > self._buffers[i].shape[-2]:
+            self._buffers[i] = layer.weight.new_empty(*lead, n_rows, width)
+        buffer = self._buffers[i]
+        return buffer[:, :n_rows] if lead else buffer[:n_rows]
 
 
-def has_kernel(spec: FitSpec) -> bool:
-    """True if a fit can be trained by :class:`DenseKernel`."""
-    return (
-        Architecture.of(spec).is_plain
-        and not spec.is_noisy
-        and not spec.mixes_precision
-        and spec.activity_l1 == 0
-        and spec.topology.auxiliary_weight == 0
-        and all(activation.saves is not None for activation in spec.activation)
-        and spec.objective.has_gradient
-    )
-
-
-class DenseKernel:
-    """Forward and backward of a plain dense stack by hand, for one number of rows.
+class InTurn:
+    """The face of an :class:`Evaluator` over networks that are no stack: a pass of each in turn.
 
     Parameters
     ----------
-    layers, gradients : sequence of Layer
-        Views of the parameters and of the buffer that :meth:`backward` fills.
-    activations : sequence of Activation
-        Of the hidden layers; each must have a kernel.
-    n_rows : int
-        Rows of a batch.
+    evaluators : sequence of Evaluator
     """
 
-    def __init__(
-        self,
-        layers: Sequence[Layer],
-        gradients: Sequence[Layer],
-        activations: Sequence[Activation],
-        n_rows: int,
-    ) -> None:
-        self.layers = list(layers)
-        self.gradients = list(gradients)
-        self.activations = list(activations)
-        first = layers[0].weight
-        self.single = first.dim() == 2
-        self.product = torch.mm if self.single else torch.bmm
-        lead = (n_rows,) if self.single else (first.shape[0], n_rows)
-        widths = [layer.weight.shape[-1] for layer in layers[:-1]]
-        self.outputs = [first.new_empty(*lead, width) for width in widths]
-        self.inputs = [
-            first.new_empty(*lead, w) if activation.saves == "input" else out
-            for w, activation, out in zip(widths, activations, self.outputs, strict=True)
-        ]
-        # two places in turn for the layers' derivatives: what is in the cache is fast
-        size = max((a.numel() for a in self.outputs), default=0)
-        places = [first.new_empty(size) for _ in range(min(2, len(widths)))]
-        self.deltas = [places[i % 2][: a.numel()].view(a.shape) for i, a in enumerate(self.outputs)]
-        self.outputs_t = [a.mT for a in self.outputs]
-        # a product with ones sums the rows in half the time of a reduction
-        self.ones = first.new_ones(*lead[:-1], 1, n_rows)
-        self.bias_gradients = [
-            g.bias.unsqueeze(0) if self.single else g.bias for g in self.gradients
-        ]
-        self.weights_t = [layer.weight.mT for layer in layers]
+    def __init__(self, evaluators: Sequence[Evaluator]) -> None:
+        self.evaluators = list(evaluators)
+        self.layers = self.evaluators[0].layers
+        self.architecture = self.evaluators[0].architecture
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Raw outputs of a batch, keeping what :meth:`backward` needs."""
-        self.x = x
-        for layer, z, a, activation in zip(
-            self.layers, self.inputs, self.outputs, self.activations, strict=False
-        ):
-            if self.single:
-                torch.addmm(layer.bias, x, layer.weight, out=z)
-            else:
-                torch.bmm(x, layer.weight, out=z).add_(layer.bias)
-            activation.apply(z, a)
-            x = a
-        return affine(x, self.layers[-1])
+    def begin_piece(self) -> None:
+        """See :meth:`Evaluator.begin_piece`; the networks have one noise."""
+        self.evaluators[0].begin_piece()
 
-    def backward(self, delta: Tensor) -> None:
-        """Fill the gradients from `delta`, the derivative by the raw outputs."""
-        for i in range(len(self.layers) - 1, -1, -1):
-            x_t = self.outputs_t[i - 1] if i else self.x.mT
-            self.product(x_t, delta, out=self.gradients[i].weight)
-            self.product(self.ones, delta, out=self.bias_gradients[i])
-            if i:
-                below = self.deltas[i - 1]
-                self.product(delta, self.weights_t[i], out=below)
-                self.activations[i - 1].gradient(below, self.inputs[i - 1], below)
-                delta = below
+    def raw(self, x: Tensor) -> Tensor:
+        """Raw outputs, (b, p) -> (m, b, k)."""
+        return torch.stack([evaluator.raw(x) for evaluator in self.evaluators])
+
+    def hidden(self, x: Tensor) -> Tensor:
+        """What the output layers read, (b, p) -> (m, b, k)."""
+        return torch.stack([evaluator.hidden(x) for evaluator in self.evaluators])

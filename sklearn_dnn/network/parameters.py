@@ -62,6 +62,9 @@ class Network(NamedTuple):
         The auxiliary output.
     module, module_statistics : dict of str to Tensor
         Parameters and buffers of a user's own hidden part, by their names in it.
+    members : dict of str to Tensor
+        Where members share the network, each one's own: factors of its "inputs" (k, p) and of
+        the "units" (k, h) that the output reads, and the output's "bias" (k, o).
     """
 
     layers: list[Layer]
@@ -70,6 +73,7 @@ class Network(NamedTuple):
     auxiliary: Layer | None = None
     module: Mapping[str, Tensor] = NOTHING
     module_statistics: Mapping[str, Tensor] = NOTHING
+    members: Mapping[str, Tensor] = NOTHING
 
     def trained(self) -> dict[str, Tensor]:
         """All trained tensors by name, in the order of the buffer's weights and then the rest."""
@@ -82,6 +86,7 @@ class Network(NamedTuple):
                 for name, tensor in getattr(layer, part).items():
                     found[f"{prefix}.{part}.{name}"] = tensor
         found |= {f"entrance.{name}": tensor for name, tensor in self.entrance.items()}
+        found |= {f"members.{name}": tensor for name, tensor in self.members.items()}
         return found | {f"module.{name}": tensor for name, tensor in self.module.items()}
 
     def measured(self) -> dict[str, Tensor]:
@@ -124,6 +129,7 @@ class Network(NamedTuple):
             None if self.auxiliary is None else layer("auxiliary", self.auxiliary),
             {k: source[f"module.{k}"] for k in self.module},
             self.module_statistics,
+            {k: source[f"members.{k}"] for k in self.members},
         )
 
 
@@ -220,6 +226,15 @@ class Layout:
         for name, shape in self.module_parts.items():
             if len(shape) <= 1:
                 yield f"module.{name}", shape
+        yield from self._members()
+
+    def _members(self) -> Iterator[tuple[str, tuple[int, ...]]]:
+        a, (n_top, n_out) = self.architecture, self.fans[-1]
+        if a.n_shared == 1:
+            return
+        yield "members.inputs", (a.n_shared, a.sizes[0])
+        yield "members.units", (a.n_shared, n_top)
+        yield "members.bias", (a.n_shared, n_out)
 
     def _measured(self) -> Iterator[tuple[str, tuple[int, ...]]]:
         a = self.architecture
@@ -235,6 +250,8 @@ class Layout:
 
     def _drops_bias(self, layer: int) -> bool:
         norm = self.architecture.norm
+        if layer == self.architecture.n_hidden and self.architecture.n_shared > 1:
+            return True  # members have their own
         return norm is not None and norm.drops_bias and layer < self.architecture.n_hidden
 
     def normed_width(self, layer: int) -> int:
@@ -276,6 +293,7 @@ class Layout:
             _layer("auxiliary", found, measured) if "auxiliary" in found else None,
             found.get("module", NOTHING),
             measured.get("module", NOTHING),
+            found.get("members", NOTHING),
         )
 
 
@@ -320,4 +338,7 @@ class _Reader:
 
     def vector(self, shape: tuple[int, ...]) -> Tensor:
         piece = self._take(shape)
-        return piece.unsqueeze(1) if len(self.buffer) > 1 else piece[0].view(shape)
+        m = len(self.buffer)
+        if m == 1:
+            return piece[0].view(shape)
+        return piece.view(m, *shape) if len(shape) > 1 else piece.unsqueeze(1)

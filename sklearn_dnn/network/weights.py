@@ -1,8 +1,8 @@
-"""The numbers of one trained network as NumPy arrays, and the way back to tensors."""
+"""The numbers of trained networks as NumPy arrays, and the way back to tensors."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,14 +16,15 @@ from .parameters import NOTHING, Layer, Layout, Network
 
 @dataclass(frozen=True)
 class Weights:
-    """What a fitted network knows.
+    """What a fitted network knows, or a stack of them: arrays then have a leading member axis.
 
     Attributes
     ----------
     coefs : list of ndarray of shape (n_in, n_out)
         What layers multiply by: with a norm of the weights, the normed ones.
     intercepts : list of ndarray of shape (n_out,)
-        Zeros where a norm makes them redundant.
+        Zeros where a norm makes them redundant, and where members of one network have outputs'
+        biases of their own.
     norms : list of dict of ndarray of shape (n_out,)
         For each hidden layer, the norm's learnt vectors; empty without a norm.
     statistics : list of dict of ndarray of shape (n_out,)
@@ -38,6 +39,47 @@ class Weights:
     norms: list[dict[str, np.ndarray]]
     statistics: list[dict[str, np.ndarray]]
     extras: dict[str, np.ndarray]
+
+    @classmethod
+    def stacked(cls, members: Sequence[Weights]) -> Weights:
+        """Those of several networks of one shape."""
+
+        def stack(arrays: Sequence[np.ndarray]) -> np.ndarray:
+            return np.stack(arrays)
+
+        def named(dicts: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+            return {name: stack([d[name] for d in dicts]) for name in dicts[0]}
+
+        return cls(
+            [stack(arrays) for arrays in zip(*(w.coefs for w in members), strict=True)],
+            [stack(arrays) for arrays in zip(*(w.intercepts for w in members), strict=True)],
+            [named(dicts) for dicts in zip(*(w.norms for w in members), strict=True)],
+            [named(dicts) for dicts in zip(*(w.statistics for w in members), strict=True)],
+            named([w.extras for w in members]),
+        )
+
+    @property
+    def n_members(self) -> int | None:
+        """Members of a stack; None for one network."""
+        return len(self.coefs[0]) if self.coefs[0].ndim == 3 else None
+
+    def members(self) -> list[Weights]:
+        """One a network, sharing memory."""
+        if self.n_members is None:
+            return [self]
+        return [self._member(i) for i in range(self.n_members)]
+
+    def _member(self, i: int) -> Weights:
+        def named(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+            return {name: array[i] for name, array in arrays.items()}
+
+        return Weights(
+            [array[i] for array in self.coefs],
+            [array[i] for array in self.intercepts],
+            [named(arrays) for arrays in self.norms],
+            [named(arrays) for arrays in self.statistics],
+            named(self.extras),
+        )
 
     @classmethod
     def read(cls, layout: Layout, theta: Tensor, statistics: Tensor) -> Weights:
@@ -88,8 +130,12 @@ class Weights:
     def network(self, dtype: torch.dtype, device: str) -> Network:
         """Tensors for the forward pass, sharing memory with the arrays where they can."""
 
+        is_stack = self.coefs[0].ndim == 3
+
         def tensor(array: np.ndarray) -> Tensor:
             tensor = from_numpy(array)
+            if is_stack and tensor.dim() == 2:  # vectors meet rows: (m, k) -> (m, 1, k)
+                tensor = tensor.unsqueeze(1)
             if tensor.dtype == dtype and device == "cpu":
                 return tensor  # calling .to would take longer than a small layer
             return tensor.to(device=device, dtype=dtype)
@@ -125,6 +171,7 @@ class Weights:
             auxiliary,
             tensors(self._extra("module.")),
             tensors(self._extra("module.", measured=True)),
+            tensors(self._extra("members.")),
         )
 
     def _extra(self, prefix: str, measured: bool = False) -> dict[str, np.ndarray]:

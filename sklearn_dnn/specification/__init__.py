@@ -4,8 +4,17 @@ Below this package nobody reads the estimator and nothing is "auto".
 """
 
 from ._contradictions import warn_of_broken_conditions, warn_of_missing_blocks
-from ._resolve import CUDA_WORK, hidden_sizes, resolve, step_work, stops_early
+from ._resolve import (
+    CUDA_WORK,
+    hidden_sizes,
+    members_at_once,
+    resolve,
+    step_work,
+    stops_early,
+    without_validation,
+)
 from ._spec import (
+    COLUMNS,
     FitSpec,
     Task,
     is_on,
@@ -14,11 +23,13 @@ from ._spec import (
 )
 
 __all__ = [
+    "COLUMNS",
     "CUDA_WORK",
     "FitSpec",
     "Task",
     "hidden_sizes",
     "is_on",
+    "members_at_once",
     "objective",
     "resolve",
     "step_work",
@@ -26,4 +37,5 @@ __all__ = [
     "structure",
     "warn_of_broken_conditions",
     "warn_of_missing_blocks",
+    "without_validation",
 ]

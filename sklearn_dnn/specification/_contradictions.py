@@ -3,30 +3,45 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
+from typing import Any
 
-from ..components.activations import ACTIVATIONS
+from ..components.activations import ACTIVATIONS, Relu
 from ..components.augmentations import TargetNoise
-from ..components.dropouts import AlphaDropout
-from ..components.initializers import LecunNormal, LecunUniform
+from ..components.dropouts import AlphaDropout, DropoutRule
+from ..components.initializers import Fixup, LecunNormal, LecunUniform
 from ..components.losses import Loss
-from ..components.norms import BatchNorm
+from ..components.norms import BatchNorm, Norm
 from ..components.optimizers import FTRL, OPTIMIZERS
 from ..components.schedules import Constant
+from ._idle_schedules import refuse_idle_schedules
 from ._spec import FitSpec, is_on
 
 # An l2 penalty of this strength, scikit-learn's default, is too weak to move selu's fixed point.
 WEAK_ALPHA = 1e-4
 
 
-def refuse_contradictions(spec: FitSpec) -> None:
-    """Refuse parameters that contradict each other, showing both values."""
+def refuse_contradictions(spec: FitSpec, parameters: Mapping[str, Any]) -> None:
+    """Refuse parameters that contradict each other, showing both values.
+
+    Parameters
+    ----------
+    spec : FitSpec
+        What they were resolved to.
+    parameters : mapping
+        As they were given, which says more where nothing was made of them.
+    """
     _refuse_norms(spec)
     _refuse_targets(spec)
+    _refuse_augmentations(spec)
     _refuse_training(spec)
     if spec.module is not None:
-        _refuse_beside_module(spec)
+        _refuse_beside_module(spec, parameters)
+    if spec.n_shared > 1:
+        _refuse_beside_shared(spec)
     if spec.optimizer.full_batch:
         _refuse_beside_full_batch(spec)
+    refuse_idle_schedules(spec, parameters)
 
 
 def _refuse_norms(spec: FitSpec) -> None:
@@ -36,21 +51,84 @@ def _refuse_norms(spec: FitSpec) -> None:
                 f"{name}={norm!r} needs the variance of a batch, but batch_size=1. Use "
                 "batch_size >= 2, or norm='layer'."
             )
+    if spec.input_norm is not None:
+        _refuse_norm_of_inputs(spec.input_norm, spec.task.n_features)
     if spec.norm is not None and spec.module is None:
         for width in spec.hidden_layer_sizes:
             spec.norm.check_width(width)
+        if spec.norm.on_weights and spec.hidden_layer_sizes:
+            _refuse_beside_norm_of_weights(spec)
     if spec.module is None:
         spec.topology.auxiliary_position(len(spec.hidden_layer_sizes))
 
 
+def _refuse_norm_of_inputs(norm: Norm, n_features: int) -> None:
+    if norm.on_weights:
+        raise ValueError(
+            f"input_scaling={norm!r} is a norm of weights, and inputs have none. Use "
+            "input_scaling='standard' or a norm of outputs, such as 'batch_norm' or LayerNorm()."
+        )
+    norm.check_width(n_features, "input_scaling")
+
+
+def _refuse_beside_norm_of_weights(spec: FitSpec) -> None:
+    """What contradicts lengths and directions that are learnt apart."""
+    if spec.constraint is not None:
+        raise ValueError(
+            f"constraint={spec.constraint!r} bounds weights, but norm={spec.norm!r} learns their "
+            "lengths and directions apart. Set constraint=None, or use another norm."
+        )
+    n_hidden = len(spec.hidden_layer_sizes)
+    for i, initializer in enumerate(spec.initializer[:-1]):
+        if isinstance(initializer, Fixup) and spec.topology.ends_block(i, n_hidden):
+            raise ValueError(
+                f"initializer={initializer!r} starts the last layer of each block at zero, which "
+                f"norm={spec.norm!r} could never leave: zeros have no direction. Use norm=None, as "
+                "Fixup is meant for, or initializer='auto'."
+            )
+
+
+def _smooths(loss: Loss) -> bool:
+    return type(loss).smooth is not Loss.smooth
+
+
 def _refuse_targets(spec: FitSpec) -> None:
-    smooths = type(spec.objective).smooth is not Loss.smooth
-    if spec.label_smoothing > 0 and not smooths:
+    if spec.label_smoothing > 0 and not _smooths(spec.objective):
         raise ValueError(
             f"label_smoothing={spec.label_smoothing!r} needs a loss with labels to smooth, but "
             f"loss={spec.loss!r} has no method `smooth`. Set label_smoothing=0.0, or use "
             "loss='log_loss'."
         )
+
+
+def _refuse_augmentations(spec: FitSpec) -> None:
+    for augmentation in spec.augmentation:
+        if spec.task.kind not in augmentation.kinds:
+            raise ValueError(
+                f"augmentation={augmentation!r} is for {sorted(augmentation.kinds)} targets, but "
+                f"these are {spec.task.kind}."
+            )
+        if isinstance(augmentation, TargetNoise) and not spec.objective.scales_target:
+            raise ValueError(
+                f"augmentation={augmentation!r} may leave the targets that loss={spec.loss!r} "
+                "allows. Use a loss and an output without bounds, or noise on the inputs."
+            )
+        if augmentation.needs_smoothing and not _smooths(spec.objective):
+            raise ValueError(
+                f"augmentation={augmentation!r} needs a loss with labels to smooth, but "
+                f"loss={spec.loss!r} has no method `smooth`. Leave the augmentation out, or use "
+                "loss='log_loss'."
+            )
+        several = spec.task.kind == "multiclass"
+        mixes = augmentation.needs_distribution or augmentation.needs_smoothing
+        if several and mixes and not spec.objective.takes_distributions:
+            raise ValueError(
+                f"augmentation={augmentation!r} makes targets that are shares of several classes, "
+                f"but loss={spec.loss!r} takes the index of a single class "
+                "(takes_distributions=False). Use an augmentation of the inputs such as "
+                "'input_noise', loss='log_loss', or, if your function takes shares too, "
+                "FunctionLoss(function, takes_distributions=True)."
+            )
 
 
 def _refuse_training(spec: FitSpec) -> None:
@@ -65,6 +143,11 @@ def _refuse_training(spec: FitSpec) -> None:
             f"early_stopping={spec.stopping!r} trains again on the held-out rows, but there are "
             "none. Set refit=False, or let early stopping hold rows out (watch='validation', no "
             "X_val)."
+        )
+    if spec.activity_l1 > 0 and spec.module is None and not spec.hidden_layer_sizes:
+        raise ValueError(
+            f"activity_l1={spec.activity_l1!r} penalises the outputs of hidden layers, but "
+            "hidden_layer_sizes=() has none. Set activity_l1=0.0, or give hidden layers."
         )
     if spec.momentum_schedule is not None and spec.optimizer.momentum_name is None:
         raise ValueError(
@@ -81,17 +164,6 @@ def _refuse_training(spec: FitSpec) -> None:
             f"weight_decay={spec.weight_decay!r} is partly undone by optimizer={spec.optimizer!r}, "
             "which computes weights anew from sums of gradients. Use its own l2, or alpha."
         )
-    for augmentation in spec.augmentation:
-        if spec.task.kind not in augmentation.kinds:
-            raise ValueError(
-                f"augmentation={augmentation!r} is for {sorted(augmentation.kinds)} targets, but "
-                f"these are {spec.task.kind}."
-            )
-        if isinstance(augmentation, TargetNoise) and not spec.objective.scales_target:
-            raise ValueError(
-                f"augmentation={augmentation!r} may leave the targets that loss={spec.loss!r} "
-                "allows. Use a loss and an output without bounds, or noise on the inputs."
-            )
     if spec.curriculum is not None and not spec.task.has_difficulty:
         raise ValueError(
             f"curriculum={spec.curriculum!r} orders rows by difficulty: call "
@@ -109,12 +181,25 @@ def _refuse_training(spec: FitSpec) -> None:
         )
 
 
-def _refuse_beside_module(spec: FitSpec) -> None:
+def _in_layers(parameters: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """What hidden layers of ours would do, as (name, value, default); equal where it is that."""
+    activation, dropout = parameters["activation"], parameters["dropout"]
+    is_relu = isinstance(activation, Relu)
+    drops_none = isinstance(dropout, DropoutRule) and dropout.rate == 0
+    return [
+        ("activation", "relu" if is_relu else activation, "relu"),
+        ("dropout", 0.0 if drops_none else dropout, 0.0),
+    ]
+
+
+def _refuse_beside_module(spec: FitSpec, parameters: Mapping[str, Any]) -> None:
     """What a user's own hidden part does by itself."""
     for name, value, off in (
         ("norm", spec.norm, None),
         ("activity_l1", spec.activity_l1, 0.0),
         ("weight_noise", spec.weight_noise, 0.0),
+        ("constraint", spec.constraint, None),
+        *_in_layers(parameters),
     ):
         if value != off:
             raise ValueError(
@@ -127,6 +212,35 @@ def _refuse_beside_module(spec: FitSpec) -> None:
             f"hidden_layer_sizes={spec.module!r} is a module of your own, but topology="
             f"{topology!r} joins layers. Use topology='plain'."
         )
+
+
+def _refuse_beside_shared(spec: FitSpec) -> None:
+    """What has no meaning where members multiply one matrix by factors of their own."""
+    shares = f"n_members={spec.n_members!r} with ensemble='shared'"
+    if spec.module is None and not spec.hidden_layer_sizes:
+        raise ValueError(
+            f"{shares} shares hidden layers, but hidden_layer_sizes=() has none. Give one at "
+            "least, or use ensemble='independent'."
+        )
+    for name, value, off in (
+        ("bootstrap", spec.bootstrap, False),
+        ("member_fraction", spec.member_fraction, None),
+    ):
+        if value != off:
+            raise ValueError(
+                f"{shares} trains one network, all of whose members learn every row, but {name}="
+                f"{value!r}. Set {name}={off!r}, or use ensemble='independent'."
+            )
+    for name, value, off in (
+        ("constraint", spec.constraint, None),
+        ("weight_noise", spec.weight_noise, 0.0),
+    ):
+        if value != off:
+            raise ValueError(
+                f"{shares} multiplies matrices by factors of each member, so that {name}="
+                f"{value!r} would not act on the weights that are used. Set {name}={off!r}, or use "
+                "ensemble='independent'."
+            )
 
 
 def _refuse_beside_full_batch(spec: FitSpec) -> None:

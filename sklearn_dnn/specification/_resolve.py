@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from numbers import Real
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from sklearn.base import clone
 
 from .._threads import available_threads
 from ..components.activations import ACTIVATIONS, Activation, as_activation
@@ -35,6 +37,8 @@ from ._spec import FitSpec, Task
 FLOAT64_WORK = 2**19
 # Multiply-adds of a step above which a GPU pays for launching its kernels.
 CUDA_WORK = 2**23
+# Bytes of the numbers that one step of a stack on the CPU touches.
+STACK_BYTES = 4 * 2**20
 EARLY_STOPPING_ROWS = 10_000
 # Hidden layers from which norm="auto" takes batch normalization.
 DEEP = 4
@@ -66,7 +70,14 @@ def resolve(parameters: Mapping[str, Any], task: Task) -> FitSpec:
     output_activation, output_range = _resolve_link(p)
     batch_size = _resolve_batch_size(p["batch_size"], optimizer, task.n_training)
     work = _step_work(hidden, task, batch_size)
-    target_scaling = p.get("target_scaling")
+    n_members, shares = int(p["n_members"]), p["ensemble"] == "shared"
+    if shares:
+        work *= n_members
+    together = n_members if optimizer.stackable and not shares else 1
+    device = _resolve_device(p["device"], work * together)
+    dtype = _resolve_dtype(p["dtype"], task.dtype, work)
+    if device == "cpu":
+        together = min(together, _at_once(hidden, task, batch_size, dtype))
     spec = FitSpec(
         task=task,
         hidden_layer_sizes=hidden,
@@ -104,7 +115,7 @@ def resolve(parameters: Mapping[str, Any], task: Task) -> FitSpec:
         ema_decay=float(p["ema_decay"]),
         label_smoothing=float(p.get("label_smoothing", 0.0)),
         input_scaling=_resolve_input_scaling(p["input_scaling"]),
-        target_scaling=target_scaling if loss.scales_target else None,
+        target_scaling=p.get("target_scaling") if loss.scales_target else None,
         early_stopping=stops_early(p["early_stopping"], task.n_samples, task.has_validation),
         stopping=_resolve_stopping(p["early_stopping"]),
         n_iter_no_change=float(p["n_iter_no_change"]),
@@ -112,11 +123,15 @@ def resolve(parameters: Mapping[str, Any], task: Task) -> FitSpec:
         monitor=p["monitor"],
         max_time=_optional(p["max_time"], float),
         shuffle=bool(p["shuffle"]),
-        device=_resolve_device(p["device"], work),
-        n_threads=_resolve_threads(p["n_threads"], work),
-        dtype=_resolve_dtype(p["dtype"], task.dtype, work),
+        n_members=n_members,
+        ensemble=p["ensemble"],
+        bootstrap=bool(p["bootstrap"]),
+        member_fraction=_optional(p["member_fraction"], float),
+        device=device,
+        n_threads=_resolve_threads(p["n_threads"], work * together),
+        dtype=dtype,
     )
-    refuse_contradictions(spec)
+    refuse_contradictions(spec, p)
     return spec
 
 
@@ -127,6 +142,30 @@ def stops_early(value: bool | str | EarlyStopping, n_samples: int, has_validatio
     if isinstance(value, EarlyStopping):
         return value.watch == "validation"
     return bool(value)
+
+
+def without_validation(spec: FitSpec) -> FitSpec:
+    """What is really done where no rows could be held out: the training loss is monitored.
+
+    A target and a baseline of a score are left out with a warning, since no loss can be compared
+    with them.
+    """
+    rule = spec.stopping
+    if rule is not None and spec.monitor != "loss":
+        given = {name: getattr(rule, name) for name in ("target", "baseline")}
+        given = {name: value for name, value in given.items() if value is not None}
+        if given:
+            values = " and ".join(f"{name}={value!r}" for name, value in given.items())
+            warnings.warn(
+                f"{values} of EarlyStopping is left out: without a validation part there are no "
+                f"scores of monitor={spec.monitor!r} to compare it with. Give X_val and y_val, or "
+                "more rows.",
+                UserWarning,
+                stacklevel=7,
+            )
+        changes = {"mode": "auto", "target": None, "baseline": None, "baseline_patience": None}
+        rule = clone(rule).set_params(**changes)
+    return replace(spec, early_stopping=False, monitor="loss", stopping=rule)
 
 
 def hidden_sizes(value: Any) -> tuple[int, ...] | HiddenModule:
@@ -161,6 +200,25 @@ def _step_work(hidden: tuple[int, ...] | HiddenModule, task: Task, batch_size: i
 def step_work(layer_sizes: tuple[int, ...], batch_size: int) -> int:
     """Multiply-adds of one forward pass over a batch."""
     return batch_size * sum(i * o for i, o in pairwise(layer_sizes))
+
+
+def members_at_once(spec: FitSpec) -> int:
+    """Members of a stack that are worth training in one call of each kernel."""
+    if spec.device != "cpu":
+        return 2**31  # a GPU takes as many as it has memory for
+    return _at_once(spec.hidden_layer_sizes, spec.task, spec.batch_size, spec.dtype)
+
+
+def _at_once(
+    hidden: tuple[int, ...] | HiddenModule, task: Task, batch_size: int, dtype: str
+) -> int:
+    """As many as keep what a step reads and writes in a core's cache."""
+    if isinstance(hidden, HiddenModule):
+        return 1
+    sizes = (task.n_features, *hidden, task.n_outputs)
+    # weights, gradients and two slots of an optimizer; each layer's outputs and their derivatives
+    numbers = 4 * step_work(sizes, 1) + 2 * batch_size * sum(sizes)
+    return max(1, STACK_BYTES // (numbers * (8 if dtype == "float64" else 4)))
 
 
 def _optional(value: Any, read: Callable[[Any], Any]) -> Any:

@@ -20,7 +20,7 @@ from ..components.curricula import Curriculum
 from ..components.dropouts import DropoutRule
 from ..components.initializers import Initializer
 from ..components.losses import Loss
-from ..components.norms import Norm
+from ..components.norms import BatchNorm, Norm
 from ..components.optimizers import Optimizer
 from ..components.schedules import Schedule
 from ..components.stopping import EarlyStopping
@@ -111,6 +111,10 @@ class FitSpec:
     monitor: str | Callable[..., float]
     max_time: float | None
     shuffle: bool
+    n_members: int
+    ensemble: str
+    bootstrap: bool
+    member_fraction: float | None
     device: str
     n_threads: int
     dtype: str
@@ -126,6 +130,16 @@ class FitSpec:
         return self.task.n_outputs * self.objective.outputs_per_target
 
     @property
+    def n_shared(self) -> int:
+        """Members that share one network; 1 where each has a network of its own."""
+        return self.n_members if self.ensemble == "shared" else 1
+
+    @property
+    def n_networks(self) -> int:
+        """Networks that are trained: one a member that shares nothing."""
+        return self.n_members if self.ensemble == "independent" else 1
+
+    @property
     def module(self) -> HiddenModule | None:
         """A user's own hidden part."""
         sizes = self.hidden_layer_sizes
@@ -137,10 +151,23 @@ class FitSpec:
         return self.input_scaling if isinstance(self.input_scaling, Norm) else None
 
     @property
-    def schedules(self) -> list[Schedule]:
-        """All schedules: of the learning rate, and of what else one drives."""
-        others = (self.momentum_schedule, self.dropout_schedule, self.weight_decay_schedule)
-        return [self.schedule, *(schedule for schedule in others if schedule is not None)]
+    def schedules(self) -> dict[str, Schedule]:
+        """The schedules there are, by the number that each drives."""
+        all_of_them = {
+            "learning_rate": self.schedule,
+            "momentum": self.momentum_schedule,
+            "dropout": self.dropout_schedule,
+            "weight_decay": self.weight_decay_schedule,
+        }
+        return {name: schedule for name, schedule in all_of_them.items() if schedule is not None}
+
+    @property
+    def ending_with_training(self) -> list[str]:
+        """The schedules, by the same names, and the curriculum that end where training does."""
+        plans: dict[str, Any] = dict(self.schedules)
+        if self.curriculum is not None:
+            plans["curriculum"] = self.curriculum
+        return [name for name, plan in plans.items() if plan.ends_with_training]
 
     @property
     def refits(self) -> bool:
@@ -167,6 +194,12 @@ class FitSpec:
             or any(activation.noisy for activation in self.activation)
             or self.module is not None
         )
+
+    @property
+    def may_measure_batches(self) -> bool:
+        """Whether some part may need the variance of a batch, which one row has not."""
+        norms = (self.norm, self.input_norm)
+        return self.module is not None or any(isinstance(norm, BatchNorm) for norm in norms)
 
     @property
     def mixes_precision(self) -> bool:
@@ -221,7 +254,7 @@ def _plain(value: Any) -> Any:
 
 
 # Numbers that are columns of a stack: its members may differ in them.
-_COLUMNS = (
+COLUMNS = (
     "learning_rate_init",
     "schedule",
     "momentum_schedule",
@@ -243,13 +276,17 @@ _COLUMNS = (
     "input_dropout",
     "weight_noise",
     "ema_decay",
+    # which rows members have, and how many predict together, is no matter of the stack's
+    "n_members",
+    "bootstrap",
+    "member_fraction",
 )
 
 
 def structure(spec: FitSpec) -> dict[str, Any]:
     """What the members of a stack must have in common: all but numbers that are columns there."""
     shared = spec.as_dict()
-    for name in _COLUMNS:
+    for name in COLUMNS:
         del shared[name]
     for name in (*spec.optimizer.varying, "weight_decay"):
         *inner, last = name.split("__")
@@ -265,6 +302,9 @@ def structure(spec: FitSpec) -> dict[str, Any]:
     if spec.constraint is not None:
         for name in spec.constraint.varying:
             shared["constraint"].pop(name, None)
+    shared["n_shared"] = spec.n_shared
     shared["averages"] = spec.ema_decay > 0
+    for name in ("momentum_schedule", "dropout_schedule", "weight_decay_schedule"):
+        shared[name] = getattr(spec, name) is not None
     shared["watches"] = None if spec.stopping is None else spec.stopping.watch
     return shared

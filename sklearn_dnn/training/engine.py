@@ -13,15 +13,13 @@ import torch
 from torch import Tensor
 
 from .._threads import limit_threads
-from ..components.norms import BatchNorm
 from ..data.batches import Batcher, Epoch, TrainingSet
-from ..network.architecture import Architecture
 from ..network.mlp import Evaluator
-from ..network.parameters import Layout
 from ..network.weights import Weights
 from ..specification import FitSpec, structure
 from .evaluate import LossMeter, ValidationSet
 from .numbers import column
+from .stacks import fresh_optimizer, stacks
 from .state import DRIVEN, Progress
 from .step import Step
 
@@ -75,32 +73,36 @@ Judge = Callable[[Weights], float]
 
 def train(
     specs: Sequence[FitSpec],
-    progress: Progress,
+    progress: Progress | Sequence[Progress],
     data: TrainingSet,
     validation: ValidationSet | None = None,
     *,
     observers: Sequence[Observer] = (),
-    judge: Judge | None = None,
-    n_epochs: int | None = None,
+    judges: Sequence[Judge | None] | None = None,
+    n_epochs: int | Sequence[int] | None = None,
     patient: bool = True,
 ) -> list[Outcome]:
-    """Train a stack of members, each until it has ended.
+    """Train members, each until it has ended, an epoch of all at a time.
+
+    They are cut into stacks that fit a cache; how does not change what a member becomes, but
+    for the noise of training, which the members of a stack draw from one stream.
 
     Parameters
     ----------
     specs : sequence of FitSpec
         One a member; they differ in what :func:`~sklearn_dnn.specification.structure` leaves
         out only.
-    progress : Progress
-        Where to go on from.
+    progress : Progress or sequence of Progress
+        Where to go on from: that of all members, or one a member. It is changed in place, where
+        the members are a single stack of that progress, or a single member.
     data : TrainingSet
     validation : ValidationSet or None
     observers : sequence of Observer
-    judge : callable or None
-        A score (higher is better) of a member's weights that is monitored instead of the
-        validation loss.
-    n_epochs : int or None
-        Epochs at most; None for each specification's ``max_iter``.
+    judges : sequence of callable or None
+        For each member a score (higher is better) of its weights that is monitored instead of
+        the validation loss, or None.
+    n_epochs : int, sequence of int or None
+        Epochs at most, for all or for each member; None for each specification's ``max_iter``.
     patient : bool
         Whether members end when they no longer improve.
 
@@ -109,38 +111,94 @@ def train(
     list of Outcome
         One a member, in order.
     """
-    assert all(structure(s) == structure(specs[0]) for s in specs[1:]), "members differ in kind"
-    watch = _Watch(observers, judge, patient, n_epochs)
-    members = range(len(specs))
-    outcomes: dict[int, Outcome] = {}
-    with limit_threads(specs[0].n_threads), torch.no_grad():
-        stackable = specs[0].optimizer.stackable and specs[0].module is None
-        if stackable or len(specs) == 1:
-            run = _Run(specs, progress, data, validation, list(members), watch)
-            outcomes |= run.until_all_ended()
-        else:
-            for i in members:
-                alone = progress.select([i])
-                alone.optimizer = _fresh_optimizer(specs[i], alone.theta)
-                held = None if validation is None else validation.select([i])
-                run = _Run([specs[i]], alone, data.select([i]), held, [i], watch)
-                outcomes |= run.until_all_ended()
-    return [outcomes[member] for member in members]
-
-
-def _fresh_optimizer(spec: FitSpec, theta: Tensor) -> dict[str, Tensor]:
-    return spec.optimizer.start(theta, Layout(Architecture.of(spec)).shapes)
+    first = specs[0]
+    assert all(s is first or structure(s) == structure(first) for s in specs), (
+        "members differ in kind"
+    )
+    if n_epochs is None or isinstance(n_epochs, int):
+        n_epochs = [n_epochs or spec.max_iter for spec in specs]
+    watch = _Watch(judges or [None] * len(specs), patient)
+    with limit_threads(first.n_threads), torch.no_grad():
+        runs = []
+        for members, part in stacks(specs, progress):
+            is_all = len(members) == len(specs)
+            held = validation if validation is None or is_all else validation.select(members)
+            rows = data if is_all else data.select(members)
+            runs.append(_Run([specs[i] for i in members], part, rows, held, members, watch))
+        outcomes = _Runs(runs, observers, n_epochs).until_all_ended()
+    return [outcomes[member] for member in range(len(specs))]
 
 
 class _Watch(NamedTuple):
-    observers: Sequence[Observer]
-    judge: Judge | None
+    judges: Sequence[Judge | None]
     patient: bool
-    n_epochs: int | None
+
+
+class _Runs:
+    """Stacks that train in step, an epoch of each in turn."""
+
+    def __init__(
+        self, runs: list[_Run], observers: Sequence[Observer], n_epochs: Sequence[int]
+    ) -> None:
+        self.runs, self.observers, self.n_epochs = runs, observers, n_epochs
+        self.outcomes: dict[int, Outcome] = {}
+
+    def until_all_ended(self) -> dict[int, Outcome]:
+        """Train; members that end leave, and the others go on as smaller stacks."""
+        started = perf_counter()
+        try:
+            for done in count(1):
+                epoch = max(run.progress.epoch for run in self.runs)
+                for observer in self.observers:
+                    observer.epoch_begins(epoch, self._weights)
+                records: dict[int, dict[str, Any]] = {}
+                ended: dict[int, str] = {}
+                epoch_started = perf_counter()
+                for run in self.runs:
+                    found = run.epoch(started)
+                    ended |= run.ends(found, started)
+                    records |= dict(zip(run.members, found, strict=True))
+                if len(self.runs) > 1:
+                    self._time(records, perf_counter() - epoch_started)
+                for observer in self.observers:
+                    for member in observer.epoch_ends(epoch, records, self._weights):
+                        if member in records:
+                            ended.setdefault(member, CALLBACK)
+                for member in records:
+                    if done == self.n_epochs[member]:
+                        ended.setdefault(member, MAX_ITER)
+                if ended:
+                    self._leave(ended)
+                    if not self.runs:
+                        return self.outcomes
+        except KeyboardInterrupt:
+            self._leave({member: INTERRUPTED for run in self.runs for member in run.members})
+            return self.outcomes
+        raise AssertionError("the loop ends when all members have")
+
+    def _time(self, records: dict[int, dict[str, Any]], seconds: float) -> None:
+        """Note how long all stacks took."""
+        for run in self.runs:
+            for member, history in zip(run.members, run.progress.histories, strict=True):
+                records[member]["seconds"] = history["seconds"][-1] = seconds
+
+    def _leave(self, ended: dict[int, str]) -> None:
+        for run in self.runs:
+            for member in run.members:
+                if member in ended:
+                    self.outcomes[member] = run.outcome(member, ended[member])
+        left = [[member for member in run.members if member not in ended] for run in self.runs]
+        self.runs = [run.only(some) for run, some in zip(self.runs, left, strict=True) if some]
+
+    def _weights(self, member: int) -> Weights:
+        """A member's weights as they are now, or as they were when it left."""
+        if member in self.outcomes:
+            return self.outcomes[member].weights
+        return next(run for run in self.runs if member in run.members).weights(member)
 
 
 class _Run:
-    """The members of a stack that are still training."""
+    """The members of one stack that are still training."""
 
     def __init__(
         self,
@@ -158,12 +216,15 @@ class _Run:
         self.layout = self.step.layout
         judged = self.layout.network(progress.judged, progress.statistics)
         self.network = Evaluator(judged, self.step.architecture)
-        measures = isinstance(spec.norm, BatchNorm) or isinstance(spec.input_norm, BatchNorm)
         self.batcher = Batcher(
-            data, spec.batch_size, spec.shuffle, merge_single=measures, curriculum=spec.curriculum
+            data,
+            spec.batch_size,
+            spec.shuffle,
+            merge_single=spec.may_measure_batches,
+            curriculum=spec.curriculum,
         )
         self.driven = [n for n in DRIVEN if getattr(spec, f"{n}_schedule") is not None]
-        self.per_step = any(schedule.per_step for s in specs for schedule in s.schedules)
+        self.per_step = any(schedule.per_step for s in specs for schedule in s.schedules.values())
         if spec.optimizer.full_batch:
             progress.optimizer["loss"].fill_(math.nan)  # the data may have changed
 
@@ -181,39 +242,12 @@ class _Run:
             self.watch,
         )
 
-    def until_all_ended(self) -> dict[int, Outcome]:
-        """Train; members that end leave, and the others go on as a smaller stack."""
-        started = perf_counter()
-        outcomes: dict[int, Outcome] = {}
-        run = self
-        try:
-            for done in count(1):
-                run._tell_begin()
-                records = run._epoch(started)
-                ended = run._ends(records, started)
-                for member in run._tell_end(records):
-                    ended.setdefault(member, CALLBACK)
-                for member, spec in zip(run.members, run.specs, strict=True):
-                    if done == (self.watch.n_epochs or spec.max_iter):
-                        ended.setdefault(member, MAX_ITER)
-                if ended:
-                    outcomes |= {m: run._outcome(m, reason) for m, reason in ended.items()}
-                    left = [member for member in run.members if member not in ended]
-                    if not left:
-                        return outcomes
-                    run = run.only(left)
-        except KeyboardInterrupt:
-            left = [member for member in run.members if member not in outcomes]
-            return outcomes | {member: run._outcome(member, INTERRUPTED) for member in left}
-        raise AssertionError("the loop ends when all members have")
-
-    def _epoch(self, started: float) -> list[dict[str, Any]]:
+    def epoch(self, started: float) -> list[dict[str, Any]]:
         """One pass over the rows; a record of it for each member."""
         progress = self.progress
         epoch_started = perf_counter()
-        passed = progress.epoch - progress.origin
         horizons = [float(spec.max_iter) for spec in self.specs]
-        epoch = self.batcher.epoch(progress.orders, passed, horizons)
+        epoch = self.batcher.epoch(progress.orders, progress.passed("curriculum"), horizons)
         if self.spec.optimizer.full_batch:
             losses, rate, converged = self._iterate(epoch)
         else:
@@ -240,8 +274,9 @@ class _Run:
                     "seconds": seconds,
                 }
             )
-            if finite[i] and self._judged(self.specs[i]) and self.watch.judge is not None:
-                records[i]["validation_score"] = self.watch.judge(self._weights(self.members[i]))
+            judge = self.watch.judges[self.members[i]]
+            if finite[i] and self._judged(self.specs[i]) and judge is not None:
+                records[i]["validation_score"] = judge(self.weights(self.members[i]))
         # an epoch counts when all of it is known
         progress.epoch += 1
         for history, record in zip(progress.histories, records, strict=True):
@@ -257,18 +292,17 @@ class _Run:
     ) -> tuple[list[tuple[float, float]], float | Tensor, bool]:
         """Step over the batches: losses of each member, the last rate, never converged."""
         progress, spec, step = self.progress, self.spec, self.step
-        meter = LossMeter(spec.objective, epoch, step.gradients.target)
+        meter = LossMeter(spec.objective, epoch, step.gradients.target, spec.n_shared)
         # of the weights that the epoch begins with: with a single batch, its objective exactly
         penalties = step.penalties().double()
         n_steps = len(self.batcher.bounds)
-        passed = progress.epoch - progress.origin
-        rate = self._rate(passed)
-        step.drive(self._factors(passed))
+        rate = self._rate()
+        step.drive(self._factors())
         deadline = math.inf if spec.max_time is None else started + spec.max_time
         for i, batch in enumerate(epoch.batches):
             if self.per_step:
-                rate = self._rate(passed + i / n_steps)
-                step.drive(self._factors(passed + i / n_steps))
+                rate = self._rate(i / n_steps)
+                step.drive(self._factors(i / n_steps))
             meter.add(batch, step(batch, rate, last=i + 1 == n_steps))
             progress.samples += batch.rows.stop - batch.rows.start
             if perf_counter() > deadline:
@@ -287,30 +321,33 @@ class _Run:
             self.progress.theta, lambda _: step.objective(batch), state
         )
         self.progress.samples += batch.rows.stop
-        loss = float(state["loss"])
+        # an auxiliary output is trained, and told of nowhere
+        loss = float(state["loss"]) - step.auxiliary_loss(batch)
         bare = loss - float(step.penalties().sum() / batch.total)
         flat = float(state["grad"].abs().max()) <= self.spec.tol
         return [(loss, bare)], 1.0, exhausted or flat
 
-    def _rate(self, t: float) -> float | Tensor:
-        """Learning rates of all members, `t` epochs after the schedules began."""
+    def _rate(self, part: float = 0.0) -> float | Tensor:
+        """Learning rates of all members where that part of the epoch is over."""
+        t = self.progress.passed("learning_rate") + part
         rates = [
             spec.learning_rate_init * spec.schedule.factor(t, float(spec.max_iter), state)
             for spec, state in zip(self.specs, self.progress.schedules, strict=True)
         ]
         return column(rates, self.progress.theta)
 
-    def _factors(self, t: float) -> dict[str, list[float]]:
-        """What schedules multiply other numbers by, `t` epochs after they began."""
+    def _factors(self, part: float = 0.0) -> dict[str, list[float]]:
+        """What schedules multiply other numbers by where that part of the epoch is over."""
+        times = {name: self.progress.passed(name) + part for name in self.driven}
         return {
             name: [
                 getattr(spec, f"{name}_schedule").factor(t, float(spec.max_iter), states[name])
                 for spec, states in zip(self.specs, self.progress.driven, strict=True)
             ]
-            for name in self.driven
+            for name, t in times.items()
         }
 
-    def _ends(self, records: list[dict[str, Any]], started: float) -> dict[int, str]:
+    def ends(self, records: list[dict[str, Any]], started: float) -> dict[int, str]:
         """Members that end after this epoch, and why; the best weights are noted."""
         progress = self.progress
         ended: dict[int, str] = {}
@@ -318,7 +355,7 @@ class _Run:
         for i, (member, spec, record) in enumerate(
             zip(self.members, self.specs, records, strict=True)
         ):
-            value = self._monitored(spec, record)
+            value = self._monitored(member, spec, record)
             if not (record["finite"] and math.isfinite(value)):
                 ended[member] = DIVERGED
                 continue
@@ -350,31 +387,22 @@ class _Run:
         """Whether the best weights are wanted, by what the early stopping watches."""
         return self._judged(spec) or spec.stopping is not None
 
-    def _monitored(self, spec: FitSpec, record: dict[str, Any]) -> float:
+    def _monitored(self, member: int, spec: FitSpec, record: dict[str, Any]) -> float:
         """The value that is to fall."""
         if not self._judged(spec):
             return float(record["loss"])
-        if self.watch.judge is None:
+        if self.watch.judges[member] is None:
             return float(record["validation_loss"])
         sign = -1.0 if spec.stopping is None else spec.stopping.sign(scored=True)
         return sign * float(record["validation_score"])
 
-    def _weights(self, member: int) -> Weights:
+    def weights(self, member: int) -> Weights:
         """A member's weights as they are now."""
         i = self.members.index(member)
         return Weights.read(self.layout, self.progress.judged[i], self.progress.statistics[i])
 
-    def _tell_begin(self) -> None:
-        for observer in self.watch.observers:
-            observer.epoch_begins(self.progress.epoch, self._weights)
-
-    def _tell_end(self, records: list[dict[str, Any]]) -> set[int]:
-        by_member = dict(zip(self.members, records, strict=True))
-        epoch = self.progress.epoch - 1
-        asked = [o.epoch_ends(epoch, by_member, self._weights) for o in self.watch.observers]
-        return set().union(*asked) & set(self.members)
-
-    def _outcome(self, member: int, reason: str) -> Outcome:
+    def outcome(self, member: int, reason: str) -> Outcome:
+        """How a member ended."""
         i = self.members.index(member)
         progress = self.progress.select([i])
         patience = progress.patience[0]
@@ -383,7 +411,7 @@ class _Run:
             progress.judged.copy_(progress.best_theta)
             progress.statistics.copy_(progress.best_statistics)
             # what led there must not lead there again
-            progress.optimizer = _fresh_optimizer(self.spec, progress.theta)
+            progress.optimizer = fresh_optimizer(self.spec, progress.theta)
         spec = self.specs[i]
         best = self._chooses(spec) and spec.restores_best and patience.best_iter > 0
         theta = progress.best_theta if best else progress.judged

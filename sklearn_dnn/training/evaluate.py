@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -11,6 +11,7 @@ from torch import Tensor
 from ..components.losses import Loss
 from ..data.batches import Batch, Epoch
 from ..data.features import Features
+from ..network.members import mean_values
 from ..network.mlp import Evaluator
 from .forward import raw_outputs
 from .gradients import Trained
@@ -31,10 +32,19 @@ class LossMeter:
     epoch : Epoch
     prepare : callable
         Turns targets into those that are trained on, where batches come as they are.
+    n_shared : int
+        Members that share a network, whose losses' mean is the network's.
     """
 
-    def __init__(self, loss: Loss, epoch: Epoch, prepare: Callable[[Tensor], Tensor]) -> None:
+    def __init__(
+        self,
+        loss: Loss,
+        epoch: Epoch,
+        prepare: Callable[[Tensor], Tensor],
+        n_shared: int = 1,
+    ) -> None:
         self.loss = loss
+        self.n_shared = n_shared
         self.epoch = epoch
         self.prepare = prepare
         self.n_batches = 0
@@ -58,7 +68,7 @@ class LossMeter:
 
     def _add_augmented(self, batch: Batch, trained: Trained) -> None:
         """The loss of rows that are not those of the epoch counts by their own shares."""
-        values = self.loss.values(trained.raw, trained.target).double()
+        values = mean_values(self.loss, trained.raw, trained.target, self.n_shared).double()
         share, total = trained.share, batch.total
         share = share.squeeze(-1) if isinstance(share, Tensor) else share
         total = total.squeeze(-1) if isinstance(total, Tensor) else total  # (m, 1) -> (m,)
@@ -70,10 +80,9 @@ class LossMeter:
         if not self._raws:
             return
         raw = self._raws[0] if len(self._raws) == 1 else torch.cat(self._raws, dim=-2)
-        axis, length = raw.dim() - 2, self._stop - self._start
-        values = self.loss.values(
-            raw, self.prepare(self.epoch.y.narrow(axis, self._start, length))
-        ).double()
+        axis, length = raw.dim() - 2 - (self.n_shared > 1), self._stop - self._start
+        target = self.prepare(self.epoch.y.narrow(axis, self._start, length))
+        values = mean_values(self.loss, raw, target, self.n_shared).double()
         if self.epoch.weight is None:
             self._sum = self._sum + values.sum(-1)
             self._weight += length
@@ -100,10 +109,12 @@ class ValidationSet:
     features : Features
     y : Tensor of shape (n_table, ...)
     weight : Tensor of shape (n_table,) or None
-    rows : Tensor of int64, shape (m, n)
+    rows : Tensor of int64, shape (m, n), or (1, n) where the same judge all members
         The rows of the table that judge each member.
     score : callable
         ``score(prediction, target, weight)`` gives one number a member.
+    offsets : Tensor of int64, shape (m, 1), or None
+        As in :class:`~sklearn_dnn.data.batches.TrainingSet`.
     """
 
     features: Features
@@ -111,22 +122,41 @@ class ValidationSet:
     weight: Tensor | None
     rows: Tensor
     score: Callable[[Tensor, Tensor, Tensor | None], Tensor]
+    offsets: Tensor | None = None
 
     def select(self, members: Sequence[int]) -> ValidationSet:
         """The same for some of the members."""
-        rows = self.rows[list(members)]
-        return ValidationSet(self.features, self.y, self.weight, rows, self.score)
+        keep = list(members)
+        common = len(self.rows) == 1
+        return replace(
+            self,
+            features=self.features.select(keep),
+            rows=self.rows if common else self.rows[keep],
+            offsets=None if self.offsets is None else self.offsets[keep],
+        )
 
     def judge(self, network: Evaluator, loss: Loss) -> list[tuple[float, float]]:
-        """Mean loss without penalties, and score, of each member."""
-        index = self.rows if len(self.rows) > 1 else self.rows[0]
+        """Mean loss without penalties, and score, of each member.
+
+        Where members share a network the loss is the mean of theirs, and the score is that of
+        their mean prediction.
+        """
+        index = self.rows
+        there = index if self.offsets is None else index + self.offsets
+        if len(index) == 1:
+            index, there = index[0], there[0]
         raw = raw_outputs(self.features, index, network)
-        there = index.to(self.y.device)
+        there = there.to(self.y.device)
         target = self.y[there]
         weight = None if self.weight is None else self.weight[there]
-        values = loss.values(raw, target)
+        k = network.architecture.n_shared
+        if raw.dim() - (k > 1) > there.dim() + 1:  # the same rows for all members
+            target = target.expand(len(raw), *target.shape)
+            weight = None if weight is None else weight.expand(len(raw), *weight.shape)
+        values = mean_values(loss, raw, target, k)
         if weight is not None:
             values = values * weight / weight.sum(-1, keepdim=True) * values.shape[-1]
         losses = values.mean(-1)
-        scores = self.score(loss.inverse_link(raw), target, weight)
+        predicted = loss.inverse_link(raw)
+        scores = self.score(predicted if k == 1 else predicted.mean(-3), target, weight)
         return list(zip(losses.reshape(-1).tolist(), scores.reshape(-1).tolist(), strict=True))

@@ -14,7 +14,9 @@ from .._compat import foreach_copy_
 from ..components.augmentations import LossView
 from ..components.penalties import activity_penalty
 from ..data.batches import Batch
-from ..network.mlp import DenseKernel, Noise, affine, effective, has_kernel, hidden
+from ..network.kernels import DenseKernel, SharedKernel, has_kernel
+from ..network.members import repeated
+from ..network.mlp import Noise, affine, hidden, outputs_of
 from ..network.parameters import Layout, Network
 from ..specification import FitSpec
 from .numbers import column, is_on, per_row
@@ -26,14 +28,17 @@ class Trained(NamedTuple):
     Attributes
     ----------
     raw : Tensor of shape (.., b, k)
-        Raw outputs before the step.
+        Raw outputs before the step; (.., n_shared, b, k) where members share the network.
     target, share : Tensor, and float or Tensor of shape (.., b, 1), or None
         Targets and shares, where the batch was augmented; None where it is as it came.
+    beside : Tensor of shape (.., b) or None
+        What an auxiliary output adds to each row's loss; None without one.
     """
 
     raw: Tensor
     target: Tensor | None = None
     share: float | Tensor | None = None
+    beside: Tensor | None = None
 
 
 class Gradients:
@@ -71,6 +76,7 @@ class Gradients:
         spec = specs[0]
         self.spec = spec
         self.architecture = layout.architecture
+        self._n_shared = layout.architecture.n_shared
         self.source = network
         self.network = layout.network(grad, statistics)
         self.generator = generator
@@ -79,7 +85,7 @@ class Gradients:
         self.activity = column([s.activity_l1 for s in specs], grad)
         self._smooths = is_on(self.smoothing)
         self.by_hand = all(has_kernel(s) for s in specs)
-        self._kernels: dict[int, DenseKernel] = {}
+        self._kernels: dict[int, DenseKernel | SharedKernel] = {}
         self._leaves: list[Tensor] = []
         self._filled: list[Tensor] = []
         if not self.by_hand:
@@ -104,9 +110,10 @@ class Gradients:
         if self._is_plain:
             return Trained(self._by_hand(batch.x, target, batch.share))
         if not self.augmented:
-            return Trained(self._fill(batch.x, target, batch.share, batch.total))
+            return self._fill(batch.x, target, batch.share, batch.total)
         x, target, share = self._augment(batch.x, target, batch.share)
-        return Trained(self._fill(x, target, share, batch.total), target, share)
+        trained = self._fill(x, target, share, batch.total)
+        return trained._replace(target=target, share=share)
 
     def target(self, target: Tensor) -> Tensor:
         """Targets as they are trained on: smoothed if that is asked for."""
@@ -119,14 +126,19 @@ class Gradients:
         return self.spec.objective.smooth(target, smoothing, n_outputs).to(self.source_dtype)
 
     @property
+    def has_auxiliary(self) -> bool:
+        """Whether an inner layer has an output of its own that is trained too."""
+        return self._auxiliary is not None
+
+    @property
     def source_dtype(self) -> torch.dtype:
         return self.source.layers[-1].weight.dtype
 
     def _fill(
         self, x: Tensor, target: Tensor, share: float | Tensor, total: float | Tensor
-    ) -> Tensor:
+    ) -> Trained:
         if self.by_hand:
-            return self._by_hand(x, target, share)
+            return Trained(self._by_hand(x, target, share))
         # what rows count to a norm that measures the batch
         counts = None
         if isinstance(share, Tensor):
@@ -138,23 +150,40 @@ class Gradients:
         n_rows = x.shape[-2]
         kernel = self._kernels.get(n_rows)
         if kernel is None:
-            kernel = DenseKernel(
-                self.source.layers, self.network.layers, self.architecture.activations, n_rows
-            )
-            self._kernels[n_rows] = kernel
+            kernel = self._kernels[n_rows] = self._new_kernel(n_rows)
         raw = kernel.forward(x)
-        kernel.backward(self.spec.objective.gradient(raw, target).mul_(share))
+        if self._n_shared == 1:
+            kernel.backward(self.spec.objective.gradient(raw, target).mul_(share))
+            return raw
+        target, share = self._for_each(target, share, x.dim() - 2)
+        delta = self.spec.objective.gradient(raw.flatten(-3, -2), target).mul_(share)
+        kernel.backward(delta.view(raw.shape))
         return raw
+
+    def _new_kernel(self, n_rows: int) -> DenseKernel | SharedKernel:
+        activations = self.architecture.activations
+        if self._n_shared > 1:
+            return SharedKernel(self.source, self.network, activations, n_rows)
+        return DenseKernel(self.source.layers, self.network.layers, activations, n_rows)
+
+    def _for_each(
+        self, target: Tensor, share: float | Tensor, axis: int
+    ) -> tuple[Tensor, float | Tensor]:
+        """Targets and shares of rows that all members learn from: their losses' mean counts."""
+        k = self._n_shared
+        if isinstance(share, Tensor):
+            share = repeated(share, k, axis)
+        return repeated(target, k, axis), share / k
 
     def _by_autograd(
         self, x: Tensor, target: Tensor, share: float | Tensor, counts: Tensor | None
-    ) -> Tensor:
+    ) -> Trained:
         with torch.enable_grad():
             network = self.source.replaced(self._leaves)
-            raw, loss = self._loss(x, target, share, network, counts, update=True)
+            trained, loss = self._loss(x, target, share, network, counts, update=True)
             grads = torch.autograd.grad(loss, self._leaves, materialize_grads=True)
         foreach_copy_(self._filled, grads)
-        return raw.detach()
+        return trained
 
     def _loss(
         self,
@@ -165,27 +194,35 @@ class Gradients:
         counts: Tensor | None,
         *,
         update: bool,
-    ) -> tuple[Tensor, Tensor]:
-        """Raw outputs, and the sum of all members' losses."""
+    ) -> tuple[Trained, Tensor]:
+        """What a step is told of the pass, and the sum of all members' losses."""
         a, objective = self.architecture, self.spec.objective
         outputs: list[Tensor] = []
         with self._precision(x):
             top = hidden(
                 x, network, a, training=update, noise=self.noise, outputs=outputs, counts=counts
             )
-            raw = affine(top, effective(network.layers[-1], a.n_hidden, a, self.noise))
-        raw = raw.to(x.dtype)
+            raw = outputs_of(top, network, a, self.noise)
+        raw = rows = raw.to(x.dtype)
+        if self._n_shared > 1:
+            target, share = self._for_each(target, share, x.dim() - 2)
+            rows = raw.flatten(-3, -2)
         counts = share.squeeze(-1) if isinstance(share, Tensor) else share
-        values = objective.values(raw, target)
+        values = objective.values(rows, target)
+        trained = Trained(raw.detach())
         if self._auxiliary is not None:
             assert network.auxiliary is not None
-            beside = affine(outputs[self._auxiliary].to(x.dtype), network.auxiliary)
-            weight = self.spec.topology.auxiliary_weight
-            values = values + weight * objective.values(beside, target)
+            read = affine(outputs[self._auxiliary].to(x.dtype), network.auxiliary)
+            beside = self.spec.topology.auxiliary_weight * objective.values(read, target)
+            values = values + beside
+            each = beside.detach()
+            if self._n_shared > 1:  # (.., k * b) -> (.., b)
+                each = each.unflatten(-1, (self._n_shared, -1)).mean(-2)
+            trained = trained._replace(beside=each)
         loss = (values * counts).sum()
         if is_on(self.activity) and outputs:
             loss = loss + activity_penalty(outputs, self.activity, share).sum()
-        return raw, loss
+        return trained, loss
 
     def _precision(self, x: Tensor) -> AbstractContextManager[Any]:
         """Products in bfloat16, where that is asked for."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,3 +27,18 @@ def per_row(value: float | Tensor) -> float | Tensor:
 def is_on(value: float | Tensor) -> bool:
     """Whether a number, or any member's, is other than 0."""
     return isinstance(value, Tensor) or value != 0
+
+
+def mean_record(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What members' records of an epoch are on average; None where none knows.
+
+    Numbers that are not finite, of members that diverged, count only where there are no others.
+    """
+    if len(records) == 1:
+        return dict(records[0])
+    means = {}
+    for name in records[0]:
+        known = [record[name] for record in records if record[name] is not None]
+        finite = [value for value in known if math.isfinite(value)] or known
+        means[name] = sum(finite) / len(finite) if finite else None
+    return means

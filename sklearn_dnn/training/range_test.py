@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from .._threads import limit_threads
-from ..components.norms import BatchNorm
 from ..data.batches import Batch, Batcher, TrainingSet
+from ..network.members import mean_values
 from ..specification import FitSpec
 from .state import Progress
 from .step import Step
@@ -92,7 +92,8 @@ def range_test(
             target = step.gradients.target(batch.y) if trained.target is None else trained.target
             share = batch.share if trained.share is None else trained.share
             share = share.squeeze(-1) if isinstance(share, torch.Tensor) else share
-            loss = float((spec.objective.values(trained.raw, target) * share).sum())
+            values = mean_values(spec.objective, trained.raw, target, spec.n_shared)
+            loss = float((values * share).sum())
             if not math.isfinite(loss):
                 break
             losses.append(loss)
@@ -114,7 +115,7 @@ def range_test(
 
 def _batches(spec: FitSpec, progress: Progress, data: TrainingSet) -> Iterator[Batch]:
     """Batches without end."""
-    measures = isinstance(spec.norm, BatchNorm) or isinstance(spec.input_norm, BatchNorm)
-    batcher = Batcher(data, spec.batch_size, spec.shuffle, merge_single=measures)
+    merge = spec.may_measure_batches
+    batcher = Batcher(data, spec.batch_size, spec.shuffle, merge_single=merge)
     while True:
         yield from batcher.epoch(progress.orders).batches

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..components.optimizers import Optimizer
 from ..network.architecture import Architecture
 from ..network.initial import initial_parameters
 from ..network.parameters import Layout
@@ -28,21 +29,34 @@ HISTORY = (
 )
 # Numbers that a schedule of their own may drive, beside the learning rate.
 DRIVEN = ("momentum", "dropout", "weight_decay")
+# All that has a time of its own: it may begin anew while the rest goes on.
+TIMED = ("learning_rate", *DRIVEN, "curriculum")
 
 
 @dataclass(frozen=True)
 class Streams:
-    """Seeds of one fit, one a use, so that no use of chance disturbs another."""
+    """Seeds of one member, one a use, so that no use of chance disturbs another."""
 
     split: int
     weights: int
     order: int
     masks: int
+    rows: int
 
     @classmethod
     def from_seed(cls, seed: int) -> Streams:
-        children = np.random.SeedSequence(seed).generate_state(4, np.uint32)
-        return cls(*(int(child) for child in children))
+        return cls._from(np.random.SeedSequence(seed))
+
+    @classmethod
+    def of_members(cls, seed: int, n_members: int) -> list[Streams]:
+        """One a member; the first member's are those of a fit alone."""
+        root = np.random.SeedSequence(seed)
+        return [cls._from(sequence) for sequence in (root, *root.spawn(n_members - 1))]
+
+    @classmethod
+    def _from(cls, sequence: np.random.SeedSequence) -> Streams:
+        # words come in a fixed order: a further one leaves those before it as they are
+        return cls(*(int(child) for child in sequence.generate_state(5, np.uint32)))
 
 
 def generator(seed: int, device: str = "cpu") -> torch.Generator:
@@ -79,8 +93,8 @@ class Progress:
         Rows that training has seen, epoch by epoch.
     steps : int
         Updates done.
-    origin : int
-        The epoch at which the schedules began.
+    origins : dict of int
+        The epoch at which each schedule, and the curriculum, began: a name in ``TIMED`` each.
     """
 
     theta: Tensor
@@ -98,12 +112,16 @@ class Progress:
     epoch: int = 0
     samples: int = 0
     steps: int = 0
-    origin: int = 0
+    origins: dict[str, int] = field(default_factory=lambda: dict.fromkeys(TIMED, 0))
 
     @property
     def judged(self) -> Tensor:
         """The parameters that judge and predict."""
         return self.theta if self.average is None else self.average
+
+    def passed(self, name: str) -> int:
+        """Epochs since that schedule, or the curriculum, began."""
+        return self.epoch - self.origins[name]
 
     @classmethod
     def begin(
@@ -137,22 +155,29 @@ class Progress:
             histories=[{name: [] for name in HISTORY} for _ in specs],
         )
 
+    def begin_from_theta(self, optimizer: Optimizer) -> None:
+        """Let all that starts from theta follow one that was written from outside.
+
+        Nothing that was measured on the way is lost: the optimizer keeps its moments.
+        """
+        optimizer.anchor_(self.theta, self.optimizer)
+        if self.average is not None:
+            self.average.copy_(self.theta)
+        self.best_theta.copy_(self.theta)
+        self.best_statistics.copy_(self.statistics)
+
     def select(self, members: Sequence[int]) -> Progress:
-        """The state of some of the members, sharing none that changes but orders and curves."""
+        """The state of some of the members, sharing orders, curves and counts of patience alone."""
         keep = list(members)
-        m = len(self.theta)
         return Progress(
             theta=self.theta[keep],
             statistics=self.statistics[keep],
             best_theta=self.best_theta[keep],
             best_statistics=self.best_statistics[keep],
-            optimizer={
-                name: t[keep] if t.dim() == 2 and t.shape[0] == m else t.clone()
-                for name, t in self.optimizer.items()
-            },
+            optimizer={name: t[keep] if own else t.clone() for name, t, own in self._state()},
             orders=[self.orders[i] for i in keep],
             masks=self.masks.clone_state(),
-            patience=[replace(self.patience[i]) for i in keep],
+            patience=[self.patience[i] for i in keep],
             schedules=[dict(self.schedules[i]) for i in keep],
             driven=[{k: dict(v) for k, v in self.driven[i].items()} for i in keep],
             average=None if self.average is None else self.average[keep],
@@ -160,13 +185,53 @@ class Progress:
             epoch=self.epoch,
             samples=self.samples,
             steps=self.steps,
-            origin=self.origin,
+            origins=dict(self.origins),
         )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Progress]) -> Progress:
+        """One stack of several; a single one is itself.
+
+        All must have come equally far: what a stack has in common, noise among it, is the
+        first's.
+        """
+        first = parts[0]
+        if len(parts) == 1:
+            return first
+        together = replace(
+            first.select(range(len(first.theta))),
+            theta=torch.cat([p.theta for p in parts]),
+            statistics=torch.cat([p.statistics for p in parts]),
+            best_theta=torch.cat([p.best_theta for p in parts]),
+            best_statistics=torch.cat([p.best_statistics for p in parts]),
+            optimizer={
+                name: torch.cat([p.optimizer[name] for p in parts]) if own else t.clone()
+                for name, t, own in first._state()
+            },
+            average=None
+            if first.average is None
+            else torch.cat([p.average for p in parts if p.average is not None]),
+        )
+        for name in ("orders", "patience", "schedules", "driven", "histories"):
+            setattr(together, name, [each for p in parts for each in getattr(p, name)])
+        return together
+
+    def _state(self) -> Iterator[tuple[str, Tensor, bool]]:
+        """The optimizer's tensors, and whether each has a row a member."""
+        for name, t in self.optimizer.items():
+            yield name, t, t.dim() == 2 and t.shape[0] == len(self.theta)
+
+    @property
+    def counts(self) -> tuple[Any, ...]:
+        """What the members of a stack must have in common."""
+        common = [tuple(t.flatten().tolist()) for _, t, own in self._state() if not own]
+        return (self.epoch, self.samples, self.steps, *self.origins.items(), *common)
 
     def apart(self) -> Progress:
         """A twin that shares nothing: what happens to it leaves this one as it is."""
         twin = self.select(range(len(self.theta)))
         twin.orders = [order.clone_state() for order in self.orders]
+        twin.patience = [replace(patience) for patience in self.patience]
         twin.histories = [{k: list(v) for k, v in h.items()} for h in self.histories]
         return twin
 
@@ -190,7 +255,7 @@ class Progress:
             "epoch": self.epoch,
             "samples": self.samples,
             "steps": self.steps,
-            "origin": self.origin,
+            "origins": dict(self.origins),
         }
 
     @classmethod
@@ -226,7 +291,11 @@ class Progress:
             epoch=saved["epoch"],
             samples=saved["samples"],
             steps=saved["steps"],
-            origin=saved["origin"],
+            origins=(
+                dict(saved["origins"])
+                if "origins" in saved
+                else dict.fromkeys(TIMED, saved["origin"])  # once there was one for all
+            ),
         )
 
 

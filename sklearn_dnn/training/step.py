@@ -19,6 +19,7 @@ from ..components.penalties import (
 )
 from ..data.batches import Batch
 from ..network.architecture import Architecture
+from ..network.members import mean_values
 from ..network.mlp import Noise
 from ..network.parameters import Layout
 from ..specification import FitSpec
@@ -249,6 +250,8 @@ class Step:
     def _constrain(self) -> None:
         for layer in self.network.layers:
             self.spec.constraint.project_(layer.weight, self.bounds)
+            if "projection" in layer.skip:
+                self.spec.constraint.project_(layer.skip["projection"], self.bounds)
 
     def _average(self, average: Tensor) -> None:
         """Follow theta, faster in the beginning, where it is far from its average."""
@@ -267,7 +270,22 @@ class Step:
     def objective(self, batch: Batch) -> tuple[float, Tensor]:
         """Penalised mean loss of a single network as it is now, and its gradient (1, p)."""
         trained = self.gradient(batch)
-        values = self.spec.objective.values(trained.raw, self.gradients.target(batch.y))
-        share = batch.share.squeeze(-1) if isinstance(batch.share, Tensor) else batch.share
-        loss = (values * share).sum() + self.penalties().sum() / batch.total
-        return float(loss), self.grad.clone()
+        target, k = self.gradients.target(batch.y), self.spec.n_shared
+        values = mean_values(self.spec.objective, trained.raw, target, k)
+        loss = _mean(values, batch) + self.penalties().sum() / batch.total
+        return float(loss) + self._beside(trained, batch), self.grad.clone()
+
+    def auxiliary_loss(self, batch: Batch) -> float:
+        """What an auxiliary output adds to :meth:`objective` as it is now."""
+        if self.gradients.has_auxiliary:
+            return self._beside(self.gradients(batch), batch)
+        return 0.0
+
+    def _beside(self, trained: Trained, batch: Batch) -> float:
+        return 0.0 if trained.beside is None else float(_mean(trained.beside, batch))
+
+
+def _mean(values: Tensor, batch: Batch) -> Tensor:
+    """The mean of one value a row, by the rows' weights."""
+    share = batch.share.squeeze(-1) if isinstance(batch.share, Tensor) else batch.share
+    return (values * share).sum()
