@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 from sklearn.base import _fit_context as fit_context
-from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.callback import AutoPropagatedCallback, CallbackSupportMixin, with_callbacks
+from sklearn.model_selection._validation import _fit_and_predict, _fit_and_score
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
@@ -20,7 +22,10 @@ from sklearn.utils._param_validation import (
     StrOptions,
     validate_parameter_constraints,
 )
+from sklearn.utils.metaestimators import _safe_split as safe_split
+from sklearn.utils.validation import _check_method_params as check_method_params
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
+from sklearn.utils.validation import _num_features as num_features
 
 # Kernels that update a parameter, its gradient and the optimizer's state in one pass.
 fused_adam_ = torch._fused_adam_
@@ -61,12 +66,36 @@ class NamesReadOnce:
     @classmethod
     @cache
     def _get_param_names(cls) -> list[str]:
-        return super()._get_param_names()  # type: ignore[misc]
+        return super()._get_param_names()
 
 
 def has_callbacks(estimator: Any) -> bool:
     """Whether scikit-learn callbacks were set on an estimator, or propagated to it."""
     return bool(getattr(estimator, "_skl_callbacks", None))
+
+
+def propagates_callbacks(context: Any) -> bool:
+    """Whether a callback context of a meta-estimator has callbacks to hand on."""
+    callbacks = getattr(context, "_callbacks", [])
+    return any(isinstance(callback, AutoPropagatedCallback) for callback in callbacks)
+
+
+def evaluation_of(function: Any) -> Any:
+    """scikit-learn's function that fits and judges an estimator, if a task of joblib calls one."""
+    target = getattr(function, "function", function)
+    return target if target in (_fit_and_score, _fit_and_predict) else None
+
+
+def take_requests(estimator: Any, source: Any) -> Any:
+    """An estimator that asks for the metadata that another one asks for."""
+    if hasattr(source, "_metadata_request"):
+        estimator._metadata_request = copy.deepcopy(source._metadata_request)
+    return estimator
+
+
+def shares_memory(backend: Any) -> bool:
+    """Whether the workers of a joblib backend see this process' objects."""
+    return bool(getattr(backend, "supports_sharedmem", False))
 
 
 def offers(thing: Any, name: str) -> bool:
@@ -95,8 +124,11 @@ __all__ = [
     "InvalidParameterError",
     "Options",
     "StrOptions",
+    "TerminatedWorkerError",
+    "check_method_params",
     "check_sample_weight",
     "elu_backward",
+    "evaluation_of",
     "fit_context",
     "fitted_copy",
     "foreach_copy_",
@@ -112,12 +144,17 @@ __all__ = [
     "has_callbacks",
     "leaky_relu_backward",
     "mish_backward",
+    "num_features",
     "offers",
+    "propagates_callbacks",
+    "safe_split",
     "scorer_takes_weights",
+    "shares_memory",
     "sigmoid_backward",
     "silu_backward",
     "softplus_backward",
     "softshrink_backward",
+    "take_requests",
     "tanh_backward",
     "threshold_backward",
     "validate_parameter_constraints",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from abc import ABCMeta, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from numbers import Real
+from numbers import Integral, Real
+from time import perf_counter
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,6 +18,7 @@ from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
+    clone,
 )
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
@@ -35,16 +38,34 @@ from ..components.base import Component, public_names
 from ..components.losses import LOSSES, as_loss
 from ..components.optimizers import OPTIMIZERS
 from ..data.targets import Codec
-from ..network.export import TorchNetwork
+from ..network.export import TorchEnsemble, TorchNetwork
 from ..network.weights import Weights
-from ..training.engine import DIVERGED, INTERRUPTED, MAX_ITER, Observer, Outcome, train
+from ..training.engine import (
+    DIVERGED,
+    INTERRUPTED,
+    MAX_ITER,
+    TIME,
+    Judge,
+    Observer,
+    Outcome,
+    train,
+)
 from ..training.range_test import RangeTest
 from ._beginning import begin
-from ._fitted import STATE_FORMAT, Fitted, fitted_attributes, outcome_now
+from ._fitted import (
+    STATE_FORMAT,
+    Fitted,
+    beside_each_other,
+    fitted_attributes,
+    member_attributes,
+    outcomes_now,
+    with_members,
+)
 from ._going_on import go_on
 from ._inputs import Given, read_difficulty, read_given, read_validation
 from ._judging import first_split, scorer_judge
 from ._messages import (
+    DivergedError,
     component_advice,
     divergence_advice,
     memory_advice,
@@ -163,14 +184,25 @@ class BaseMLP(
             if has_callbacks(self):
                 now = self._attributes_now(session)
                 observers.append(CallbackObserver(self, root, X, y, metadata, now, session.part))
-            outcome = self._train(session, observers, n_epochs=int(self.max_iter), patient=True)
-            if session.spec.refits and session.held is not None and outcome.best_iter > 0:
-                session, outcome = self._trained_on_all(table, difficulty, session, outcome)
-            self._store(session, outcome, keep_progress=bool(self.warm_start))
-            self._tell_how_it_ended(session, outcome, warn_of_max_iter=True)
+            everyone = range(len(session.progress))
+            began = perf_counter()
+            kept, outcomes = self._train(
+                session, observers, n_epochs=int(self.max_iter), patient=True
+            )
+            session = session.only(kept)
+            judged = session.held is not None and all(o.best_iter > 0 for o in outcomes)
+            interrupted = any(o.end_reason == INTERRUPTED for o in outcomes)
+            if session.spec.refits and judged and not interrupted:
+                left = None if self.max_time is None else began + self.max_time - perf_counter()
+                session, outcomes = self._trained_on_all(
+                    table, difficulty, session, outcomes, kept, left
+                )
+            self._store(session, outcomes, keep_progress=bool(self.warm_start))
+            self._tell_how_it_ended(session, outcomes, warn_of_max_iter=True)
+            self._tell_of_left_out(session, len(everyone) - len(kept))
             root.call_on_fit_task_end(
                 **told,
-                reconstruction_attributes=lambda: self._attributes(session, outcome),
+                reconstruction_attributes=lambda: self._attributes(session, outcomes),
             )
             return self
 
@@ -179,19 +211,29 @@ class BaseMLP(
 
     def _forgive(self, session: Session) -> None:
         """Let a fit that goes on begin anew what its last call came to the end of."""
-        spec, progress = session.spec, session.progress
-        if any(schedule.ends_with_training for schedule in spec.schedules):
-            progress.origin = progress.epoch
-        if self.end_reason_ in {"patience", "tol", "baseline"}:
-            progress.patience[0].count = progress.patience[0].unbeaten = 0
+        for progress, member in zip(session.progress, self.members_, strict=True):
+            for name in session.spec.ending_with_training:
+                progress.origins[name] = progress.epoch
+            if member["end_reason"] in {"patience", "tol", "baseline"}:
+                progress.patience[0].count = progress.patience[0].unbeaten = 0
 
     def _trained_on_all(
-        self, table: tuple[Any, Any, Any], difficulty: Any, session: Session, outcome: Outcome
-    ) -> tuple[Session, Outcome]:
-        """The outcome with the weights of a network that trained on the held-out rows too.
+        self,
+        table: tuple[Any, Any, Any],
+        difficulty: Any,
+        session: Session,
+        outcomes: list[Outcome],
+        kept: list[int],
+        seconds: float | None,
+    ) -> tuple[Session, list[Outcome]]:
+        """The outcomes with the weights of networks that trained on the held-out rows too.
 
-        The session gets the units that this network learned in.
+        The session gets the units that these networks learned in. Where their training is cut
+        short, by the `seconds` that are left or otherwise, the first networks stay.
         """
+        if seconds is not None and seconds <= 0:
+            _tell_of_no_refit(f"max_time={self.max_time!r} was spent before", "Raise max_time")
+            return session, outcomes
         whole = self._open(
             *table,
             (None, None, None),
@@ -202,11 +244,28 @@ class BaseMLP(
                 "early_stopping": False,
                 "monitor": "loss",
                 "learning_rate_init": session.spec.learning_rate_init,  # not found once more
+                "max_time": seconds,
             },
         )
-        again = self._train(whole, [], n_epochs=outcome.best_iter, patient=False)
+        still, again = self._train(
+            whole.only(kept), [], n_epochs=[o.best_iter for o in outcomes], patient=False
+        )
+        ends = {new.end_reason for new in again}
+        if INTERRUPTED in ends:
+            return session, [replace(outcome, end_reason=INTERRUPTED) for outcome in outcomes]
+        if TIME in ends:
+            wanted = max(outcome.best_iter for outcome in outcomes)
+            when = f"in epoch {max(new.n_iter for new in again)} of {wanted}"
+            _tell_of_no_refit(f"max_time={self.max_time!r} ended it {when}", "Raise max_time")
+            return session, outcomes
+        if DIVERGED in ends or len(still) < len(outcomes):
+            _tell_of_no_refit("it diverged", "Lower learning_rate_init")
+            return session, outcomes
         session = replace(session, scaling=whole.scaling, codec=whole.codec)
-        return session, replace(outcome, weights=again.weights, progress=again.progress)
+        return session, [
+            replace(outcome, weights=new.weights, progress=new.progress)
+            for outcome, new in zip(outcomes, again, strict=True)
+        ]
 
     def _open(
         self,
@@ -231,20 +290,9 @@ class BaseMLP(
         seed : int or None
             Of all streams of chance; None draws one from `random_state`.
         """
-        numeric = self._numeric_targets
-        given = read_given(self, X, y, sample_weight, y_numeric=numeric, reset=not going_on)
-        given, codec = self._read_targets(given, classes, going_on=going_on)
+        given, codec = self._read_training(X, y, sample_weight, classes, going_on=going_on)
         given = replace(given, difficulty=read_difficulty(difficulty, given.X))
-        with told_of("The validation set (X_val, y_val, sample_weight_val)"):
-            held = read_validation(self, *validation, y_numeric=numeric)
-        if held is not None:
-            with told_of("The validation set (X_val, y_val, sample_weight_val)"):
-                held, _ = self._read_targets(held, codec, going_on=going_on)
-        for name, part in (("", given), ("y_val: ", held)):
-            lowest = float(np.min(part.y)) if numeric and part is not None else np.inf
-            fault = LOSSES.resolve(as_loss(self.loss)).target_fault(lowest)
-            if fault:
-                raise ValueError(f"loss={self.loss!r}: {name}{fault}. Choose another loss.")
+        held = self._read_held(validation, codec, going_on=going_on)
         parameters = {name: getattr(self, name) for name in self._parameters} | (changes or {})
         if groups is not None and isinstance(self.validation_fraction, Real):
             raise ValueError(
@@ -277,61 +325,112 @@ class BaseMLP(
             scaling=fitted.scaling,
             before=self.spec_,
             saved=vars(self).get("_progress"),
-            weights=fitted.weights,
-            history=self.history_,
+            weights=fitted.weights.members(),
+            histories=[member["history"] for member in self.members_],
         )
 
+    def _read_training(
+        self, X: Any, y: Any, sample_weight: Any, classes: Any, *, going_on: bool
+    ) -> tuple[Given, Codec]:
+        """The rows to train on, checked, and the codec of their targets."""
+        numeric = self._numeric_targets
+        given = read_given(self, X, y, sample_weight, y_numeric=numeric, reset=not going_on)
+        given, codec = self._read_targets(given, classes, going_on=going_on)
+        self._refuse_targets(given, "")
+        return given, codec
+
+    def _read_held(
+        self, validation: tuple[Any, Any, Any], codec: Codec, *, going_on: bool
+    ) -> Given | None:
+        """The validation set that the caller gave, checked; None where there is none."""
+        with told_of("The validation set (X_val, y_val, sample_weight_val)"):
+            held = read_validation(self, *validation, y_numeric=self._numeric_targets)
+            if held is None:
+                return None
+            held, _ = self._read_targets(held, codec, going_on=going_on)
+        self._refuse_targets(held, "y_val: ")
+        return held
+
+    def _refuse_targets(self, given: Given, name: str) -> None:
+        """Refuse numbers that the loss is not for."""
+        lowest = float(np.min(given.y)) if self._numeric_targets else np.inf
+        fault = LOSSES.resolve(as_loss(self.loss)).target_fault(lowest)
+        if fault:
+            raise ValueError(f"loss={self.loss!r}: {name}{fault}. Choose another loss.")
+
     def _train(
-        self, session: Session, observers: list[Observer], *, n_epochs: int, patient: bool
-    ) -> Outcome:
-        """Let the engine train."""
+        self,
+        session: Session,
+        observers: list[Observer],
+        *,
+        n_epochs: int | Sequence[int],
+        patient: bool,
+    ) -> tuple[list[int], list[Outcome]]:
+        """Let the engine train: the members that did not diverge at once, and their outcomes."""
         with memory_advice(session.spec.device):
             training = session.training_set()
             validation = session.validation_set(training)
-        bar = Bar(n_epochs, type(self).__name__) if shows_bar(self.verbose) else None
+        n_shown = n_epochs if isinstance(n_epochs, int) else max(n_epochs)
+        bar = Bar(n_shown, type(self).__name__) if shows_bar(self.verbose) else None
         if bar is not None:
             observers = [*observers, bar]
         elif self.verbose:
             observers = [*observers, Lines()]
         try:
             with memory_advice(session.spec.device):
-                (outcome,) = train(
-                    [session.spec],
+                outcomes = train(
+                    session.specs,
                     session.progress,
                     training,
                     validation,
                     observers=observers,
-                    judge=scorer_judge(self, session, self._attributes_now(session)),
+                    judges=self._judges(session),
                     n_epochs=n_epochs,
                     patient=patient,
                 )
         finally:
             if bar is not None:
                 bar.close()
-        if outcome.end_reason == DIVERGED and outcome.best_iter == 0:
-            raise ValueError(
-                f"The loss was not finite after any epoch. {divergence_advice(session.spec)}"
+        return _with_hope(session, outcomes)
+
+    def _judges(self, session: Session) -> list[Judge | None]:
+        """What scores each member, as a single network."""
+        judges = []
+        for i in range(len(session.progress)):
+            alone = session.alone(i)
+            judges.append(scorer_judge(self, alone, self._attributes_now(alone)))
+        return judges
+
+    def _tell_of_left_out(self, session: Session, n_left_out: int) -> None:
+        """Say that some members of an ensemble could not be trained."""
+        if n_left_out:
+            warnings.warn(
+                f"The loss of {n_left_out} of {n_left_out + len(session.progress)} members was not "
+                "finite after any epoch; the ensemble goes without them. "
+                f"{divergence_advice(session.spec)}",
+                ConvergenceWarning,
+                stacklevel=5,
             )
-        return outcome
 
     def _tell_how_it_ended(
-        self, session: Session, outcome: Outcome, *, warn_of_max_iter: bool
+        self, session: Session, outcomes: list[Outcome], *, warn_of_max_iter: bool
     ) -> None:
         """Warnings about an end that the user should know of."""
         spec = session.spec
-        if outcome.end_reason == INTERRUPTED:
+        diverged = [outcome for outcome in outcomes if outcome.end_reason == DIVERGED]
+        if any(outcome.end_reason == INTERRUPTED for outcome in outcomes):
             warnings.warn("Training interrupted by user.", UserWarning, stacklevel=5)
-        elif outcome.end_reason == DIVERGED:
+        elif diverged:
+            who = "" if spec.n_networks == 1 else f"of {len(diverged)} members, first "
             warnings.warn(
-                f"The loss was no longer finite after epoch {outcome.n_iter}; the weights of "
-                f"epoch {outcome.best_iter} are kept. {divergence_advice(session.spec)}",
+                f"The loss was no longer finite {who}after epoch {diverged[0].n_iter}; the "
+                f"weights of epoch {diverged[0].best_iter} are kept. {divergence_advice(spec)}",
                 ConvergenceWarning,
                 stacklevel=5,
             )
         elif (
             warn_of_max_iter
-            and outcome.end_reason == MAX_ITER
-            and outcome.improving
+            and any(o.end_reason == MAX_ITER and o.improving for o in outcomes)
             and not spec.schedule.ends_with_training
         ):
             warnings.warn(
@@ -341,25 +440,38 @@ class BaseMLP(
                 stacklevel=5,
             )
 
+    def _finish(self, session: Session, outcomes: list[Outcome]) -> None:
+        """End a fit that was trained elsewhere, beside others."""
+        kept, outcomes = _with_hope(session, outcomes)
+        n_left_out = len(session.progress) - len(kept)
+        session = session.only(kept)
+        self._store(session, outcomes, keep_progress=bool(self.warm_start))
+        self._tell_how_it_ended(session, outcomes, warn_of_max_iter=True)
+        self._tell_of_left_out(session, n_left_out)
+
     # State: written in one place, as NumPy arrays and plain Python values
 
-    def _store(self, session: Session, outcome: Outcome, *, keep_progress: bool) -> None:
+    def _store(self, session: Session, outcomes: list[Outcome], *, keep_progress: bool) -> None:
         vars(self).pop("_progress", None)
-        vars(self).update(self._attributes(session, outcome))
+        vars(self).update(self._attributes(session, outcomes))
         if keep_progress:
             held = session.held
+            states = [outcome.progress.export() for outcome in outcomes]
             self._progress = {
                 "asked": self.early_stopping is True,
-                "progress": outcome.progress.export(),
+                "progress": states if session.spec.n_networks > 1 else states[0],
+                "draws": session.draws,
                 "validation": None if held is None else held.export(),
             }
 
-    def _attributes(self, session: Session, outcome: Outcome) -> dict[str, Any]:
-        return fitted_attributes(session, outcome) | self._codec_attributes(session.codec)
+    def _attributes(self, session: Session, outcomes: list[Outcome]) -> dict[str, Any]:
+        return fitted_attributes(session, outcomes) | self._codec_attributes(session.codec)
 
-    def _attributes_now(self, session: Session) -> Callable[[Weights], dict[str, Any]]:
-        """Fitted attributes as if training had ended with some weights."""
-        return lambda weights: self._attributes(session, outcome_now(session, weights))
+    def _attributes_now(
+        self, session: Session
+    ) -> Callable[[Callable[[int], Weights]], dict[str, Any]]:
+        """Fitted attributes as if training had ended with the weights that a function gives."""
+        return lambda weights: self._attributes(session, outcomes_now(session, weights))
 
     def __sklearn_is_fitted__(self) -> bool:
         return "coefs_" in vars(self)
@@ -378,12 +490,12 @@ class BaseMLP(
                 f"version of sklearn_dnn reads formats up to {STATE_FORMAT}. Load it with the "
                 "version that saved it, or a newer one."
             )
-        super().__setstate__(state)
+        super().__setstate__(with_members(state))
 
     # Outputs
 
     def transform(self, X: Any) -> np.ndarray:
-        """Activations of the last hidden layer.
+        """Activations of the last hidden layer, those of an ensemble's members side by side.
 
         Parameters
         ----------
@@ -391,15 +503,43 @@ class BaseMLP(
 
         Returns
         -------
-        ndarray of shape (n_samples, n_units), in X's type
+        ndarray of shape (n_samples, n_units), or (n_samples, n_members * n_units), in X's type
             Of a network without hidden layers, the standardised columns.
         """
         # a copy, since without hidden layers and scaling it would be X itself
-        return Fitted(self).outputs(X, lambda network, x: network.hidden(x).clone(), fold=False)
+        return Fitted(self).outputs(
+            X, lambda network, x: network.hidden(x).clone(), join=beside_each_other, fold=False
+        )
 
     @property
     def _n_features_out(self) -> int:
-        return int(self.coefs_[-1].shape[0])
+        return int(np.prod(self.coefs_[-1].shape[:-1])) * Fitted(self).n_shared
+
+    def member(self, i: int) -> BaseMLP:
+        """One member of an ensemble as a fitted estimator of its own.
+
+        Parameters
+        ----------
+        i : int
+            Its number, from 0.
+
+        Returns
+        -------
+        estimator
+            With ``n_members=1``; its arrays are copies. What inspects a single network takes it.
+        """
+        fitted = Fitted(self)
+        if fitted.n_shared > 1:
+            raise ValueError(
+                f"The {fitted.n_shared} members share one network (ensemble='shared'), and none is "
+                "an estimator of its own. Use predict_members, or ensemble='independent'."
+            )
+        n_members = fitted.n_networks
+        if isinstance(i, bool) or not isinstance(i, Integral) or not 0 <= i < n_members:
+            raise ValueError(f"i must be the number of a member, 0 to {n_members - 1}. Got {i!r}.")
+        twin = clone(self).set_params(n_members=1)
+        vars(twin).update(copy.deepcopy(member_attributes(self, int(i))))
+        return twin
 
     def to_torch(self) -> torch.nn.Module:
         """The fitted network as a module, from raw columns to what `predict` needs.
@@ -407,21 +547,27 @@ class BaseMLP(
         Returns
         -------
         torch.nn.Module
-            On the CPU, in evaluation mode and in the type it was trained in. It standardises
+            On the CPU, in evaluation mode and in the type it was trained in; of an ensemble, the
+            mean of its members, each a module within. It standardises
             its input (n, n_features) itself. A regressor's gives predictions (n, n_outputs) in
             the units of y; a classifier's gives probabilities: of the second class (n, 1) for
             two classes, else one a class or label (n, n_classes).
         """
         fitted, codec = Fitted(self), self._fitted_codec()
         with torch_ready():
-            return TorchNetwork(
-                fitted.weights,
-                fitted.architecture,
-                fitted.loss,
-                fitted.scaling,
-                codec.units(),
-                codec.bounds,
-            ).eval()
+            networks = [
+                TorchNetwork(
+                    weights,
+                    fitted.architecture,
+                    fitted.loss,
+                    fitted.scaling,
+                    codec.units(),
+                    codec.bounds,
+                )
+                for weights in fitted.weights.members()
+            ]
+            network = TorchEnsemble(networks) if len(networks) > 1 else networks[0]
+            return network.eval()
 
     def _range_test(
         self, X: Any, y: Any, sample_weight: Any, rates: tuple[float, float], n_steps: int
@@ -438,7 +584,7 @@ class BaseMLP(
         -------
         list of ndarray
             Matrix (n_in, n_out) and bias (n_out,) of each layer in turn, from the inputs on: the
-            same as `coefs_` and `intercepts_`.
+            same as `coefs_` and `intercepts_`, with their member axis for an ensemble.
         """
         return get_weights(self)
 
@@ -544,10 +690,33 @@ class BaseMLP(
                     going_on=self.__sklearn_is_fitted__(),
                     classes=classes,
                 )
-            outcome = self._train(session, [], n_epochs=1, patient=False)
-            self._store(session, outcome, keep_progress=True)
-            self._tell_how_it_ended(session, outcome, warn_of_max_iter=False)
+            n_members = len(session.progress)
+            kept, outcomes = self._train(session, [], n_epochs=1, patient=False)
+            session = session.only(kept)
+            self._store(session, outcomes, keep_progress=True)
+            self._tell_how_it_ended(session, outcomes, warn_of_max_iter=False)
+            self._tell_of_left_out(session, n_members - len(kept))
             return self
+
+
+def _with_hope(session: Session, outcomes: list[Outcome]) -> tuple[list[int], list[Outcome]]:
+    """The members that had a finite loss once, and their outcomes."""
+    kept = [i for i, o in enumerate(outcomes) if o.end_reason != DIVERGED or o.best_iter > 0]
+    if not kept:
+        raise DivergedError(
+            f"The loss was not finite after any epoch. {divergence_advice(session.spec)}"
+        )
+    return kept, [outcomes[i] for i in kept]
+
+
+def _tell_of_no_refit(why: str, way_out: str) -> None:
+    """Warn that the network is not the one that `refit` asks for."""
+    warnings.warn(
+        f"EarlyStopping(refit=True): the network that trained without the held-out rows is kept, "
+        f"because the training with them was not completed: {why}. {way_out}, or set refit=False.",
+        ConvergenceWarning,
+        stacklevel=6,
+    )
 
 
 def partial_fit_available(method: Any) -> Any:

@@ -21,10 +21,20 @@ from ..specification import (
     stops_early,
     warn_of_broken_conditions,
     warn_of_missing_blocks,
+    without_validation,
 )
 from ..training.state import Progress, Streams
 from ._inputs import Given
-from ._session import Held, Session, Weigher, refuse_targets_outside, task_of, tests_rates, weighted
+from ._session import (
+    Held,
+    Session,
+    Weigher,
+    member_rows,
+    refuse_targets_outside,
+    task_of,
+    tests_rates,
+    weighted,
+)
 
 # Rates and steps of learning_rate_init="range_test".
 RANGE_OF_TEST = (1e-6, 10.0, 200)
@@ -60,7 +70,8 @@ def begin(
         ``splitter(how, rows)`` gives the first split of a scikit-learn splitter.
     seed : int
     """
-    streams = Streams.from_seed(seed)
+    shares = parameters["ensemble"] == "shared"
+    streams = Streams.of_members(seed, 1 if shares else int(parameters["n_members"]))
     rows, held = given.rows, None
     if validation is not None:
         held = Held(validation, validation.rows, inner=False)
@@ -71,16 +82,18 @@ def begin(
             parameters["validation_fraction"],
             labels=given.y[rows] if stratify else None,
             shuffle=parameters["shuffle"],
-            seed=streams.split,
+            seed=streams[0].split,
             splitter=lambda how: splitter(how, rows),
         )
         rows = training
         if judging is not None:
             held = Held(given, judging, inner=True)
     given, rows, held = weighted(weigher, given, rows, held)
-    spec = resolve(parameters, task_of(given, codec, len(rows), validation is not None))
+    draws = [stream.rows for stream in streams]
+    own = member_rows(rows, draws, parameters)
+    spec = resolve(parameters, task_of(given, codec, own.shape[1], validation is not None))
     if held is None:
-        spec = replace(spec, early_stopping=False)  # what is really done
+        spec = without_validation(spec)
     scaling = None
     if spec.input_scaling == "standard":
         whole = len(rows) == given.X.shape[0]
@@ -91,20 +104,35 @@ def begin(
     prior = None
     if spec.bias_initializer == "prior":
         prior = _prior(spec, codec, given, rows)
-    progress = Progress.begin([spec], [streams], prior)
-    session = Session(spec, codec, scaling, progress, given, rows, held)
+    progress = [Progress.begin([spec], [stream], prior) for stream in streams]
+    session = Session(spec, codec, scaling, progress, given, rows, own, held, draws)
     _warn_of_scales(session)
     warn_of_missing_blocks(spec)
     if any(initializer.data_dependent for initializer in spec.initializer):
-        batch = session.training_set().features.rows(torch.from_numpy(rows[: spec.batch_size]))
-        scale_to_data(spec, progress.theta, progress.statistics, batch)
-        progress.best_theta.copy_(progress.theta)
-        if progress.average is not None:
-            progress.average.copy_(progress.theta)
+        data = session.training_set()
+        for member, stream, index in zip(progress, streams, own, strict=True):
+            drawn = _drawn_rows(given, index, spec.batch_size, stream.weights)
+            batch = data.features.rows(torch.from_numpy(drawn))
+            scale_to_data(spec, member.theta, member.statistics, batch)
+            member.begin_from_theta(spec.optimizer)
     if isinstance(parameters["learning_rate_init"], str) and tests_rates(parameters):
         found = session.range_test(*RANGE_OF_TEST)
         session.spec = replace(spec, learning_rate_init=found.suggestion)
     return session
+
+
+def _drawn_rows(given: Given, rows: np.ndarray, n: int, seed: int) -> np.ndarray:
+    """`n` rows that stand for all: each is expected as often as its weight says.
+
+    They are found at equal steps along the sum of the weights of shuffled rows, so that rows of
+    equal weight come once before any comes twice.
+    """
+    rng = np.random.default_rng([seed, 1])  # apart from the draws of the weights themselves
+    shuffled = rng.permutation(rows)
+    weight = np.ones(len(rows)) if given.weight is None else given.weight[shuffled]
+    reached = np.cumsum(weight, dtype=np.float64)
+    steps = (np.arange(n) + rng.random()) * (reached[-1] / n)
+    return shuffled[np.minimum(np.searchsorted(reached, steps, side="right"), len(rows) - 1)]
 
 
 def _fitted_units(
@@ -131,7 +159,7 @@ def _warn_of_scales(session: Session) -> None:
     if session.spec.input_scaling is not None or sp.issparse(session.given.X):
         warn_of_broken_conditions(session.spec, standardised=True)
         return
-    some = session.rows[:SEEN_ROWS]
+    some = session.training[:SEEN_ROWS]
     scaling = fit_scaling(session.given.X, some, None)
     varied = np.ptp(session.given.X[some], axis=0) > 0
     mean, scale = np.abs(scaling.mean[varied]), scaling.scale[varied]

@@ -8,6 +8,7 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+import torch
 from scipy import sparse as sp
 from sklearn.base import ClassifierMixin
 from sklearn.utils import column_or_1d
@@ -25,12 +26,12 @@ from ..components.optimizers import Optimizer
 from ..components.stopping import EarlyStopping
 from ..components.topologies import Topology
 from ..data.targets import BinaryCodec, Codec, MulticlassCodec, MultilabelCodec
-from ..network.mlp import Evaluator
+from ..network.mlp import Evaluator, InTurn
 from ._base import BaseMLP, partial_fit_available
-from ._fitted import Fitted
+from ._fitted import Finish, Fitted
 from ._inputs import Given
 from ._parameters import LOSS_OF_CLASSIFIER, parameters_text, table
-from ._sampling import sampled
+from ._sampling import over_members, sampled
 
 _NAMES = [
     "hidden_layer_sizes",
@@ -73,6 +74,10 @@ _NAMES = [
     "monitor",
     "max_time",
     "shuffle",
+    "n_members",
+    "ensemble",
+    "bootstrap",
+    "member_fraction",
     "warm_start",
     "random_state",
     "verbose",
@@ -96,20 +101,27 @@ Attributes
 classes_ : ndarray of shape (n_classes,)
     Labels, sorted; for an indicator matrix the numbers of its columns.
 coefs_ : list of ndarray of shape (n_in, n_out)
-    Weights of each layer; the first one's refer to standardised columns.
+    Weights of each layer; the first one's refer to standardised columns. With ``n_members > 1``
+    these arrays, and those of the next four attributes, have a leading axis of members.
 intercepts_ : list of ndarray of shape (n_out,)
     Biases of each layer; zeros where a norm behind it makes them redundant.
 norm_weights_, norm_statistics_ : list of dict of ndarray
     What the norm of each hidden layer has learnt and measured.
 extra_weights_ : dict of ndarray
     What else the network consists of, by name: learnt slopes, skip connections, the norm of the
-    inputs, an auxiliary output, a hidden part of the user's own.
+    inputs, an auxiliary output, a hidden part of the user's own, and what each of the members
+    that share the network has for its own.
 input_mean_, input_scale_ : ndarray of shape (n_features,) or None
     The standardisation of the inputs.
 n_features_in_ : int
     Columns seen in `fit`.
 feature_names_in_ : ndarray of shape (`n_features_in_`,)
     Their names; only where all are strings.
+members_ : list of dict
+    One a member: "n_iter", "best_iter", "end_reason", "loss_curve", "validation_loss_curve",
+    "validation_scores" and "history". The attributes below are the largest numbers of epochs,
+    the end of the member that trained longest, and means of curves over the members that were
+    still training.
 n_iter_ : int
     Epochs done, over all calls that went on from each other.
 t_ : int
@@ -224,6 +236,10 @@ True
         monitor: str | Callable[..., float] = "loss",
         max_time: float | None = None,
         shuffle: bool = True,
+        n_members: int = 1,
+        ensemble: str = "independent",
+        bootstrap: bool = False,
+        member_fraction: float | None = None,
         warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
@@ -271,6 +287,10 @@ True
         self.monitor = monitor
         self.max_time = max_time
         self.shuffle = shuffle
+        self.n_members = n_members
+        self.ensemble = ensemble
+        self.bootstrap = bootstrap
+        self.member_fraction = member_fraction
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
@@ -333,13 +353,13 @@ True
             return codec.decode(fitted.predictions(X))
         link = fitted.loss.inverse_link
         mean, _ = sampled(fitted, X, lambda network, x: link(network.raw(x)), n_samples)
-        return codec.decode(mean)
+        return codec.decode(mean.mean(1))
 
     @available_if(lambda self: self._has_probabilities())
     def predict_proba(
         self, X: Any, *, n_samples: int | None = None, return_std: bool = False
     ) -> Any:
-        """Probabilities of classes, or of labels.
+        """Probabilities of classes, or of labels; of an ensemble, their mean over members.
 
         Parameters
         ----------
@@ -348,7 +368,8 @@ True
             Random passes, with the dropout and the noise on weights of training, to take the
             mean of (Monte Carlo dropout, Gal & Ghahramani, 2016); None for one pass without.
         return_std : bool, default=False
-            Whether the standard deviations over the random passes are returned too.
+            Whether standard deviations are returned too: over an ensemble's members, over the
+            random passes, or with both of all passes of all members.
 
         Returns
         -------
@@ -360,20 +381,44 @@ True
         Raises
         ------
         ValueError
-            If there is no noise to sample, or no samples to take deviations from.
+            If there is no noise to sample, or nothing to take deviations from.
         """
         fitted = Fitted(self)
-        codec, link = self._fitted_codec(), fitted.loss.inverse_link
-
-        def finish(network: Evaluator, x: Tensor) -> Tensor:
-            return codec.probabilities(network.raw(x), link)
-
-        if n_samples is None:
-            if return_std:
-                raise ValueError("return_std=True needs n_samples, the number of random passes.")
+        finish = self._probabilities(fitted)
+        if n_samples is None and not return_std:
             return fitted.outputs(X, finish)
-        mean, deviation = sampled(fitted, X, finish, n_samples)
+        if n_samples is None and fitted.n_members is None:
+            raise ValueError(
+                "return_std=True needs n_samples, the number of random passes, or an ensemble "
+                "(n_members > 1)."
+            )
+        if n_samples is None:
+            each = fitted.member_outputs(X, finish)
+            mean, deviation = over_members(each, np.zeros_like(each))
+        else:
+            mean, deviation = over_members(*sampled(fitted, X, finish, n_samples))
         return (mean, deviation) if return_std else mean
+
+    @available_if(lambda self: self._has_probabilities())
+    def predict_members(self, X: Any) -> np.ndarray:
+        """Probabilities by each member of an ensemble.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_members, n_samples, n_classes), in X's type
+            `predict_proba` is their mean.
+        """
+        fitted = Fitted(self)
+        return fitted.member_outputs(X, self._probabilities(fitted)).swapaxes(0, 1)
+
+    def _probabilities(self, fitted: Fitted) -> Finish:
+        """What makes probabilities of rows."""
+        codec, loss = self._fitted_codec(), fitted.loss
+        return lambda network, x: codec.probabilities(network.raw(x), loss)
 
     @available_if(lambda self: self._has_probabilities())
     def predict_log_proba(self, X: Any) -> np.ndarray:
@@ -401,6 +446,10 @@ True
     def decision_function(self, X: Any) -> np.ndarray:
         """Raw outputs, before the link.
 
+        An ensemble's raw outputs would not rank rows as its mean probabilities do: it gives the log
+        odds of those for two classes and for labels, and their logarithms for several classes.
+        Of a loss without probabilities it gives the members' mean.
+
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
@@ -409,8 +458,25 @@ True
         -------
         ndarray of shape (n_samples,) for two classes, else (n_samples, n_classes)
         """
-        raw = Fitted(self).raw(X)
-        return raw[:, 0] if self.spec_["task"]["kind"] == "binary" else raw
+        fitted, kind = Fitted(self), self.spec_["task"]["kind"]
+        loss = fitted.loss
+        if fitted.n_members is None or not loss.has_probabilities:
+            raw = fitted.raw(X)
+        else:
+
+            def finish(network: Evaluator | InTurn, x: Tensor) -> Tensor:
+                raw = network.raw(x)
+                p = loss.inverse_link(raw)
+                if kind == "multiclass":
+                    return p
+                # 1 - p loses digits that the link of the other side has
+                other = loss.inverse_link(-raw) if loss.has_symmetric_link else 1 - p
+                return torch.cat([p, other], -1)
+
+            means = fitted.outputs(X, finish)
+            logs = np.log(np.maximum(means, np.finfo(means.dtype).tiny))
+            raw = logs if kind == "multiclass" else np.subtract(*np.split(logs, 2, axis=1))
+        return raw[:, 0] if kind == "binary" else raw
 
     def _read_targets(self, given: Given, classes: Any, *, going_on: bool) -> tuple[Given, Codec]:
         y = given.y.toarray() if sp.issparse(given.y) else given.y

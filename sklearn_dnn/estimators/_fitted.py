@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -23,11 +23,13 @@ from ..components.topologies import TOPOLOGIES, Plain
 from ..data.features import Scaling, Standardiser
 from ..network.architecture import Architecture
 from ..network.fold import folded, folds
-from ..network.mlp import Evaluator, Noise
+from ..network.mlp import Evaluator, InTurn, Noise
 from ..network.weights import Weights
 from ..specification import FitSpec, objective
 from ..training.engine import MAX_ITER, Outcome
-from ..training.forward import table_outputs
+from ..training.forward import for_all, table_outputs
+from ..training.numbers import mean_record
+from ..training.state import Progress
 from ._inputs import read_table
 from ._messages import memory_advice
 from ._session import Session
@@ -48,13 +50,25 @@ _FAMILIES: dict[str, Registry[Any]] = {
 }
 
 
-def fitted_attributes(session: Session, outcome: Outcome) -> dict[str, Any]:
+def fitted_attributes(session: Session, outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """All fitted attributes but the codec's, as NumPy arrays and plain Python values.
 
-    A user's own components, which no name stands for, are kept as they are.
+    A user's own components, which no name stands for, are kept as they are. Where the session
+    asks for several members, arrays have a leading member axis, and curves are means over the
+    members that were still training.
+
+    Parameters
+    ----------
+    session : Session
+    outcomes : sequence of Outcome
+        One a member.
     """
-    spec, scaling, weights = session.spec, session.scaling, outcome.weights
-    history = outcome.history
+    spec, scaling = session.spec, session.scaling
+    weights, history = outcomes[0].weights, outcomes[0].history
+    if spec.n_networks > 1:
+        weights = Weights.stacked([outcome.weights for outcome in outcomes])
+        history = mean_history([outcome.history for outcome in outcomes])
+    last = max(outcomes, key=lambda outcome: outcome.n_iter)  # of equals the first
     judged = session.held is not None
     scores = list(history["validation_score"]) if judged else None
     early = judged and spec.early_stopping
@@ -69,15 +83,15 @@ def fitted_attributes(session: Session, outcome: Outcome) -> dict[str, Any]:
         "input_mean_": None if scaling is None else scaling.mean,
         "input_scale_": None if scaling is None else scaling.scale,
         "n_layers_": len(weights.coefs) + 1,
-        "n_outputs_": weights.coefs[-1].shape[1],
-        "n_parameters_": int(outcome.progress.theta.shape[1]),
+        "n_outputs_": weights.coefs[-1].shape[-1],
+        "n_parameters_": sum(int(o.progress.theta.shape[1]) for o in outcomes),
         "out_activation_": spec.objective.out_activation,
         "spec_": spec.as_dict(),
         "device_": spec.device,
-        "n_iter_": outcome.n_iter,
-        "t_": outcome.progress.samples,
-        "best_iter_": outcome.best_iter,
-        "end_reason_": outcome.end_reason,
+        "n_iter_": last.n_iter,
+        "t_": max(outcome.progress.samples for outcome in outcomes),
+        "best_iter_": max(outcome.best_iter for outcome in outcomes),
+        "end_reason_": last.end_reason,
         "loss_": history["loss"][-1] if history["loss"] else np.inf,
         "best_loss_": None if early else min(history["loss"], default=np.inf),
         "loss_curve_": list(history["loss"]),
@@ -86,7 +100,35 @@ def fitted_attributes(session: Session, outcome: Outcome) -> dict[str, Any]:
         "best_validation_score_": _best(scores or (), spec),
         "lr_curve_": list(history["learning_rate"]),
         "history_": {name: list(values) for name, values in history.items()},
+        "members_": [_member(outcome, judged) for outcome in outcomes],
     }
+
+
+def _member(outcome: Outcome, judged: bool) -> dict[str, Any]:
+    """How one member was trained."""
+    history = {name: list(values) for name, values in outcome.history.items()}
+    return {
+        "n_iter": outcome.n_iter,
+        "best_iter": outcome.best_iter,
+        "end_reason": outcome.end_reason,
+        "loss_curve": history["loss"],
+        "validation_loss_curve": history["validation_loss"] if judged else None,
+        "validation_scores": history["validation_score"] if judged else None,
+        "history": history,
+    }
+
+
+def mean_history(histories: Sequence[Mapping[str, list[Any]]]) -> dict[str, list[Any]]:
+    """Curves of the means over the members that have come to each epoch."""
+    names = list(histories[0])
+    means: dict[str, list[Any]] = {name: [] for name in names}
+    for epoch in range(max(len(h[names[0]]) for h in histories)):
+        there = [
+            {name: h[name][epoch] for name in names} for h in histories if epoch < len(h[names[0]])
+        ]
+        for name, value in mean_record(there).items():
+            means[name].append(value)
+    return means
 
 
 def _best(scores: Sequence[float | None], spec: FitSpec) -> float | None:
@@ -113,18 +155,86 @@ def _own_components(spec: FitSpec) -> dict[str, Any]:
     return own
 
 
-def outcome_now(session: Session, weights: Weights) -> Outcome:
-    """The outcome as if training had ended with some weights."""
-    progress = session.progress
+def member_attributes(estimator: Any, i: int) -> dict[str, Any]:
+    """The fitted attributes of an ensemble's member as those of a single network."""
+    own = {k: v for k, v in vars(estimator).items() if k.endswith("_") and not k.startswith("_")}
+    member = estimator.members_[i]
+    weights = Fitted(estimator).weights.members()[i]
+    history, scores = member["history"], member["validation_scores"]
+    best = own["best_validation_score_"]
+    if scores is not None and best is not None:
+        rising = best == max(s for s in own["validation_scores_"] if s is not None)
+        best = (max if rising else min)(s for s in scores if s is not None)
+    return own | {
+        "coefs_": weights.coefs,
+        "intercepts_": weights.intercepts,
+        "norm_weights_": weights.norms,
+        "norm_statistics_": weights.statistics,
+        "extra_weights_": weights.extras,
+        "n_parameters_": own["n_parameters_"] // len(estimator.members_),
+        "spec_": own["spec_"] | {"n_members": 1},
+        "n_iter_": member["n_iter"],
+        "best_iter_": member["best_iter"],
+        "end_reason_": member["end_reason"],
+        "loss_": history["loss"][-1],
+        "best_loss_": None if own["best_loss_"] is None else min(history["loss"]),
+        "loss_curve_": member["loss_curve"],
+        "validation_loss_curve_": member["validation_loss_curve"],
+        "validation_scores_": scores,
+        "best_validation_score_": best,
+        "lr_curve_": history["learning_rate"],
+        "history_": history,
+        "members_": [member],
+    }
+
+
+def with_members(state: dict[str, Any]) -> dict[str, Any]:
+    """A state that was saved before there were ensembles, as one of a single network."""
+    first = {"n_members": 1, "ensemble": "independent", "bootstrap": False, "member_fraction": None}
+    state = first | state
+    if "coefs_" in state and "members_" not in state:
+        member = {
+            "n_iter": state["n_iter_"],
+            "best_iter": state["best_iter_"],
+            "end_reason": state["end_reason_"],
+            "loss_curve": state["loss_curve_"],
+            "validation_loss_curve": state["validation_loss_curve_"],
+            "validation_scores": state["validation_scores_"],
+            "history": state["history_"],
+        }
+        state["members_"] = [member]
+    return state
+
+
+def outcomes_now(session: Session, weights: Callable[[int], Weights]) -> list[Outcome]:
+    """The outcomes as if training had ended with some weights, one a member."""
+    return [_outcome_now(p, weights(i)) for i, p in enumerate(session.progress)]
+
+
+def _outcome_now(progress: Progress, weights: Weights) -> Outcome:
+    # a stack that a member trains in shares its curves and its patience
     return Outcome(
         weights=weights,
         history=progress.histories[0],
         end_reason=MAX_ITER,
-        n_iter=progress.epoch,
+        n_iter=len(progress.histories[0]["loss"]),
         best_iter=progress.patience[0].best_iter,
         improving=False,
         progress=progress,
     )
+
+
+Finish = Callable[[Evaluator | InTurn, Tensor], Tensor]
+
+
+def mean_of_members(values: Tensor) -> Tensor:
+    """(m, b, r) -> (b, r)."""
+    return values.mean(0)
+
+
+def beside_each_other(values: Tensor) -> Tensor:
+    """(m, b, r) -> (b, m * r)."""
+    return values.transpose(0, 1).flatten(1)
 
 
 class Fitted:
@@ -145,6 +255,12 @@ class Fitted:
     def __init__(self, estimator: Any) -> None:
         check_is_fitted(estimator)
         self.estimator = estimator
+        spec, coef = estimator.spec_, estimator.coefs_[0]
+        is_stack = coef.ndim == 3
+        self.n_networks: int = len(coef) if is_stack else 1
+        self.n_shared: int = spec["n_members"] if spec.get("ensemble") == "shared" else 1
+        several = self.n_networks * self.n_shared
+        self.n_members = several if is_stack or several > 1 else None
 
     @property
     def weights(self) -> Weights:
@@ -170,13 +286,14 @@ class Fitted:
         hidden = () if module is not None else spec["hidden_layer_sizes"]
         normed = isinstance(spec["input_scaling"], dict)
         return Architecture(
-            sizes=(spec["task"]["n_features"], *hidden, e.coefs_[-1].shape[1]),
+            sizes=(spec["task"]["n_features"], *hidden, e.coefs_[-1].shape[-1]),
             activations=tuple(self._components("activation")),
             norm=self._component("norm"),
             topology=_PLAIN if spec["topology"] == _PLAIN_AS_DICT else self._component("topology"),
             input_norm=self._component("input_scaling") if normed else None,
             dropouts=dropouts,
             module=module,
+            n_shared=self.n_shared,
         )
 
     @property
@@ -205,19 +322,20 @@ class Fitted:
         return built
 
     def raw(self, X: Any) -> np.ndarray:
-        """Raw outputs, of shape (n, k)."""
+        """Raw outputs, of shape (n, k); of an ensemble their mean."""
         return self.outputs(X, lambda network, x: network.raw(x))
 
     def predictions(self, X: Any) -> np.ndarray:
-        """Raw outputs through the inverse link, of shape (n, k)."""
+        """Raw outputs through the inverse link, of shape (n, k); of an ensemble the mean."""
         link = self.loss.inverse_link
         return self.outputs(X, lambda network, x: link(network.raw(x)))
 
     def outputs(
         self,
         X: Any,
-        finish: Callable[[Evaluator, Tensor], Tensor],
+        finish: Finish,
         *,
+        join: Callable[[Tensor], Tensor] = mean_of_members,
         fold: bool = True,
         noise_from: torch.Generator | None = None,
     ) -> np.ndarray:
@@ -227,6 +345,9 @@ class Fitted:
         ----------
         X : table of shape (n, p)
         finish : callable
+            Gives (b, r), or (m, b, r) for an ensemble.
+        join : callable
+            Takes an ensemble's (m, b, r) to (b, r).
         fold : bool
             Whether norms may be folded into the dense layers, which changes what hidden layers
             put out.
@@ -240,22 +361,53 @@ class Fitted:
             # building what a plain prediction does not ask for would take longer than it
             dropouts = () if noise_from is None else tuple(self._components("dropout"))
             architecture = self._architecture(dropouts)
-            network = self.weights.network(dtype, device)
             noise = None if noise_from is None else self._noise(noise_from)
-            if fold and noise is None and folds(architecture):
-                network, architecture = folded(network, architecture)
+            is_stack = self.n_members is not None
+            open_network = self._opener(dtype, device, architecture, noise, fold=fold)
             standardiser = Standardiser(self.scaling, dtype, device)
             alone = noise is not None or architecture.module is not None
             n_threads = 1 if alone else self._n_threads(table.shape[0], device)
             with self._one_thread_a_kernel(table.shape[0], device):
                 return table_outputs(
-                    table, standardiser, network, architecture, finish, n_threads, noise
+                    table,
+                    standardiser,
+                    open_network,
+                    (lambda n, x: join(finish(n, for_all(x, n)))) if is_stack else finish,
+                    n_threads,
                 )
+
+    def _opener(
+        self,
+        dtype: torch.dtype,
+        device: str,
+        architecture: Architecture,
+        noise: Noise | None,
+        *,
+        fold: bool,
+    ) -> Callable[[], Evaluator | InTurn]:
+        """What makes an evaluator, one a thread."""
+        if architecture.module is not None and self.n_networks > 1:
+            networks = [weights.network(dtype, device) for weights in self.weights.members()]
+            return lambda: InTurn([Evaluator(n, architecture, noise) for n in networks])
+        network = self.weights.network(dtype, device)
+        if fold and noise is None and folds(architecture):
+            network, architecture = folded(network, architecture)
+        return lambda: Evaluator(network, architecture, noise)
+
+    def member_outputs(
+        self, X: Any, finish: Finish, *, noise_from: torch.Generator | None = None
+    ) -> np.ndarray:
+        """The same of each member: (n, m, r), with m = 1 for a single network."""
+        flat = self.outputs(X, finish, join=beside_each_other, noise_from=noise_from)
+        return flat.reshape(len(flat), self.n_members or 1, -1)
 
     def _noise(self, generator: torch.Generator) -> Noise:
         spec = self.estimator.spec_
         rates = [float(rule["rate"]) for rule in spec["dropout"]]
-        return Noise(rates, spec["input_dropout"], spec["weight_noise"], generator)
+        seed = torch.empty((), dtype=torch.int64, device=generator.device)
+        seed.random_(2**62, generator=generator)
+        shared = torch.Generator(generator.device).manual_seed(int(seed))
+        return Noise(rates, spec["input_dropout"], spec["weight_noise"], generator, shared)
 
     def is_noisy(self) -> bool:
         """Whether the network was trained with noise in its forward pass."""
@@ -271,7 +423,7 @@ class Fitted:
         """Threads that are worth starting: one for each 16 million multiply-adds."""
         if device != "cpu" or in_forked_child():
             return 1
-        wanted = n_rows * self.estimator.n_parameters_ >> 24
+        wanted = n_rows * self.estimator.n_parameters_ * self.n_shared >> 24
         if wanted < 2:
             return 1
         limit = self.estimator.n_threads
@@ -279,7 +431,7 @@ class Fitted:
 
     def _one_thread_a_kernel(self, n_rows: int, device: str) -> Any:
         """A limit of one thread, where kernels are large enough to ask for a second."""
-        small = n_rows * self.estimator.n_parameters_ < 2**16
+        small = n_rows * self.estimator.n_parameters_ * self.n_shared < 2**16
         return nullcontext() if small or device != "cpu" else limit_threads(1)
 
 

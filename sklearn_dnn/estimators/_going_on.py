@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,10 +19,20 @@ from ..network.weights import Weights
 from ..specification import (
     FitSpec,
     resolve,
+    without_validation,
 )
 from ..training.state import Progress, Streams, driven_schedules
 from ._inputs import Given
-from ._session import Held, Session, Weigher, refuse_targets_outside, task_of, tests_rates, weighted
+from ._session import (
+    Held,
+    Session,
+    Weigher,
+    member_rows,
+    refuse_targets_outside,
+    task_of,
+    tests_rates,
+    weighted,
+)
 
 
 def go_on(
@@ -37,8 +47,8 @@ def go_on(
     samples: int,
     before: Mapping[str, Any],
     saved: Mapping[str, Any] | None,
-    weights: Weights,
-    history: Mapping[str, list[Any]],
+    weights: Sequence[Weights],
+    histories: Sequence[Mapping[str, list[Any]]],
 ) -> Session:
     """A session from where an earlier one ended.
 
@@ -52,10 +62,15 @@ def go_on(
         The specification of the earlier fit, as a dictionary.
     saved : mapping or None
         What the earlier fit kept to go on; None where it kept weights alone.
-    weights : Weights
-    history : mapping of list
-        The curves of earlier epochs.
+    weights : sequence of Weights
+        One a member.
+    histories : sequence of mapping of list
+        The curves of each member's earlier epochs.
     """
+    streams = Streams.of_members(seed, len(weights))
+    draws = [stream.rows for stream in streams]
+    if saved is not None:
+        draws = saved.get("draws", draws)
     rows = given.rows
     held = None
     if validation is None and saved is not None and saved["validation"] is not None:
@@ -63,45 +78,79 @@ def go_on(
     fresh = None if validation is None else Held(validation, validation.rows, inner=False)
     given, rows, fresh = weighted(weigher, given, rows, fresh)
     held = held if fresh is None else fresh
-    spec = resolve(parameters, task_of(given, codec, len(rows), held is not None))
-    if not (spec.mixes_precision and weights.coefs[0].dtype == np.float32):
-        spec = replace(spec, dtype=str(weights.coefs[0].dtype))
+    own = member_rows(rows, draws, parameters)
+    spec = resolve(parameters, task_of(given, codec, own.shape[1], held is not None))
+    if not (spec.mixes_precision and weights[0].coefs[0].dtype == np.float32):
+        spec = replace(spec, dtype=str(weights[0].coefs[0].dtype))
     if isinstance(parameters["learning_rate_init"], str) and tests_rates(parameters):
         # the rate that the first call found
         spec = replace(spec, learning_rate_init=before["learning_rate_init"])
-    _refuse_other_shape(spec, before, weights)
+    _refuse_other_shape(spec, before, weights[0])
     refuse_targets_outside(spec, given, rows, held)
     if held is None and spec.early_stopping:
         _tell_no_part_is_held(parameters, before, saved)
-        spec = replace(spec, early_stopping=False)
+        spec = without_validation(spec)
     if saved is not None:
-        progress = Progress.restore(spec, saved["progress"])
-        afresh = spec.schedule.start()
-        if (
-            before["schedule"]["component"] != spec.as_dict()["schedule"]["component"]
-            or progress.schedules[0].keys() != afresh.keys()  # another one behind a warmup
-        ):
-            progress.schedules = [afresh]
-        for name, state in driven_schedules(spec).items():
-            old, kept = before[f"{name}_schedule"], progress.driven[0][name]
-            now = spec.as_dict()[f"{name}_schedule"]
-            if old is None or old["component"] != now["component"] or kept.keys() != state.keys():
-                progress.driven[0][name] = state
-        if _judged_otherwise(spec, before, fresh, saved["validation"]):
-            progress.patience[0].forget()
-            progress.schedules = [spec.schedule.start()]
-            progress.driven = [driven_schedules(spec)]
+        anew = _judged_otherwise(spec, before, fresh, saved["validation"])
+        were_set = bool(saved.get("weights_were_set"))
+        progress = [
+            _restored(spec, before, state, anew=anew, were_set=were_set)
+            for state in saved_members(saved)
+        ]
     else:
-        progress = Progress.begin([spec], [Streams.from_seed(seed)])
-        layout = Layout(Architecture.of(spec))
-        weights.write(layout, progress.theta, progress.statistics)
-        progress.judged.copy_(progress.theta)
-        progress.best_theta.copy_(progress.theta)
-        progress.best_statistics.copy_(progress.statistics)
-        progress.samples = samples
-        progress.histories = [{name: list(values) for name, values in history.items()}]
-        progress.epoch = len(history["loss"])
-    return Session(spec, codec, scaling, progress, given, rows, held)
+        progress = [
+            _from_weights(spec, stream, own_weights, history, samples)
+            for stream, own_weights, history in zip(streams, weights, histories, strict=True)
+        ]
+    return Session(spec, codec, scaling, progress, given, rows, own, held, draws)
+
+
+def saved_members(saved: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The states of all members that an earlier fit kept to go on."""
+    kept = saved["progress"]
+    return kept if isinstance(kept, list) else [kept]
+
+
+def _restored(
+    spec: FitSpec, before: Mapping[str, Any], state: dict[str, Any], *, anew: bool, were_set: bool
+) -> Progress:
+    """A member's progress, without what belongs to schedules or judges that are no more."""
+    progress = Progress.restore(spec, state)
+    if were_set:
+        progress.begin_from_theta(spec.optimizer)
+    afresh = spec.schedule.start()
+    if (
+        before["schedule"]["component"] != spec.as_dict()["schedule"]["component"]
+        or progress.schedules[0].keys() != afresh.keys()  # another one behind a warmup
+    ):
+        progress.schedules = [afresh]
+    for name, first in driven_schedules(spec).items():
+        old, kept = before[f"{name}_schedule"], progress.driven[0][name]
+        now = spec.as_dict()[f"{name}_schedule"]
+        if old is None or old["component"] != now["component"] or kept.keys() != first.keys():
+            progress.driven[0][name] = first
+    if anew:
+        progress.patience[0].forget()
+        progress.schedules = [spec.schedule.start()]
+        progress.driven = [driven_schedules(spec)]
+    return progress
+
+
+def _from_weights(
+    spec: FitSpec,
+    stream: Streams,
+    weights: Weights,
+    history: Mapping[str, list[Any]],
+    samples: int,
+) -> Progress:
+    """A member's progress where its weights alone were kept."""
+    progress = Progress.begin([spec], [stream])
+    weights.write(Layout(Architecture.of(spec)), progress.theta, progress.statistics)
+    progress.begin_from_theta(spec.optimizer)
+    progress.samples = samples
+    progress.histories = [{name: list(values) for name, values in history.items()}]
+    progress.epoch = len(history["loss"])
+    return progress
 
 
 def _tell_no_part_is_held(
@@ -175,6 +224,8 @@ def _refuse_other_shape(spec: FitSpec, before: Mapping[str, Any], weights: Weigh
     now = spec.as_dict()
     for name, old, new in (
         ("hidden_layer_sizes", _layers(before), _layers(now)),
+        ("n_members", before.get("n_members", 1), now["n_members"]),
+        ("ensemble", before.get("ensemble", "independent"), now["ensemble"]),
         ("norm", before["norm"], now["norm"]),
         ("topology", before["topology"], now["topology"]),
         ("loss", *((before["loss"], now["loss"]) if n_raw != spec.n_raw else ("", ""))),

@@ -60,16 +60,21 @@ class Given:
         Not negative, and not all zero.
     difficulty : ndarray of shape (n,) or None
         How hard each row is, in any unit.
+    only : ndarray of int or None
+        The rows that were given, where the table has more; None for all.
     """
 
     X: Table
     y: np.ndarray
     weight: np.ndarray | None
     difficulty: np.ndarray | None = None
+    only: np.ndarray | None = None
 
     @property
     def rows(self) -> np.ndarray:
         """Positions of the rows that count: a weight of zero is an absent row."""
+        if self.only is not None:
+            return self.only if self.weight is None else self.only[self.weight[self.only] > 0]
         if self.weight is None:
             return np.arange(self.X.shape[0])
         return np.flatnonzero(self.weight)

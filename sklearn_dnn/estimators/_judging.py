@@ -16,7 +16,9 @@ from ._session import Session
 
 
 def scorer_judge(
-    estimator: Any, session: Session, attributes: Callable[[Weights], dict[str, Any]]
+    estimator: Any,
+    session: Session,
+    attributes: Callable[[Callable[[int], Weights]], dict[str, Any]],
 ) -> Callable[[Weights], float] | None:
     """The score of weights that ``monitor`` asks for; None where the loss is monitored.
 
@@ -24,8 +26,9 @@ def scorer_judge(
     ----------
     estimator : MLPClassifier or MLPRegressor
     session : Session
+        Of a single member.
     attributes : callable
-        Fitted attributes as if training had ended with some weights.
+        Fitted attributes as if training had ended with the weights that a function gives.
     """
     monitor = estimator.monitor
     if monitor == "loss" or session.held is None:
@@ -38,7 +41,7 @@ def scorer_judge(
     X, y = given.X[rows], given.y[rows]
 
     def judge(weights: Weights) -> float:
-        network = fitted_copy(estimator, attributes(weights))
+        network = fitted_copy(estimator, attributes(lambda _: weights))
         try:
             score = float(scorer(network, X, y, **extra))
         except (ValueError, TypeError) as error:

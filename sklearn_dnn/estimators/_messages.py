@@ -88,6 +88,10 @@ def component_advice(parameter: str, value: Any, sub: str) -> str:
     return f" Give the component that has {sub!r}, as in {parameter}={able[0].__name__}()."
 
 
+class DivergedError(ValueError):
+    """No epoch had a finite loss, so that there are no weights to keep."""
+
+
 def divergence_advice(spec: FitSpec) -> str:
     """What to change where the loss is no longer finite."""
     advice = f"Lower learning_rate_init (now {spec.learning_rate_init:g})"

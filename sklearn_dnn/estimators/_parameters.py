@@ -199,8 +199,9 @@ PARAMETERS: dict[str, Parameter] = {
         f"{_names(SCHEDULES)}, component or callable, default='constant'",
         """How the learning rate changes with time; times are in epochs. A schedule with a
         horizon ends at `max_iter` unless its component states another. With `warm_start` such
-        a schedule, and all others with it, begins anew in each call of `fit`; over calls of
-        `partial_fit` it runs once, and stays at its end. A callable is ``f(t, horizon)``.""",
+        a schedule begins anew in each call of `fit`, and one without goes on: "performance" keeps
+        its cuts. Over calls of `partial_fit` a horizon runs once, and stays at its end. A
+        callable is ``f(t, horizon)``.""",
     ),
     "momentum_schedule": Parameter(
         [StrOptions(set(SCHEDULES)), Schedule, callable, None],
@@ -295,7 +296,8 @@ PARAMETERS: dict[str, Parameter] = {
         [StrOptions(set(CONSTRAINTS)), Constraint, None],
         None,
         f"{_names(CONSTRAINTS)}, component or None, default=None",
-        "What each layer's weights are brought back to after every step.",
+        """What each layer's weights, and those of skip connections between layers of unlike
+        width, are brought back to after every step. Not with ``norm="weight"``.""",
     ),
     "ema_decay": Parameter(
         [Interval(Real, 0, 1, closed="left")],
@@ -382,12 +384,45 @@ PARAMETERS: dict[str, Parameter] = {
     "shuffle": Parameter(
         ["boolean"], True, "bool, default=True", "Whether each epoch has a new order of rows."
     ),
+    "n_members": Parameter(
+        [Interval(Integral, 1, None, closed="left")],
+        1,
+        "int, default=1",
+        """Networks that are trained side by side and predict together: an ensemble. Members
+        differ by first weights and order of rows; the first one is the network that
+        ``n_members=1`` gives. Probabilities and predictions are means over members.""",
+    ),
+    "ensemble": Parameter(
+        [StrOptions({"independent", "shared"})],
+        "independent",
+        "{'independent', 'shared'}, default='independent'",
+        """What the members of an ensemble have in common. "independent" ones have nothing; each
+        stops, and keeps its best weights, by itself. "shared" ones are one network, in which
+        each has a factor for each input, one for each unit that the output reads, and the
+        output's biases (BatchEnsemble, Wen et al., 2020, in about the form of TabM-mini,
+        Gorishniy et al., 2025); see :mod:`sklearn_dnn.network.members`. Each learns every row,
+        `loss_` is the mean of theirs, and all stop together.""",
+    ),
+    "bootstrap": Parameter(
+        ["boolean"],
+        False,
+        "bool, default=False",
+        """Whether each member trains on as many rows as there are, drawn with replacement.""",
+    ),
+    "member_fraction": Parameter(
+        [Interval(Real, 0, 1, closed="right"), None],
+        None,
+        "float or None, default=None",
+        """Share of the training rows that each member draws for itself: without replacement, or
+        with it under `bootstrap`. None takes all, or as many.""",
+    ),
     "warm_start": Parameter(
         ["boolean"],
         False,
         "bool, default=False",
         """Whether `fit` goes on from where the last call ended (weights, optimizer, streams of
-        chance, scaling and validation part) instead of beginning anew.""",
+        chance, scaling and validation part; schedules as said there) instead of beginning
+        anew.""",
     ),
     "random_state": Parameter(
         ["random_state"],

@@ -17,18 +17,18 @@ from .._compat import fit_context
 from ..components.activations import Activation
 from ..components.constraints import Constraint
 from ..components.initializers import Initializer
-from ..components.losses import LOSSES, as_loss
+from ..components.losses import LOSSES, Loss, as_loss
 from ..components.norms import Norm
 from ..components.optimizers import Optimizer
 from ..components.stopping import EarlyStopping
 from ..components.topologies import Topology
 from ..data.targets import Codec, RegressionCodec
-from ..network.mlp import Evaluator
+from ..network.mlp import Evaluator, InTurn
 from ._base import BaseMLP, partial_fit_available
-from ._fitted import Fitted
+from ._fitted import Finish, Fitted
 from ._inputs import Given
 from ._parameters import LOSS_OF_REGRESSOR, parameters_text, table
-from ._sampling import sampled
+from ._sampling import mixture_quantiles, over_members, sampled
 
 _NAMES = [
     "hidden_layer_sizes",
@@ -73,6 +73,10 @@ _NAMES = [
     "monitor",
     "max_time",
     "shuffle",
+    "n_members",
+    "ensemble",
+    "bootstrap",
+    "member_fraction",
     "warm_start",
     "random_state",
     "verbose",
@@ -94,14 +98,16 @@ parameters a search can reach.
 Attributes
 ----------
 coefs_ : list of ndarray of shape (n_in, n_out)
-    Weights of each layer; the first one's refer to standardised columns.
+    Weights of each layer; the first one's refer to standardised columns. With ``n_members > 1``
+    these arrays, and those of the next four attributes, have a leading axis of members.
 intercepts_ : list of ndarray of shape (n_out,)
     Biases of each layer; zeros where a norm behind it makes them redundant.
 norm_weights_, norm_statistics_ : list of dict of ndarray
     What the norm of each hidden layer has learnt and measured.
 extra_weights_ : dict of ndarray
     What else the network consists of, by name: learnt slopes, skip connections, the norm of the
-    inputs, an auxiliary output, a hidden part of the user's own.
+    inputs, an auxiliary output, a hidden part of the user's own, and what each of the members
+    that share the network has for its own.
 input_mean_, input_scale_ : ndarray of shape (n_features,) or None
     The standardisation of the inputs.
 target_mean_, target_scale_ : ndarray of shape (n_outputs,)
@@ -112,6 +118,11 @@ n_features_in_ : int
     Columns seen in `fit`.
 feature_names_in_ : ndarray of shape (`n_features_in_`,)
     Their names; only where all are strings.
+members_ : list of dict
+    One a member: "n_iter", "best_iter", "end_reason", "loss_curve", "validation_loss_curve",
+    "validation_scores" and "history". The attributes below are the largest numbers of epochs,
+    the end of the member that trained longest, and means of curves over the members that were
+    still training.
 n_iter_ : int
     Epochs done, over all calls that went on from each other.
 t_ : int
@@ -183,7 +194,7 @@ True
     _parameters = table(_NAMES, LOSS_OF_REGRESSOR)
     _parameter_constraints = {name: p.constraint for name, p in _parameters.items()}
 
-    def __init__(
+    def __init__(  # noqa: PLR0915 - a line a parameter
         self,
         hidden_layer_sizes: Any = (100,),
         activation: Any = "relu",
@@ -228,6 +239,10 @@ True
         monitor: str | Callable[..., float] = "loss",
         max_time: float | None = None,
         shuffle: bool = True,
+        n_members: int = 1,
+        ensemble: str = "independent",
+        bootstrap: bool = False,
+        member_fraction: float | None = None,
         warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
@@ -277,6 +292,10 @@ True
         self.monitor = monitor
         self.max_time = max_time
         self.shuffle = shuffle
+        self.n_members = n_members
+        self.ensemble = ensemble
+        self.bootstrap = bootstrap
+        self.member_fraction = member_fraction
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
@@ -323,8 +342,8 @@ True
             mean of (Monte Carlo dropout, Gal & Ghahramani, 2016); None for one pass without.
         return_std : bool, default=False
             Whether standard deviations are returned too: those that ``loss="gaussian"``
-            predicts, the spread of the random passes, or with both the root of the sum of their
-            squares.
+            predicts, the spread of the random passes, and that of an ensemble's members about
+            their mean; where there are several, by the law of total variance.
 
         Returns
         -------
@@ -341,34 +360,27 @@ True
         loss = fitted.loss
         if n_samples is None and not return_std:
             return codec.decode(fitted.predictions(X))
-        if n_samples is None and not loss.has_deviation:
+        if n_samples is None and not loss.has_deviation and fitted.n_members is None:
             raise ValueError(
                 f"return_std=True needs a loss that predicts deviations, but loss={self.loss!r}. "
-                "Use loss='gaussian', or n_samples with dropout."
+                "Use loss='gaussian', an ensemble (n_members > 1), or n_samples with dropout."
             )
         k = self.target_mean_.shape[0]
-
-        def finish(network: Evaluator, x: Tensor) -> Tensor:
-            raw = network.raw(x)
-            parts = [loss.inverse_link(raw)]
-            if loss.has_deviation:
-                parts.append(loss.deviation(raw).square())
-            return torch.cat(parts, -1)
-
+        finish = _with_variances(loss)
         if n_samples is None:
-            values, spread = fitted.outputs(X, finish), 0.0
+            values = fitted.member_outputs(X, finish)
+            spread = np.zeros_like(values)
         else:
             values, spread = sampled(fitted, X, finish, n_samples)
-            spread = spread[:, :k]
-        predictions = codec.decode(values[:, :k])
+        mean, spread = over_members(values, spread)
+        predictions = codec.decode(mean[:, :k])
         if not return_std:
             return predictions
-        own = values[:, k:] if loss.has_deviation else 0.0
-        return predictions, codec.decode_deviation(np.sqrt(spread**2 + own))
+        own = mean[:, k:] if loss.has_deviation else 0.0
+        return predictions, codec.decode_deviation(np.sqrt(spread[:, :k] ** 2 + own))
 
-    @available_if(lambda self: self._has_quantiles())
-    def predict_quantiles(self, X: Any) -> np.ndarray:
-        """Quantiles in the units of y; for a loss that predicts several or a distribution.
+    def predict_members(self, X: Any) -> np.ndarray:
+        """Predictions by each member of an ensemble, in the units of y.
 
         Parameters
         ----------
@@ -376,21 +388,57 @@ True
 
         Returns
         -------
-        ndarray of shape (n_samples, n_quantiles), or (n_samples, n_outputs, n_quantiles)
-            In X's type; those of the loss, in its order, which never cross.
+        ndarray of shape (n_members, n_samples), or (n_members, n_samples, n_outputs), in X's type
+            `predict` is their mean.
         """
         fitted, codec = Fitted(self), self._fitted_codec()
-        k = self.target_mean_.shape[0]
-        flat = fitted.outputs(
-            X, lambda network, x: fitted.loss.quantiles(network.raw(x)).flatten(1)
-        )
-        return codec.decode_quantiles(flat.reshape(len(flat), k, -1))
+        link = fitted.loss.inverse_link
+        values = fitted.member_outputs(X, lambda network, x: link(network.raw(x)))
+        return np.stack([codec.decode(member) for member in values.swapaxes(0, 1)])
+
+    @available_if(lambda self: self._has_quantiles())
+    def predict_quantiles(self, X: Any, quantile: Any = None) -> np.ndarray:
+        """Quantiles in the units of y; of a loss that predicts some, or of an ensemble.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        quantile : float or sequence of float, default=None
+            Levels between 0 and 1, for an ensemble whose loss predicts no quantiles: of the
+            mixture of the members' normal laws with ``loss="gaussian"``, else of the members'
+            predictions. None is (0.1, 0.5, 0.9). A loss that predicts quantiles has its own
+            levels; an ensemble's are means over members.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_quantiles), or (n_samples, n_outputs, n_quantiles)
+            In X's type, in the order of the levels.
+        """
+        fitted, codec = Fitted(self), self._fitted_codec()
+        loss, k = fitted.loss, self.target_mean_.shape[0]
+        if loss.has_quantiles:
+            if quantile is not None:
+                raise ValueError(
+                    f"quantile={quantile!r}, but loss={self.loss!r} predicts quantiles of its own. "
+                    "Leave quantile=None."
+                )
+            flat = fitted.outputs(X, lambda network, x: loss.quantiles(network.raw(x)).flatten(-2))
+            return codec.decode_quantiles(flat.reshape(len(flat), k, -1))
+        levels = np.atleast_1d(np.asarray((0.1, 0.5, 0.9) if quantile is None else quantile))
+        if levels.dtype.kind != "f" or levels.ndim != 1 or not np.all((levels > 0) & (levels < 1)):
+            raise ValueError(f"quantile must hold numbers between 0 and 1. Got {quantile!r}.")
+        values = fitted.member_outputs(X, _with_variances(loss))
+        if loss.has_deviation:
+            found = mixture_quantiles(values[..., :k], np.sqrt(values[..., k:]), levels)
+        else:
+            found = np.moveaxis(np.quantile(values, levels, axis=1), 0, -1)
+        return codec.decode_quantiles(found.astype(values.dtype, copy=False))
 
     def _has_quantiles(self) -> bool:
-        if not LOSSES.resolve(as_loss(self.loss)).has_quantiles:
+        if self.n_members == 1 and not LOSSES.resolve(as_loss(self.loss)).has_quantiles:
             raise AttributeError(
                 f"predict_quantiles needs a loss that predicts quantiles, but loss={self.loss!r}. "
-                "Use loss=Quantile((0.1, 0.5, 0.9))."
+                "Use loss=Quantile((0.1, 0.5, 0.9)), or an ensemble (n_members > 1)."
             )
         return True
 
@@ -439,3 +487,16 @@ True
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
+
+
+def _with_variances(loss: Loss) -> Finish:
+    """Predictions, and behind them the variances that the loss predicts, if it does."""
+
+    def finish(network: Evaluator | InTurn, x: Tensor) -> Tensor:
+        raw = network.raw(x)
+        parts = [loss.inverse_link(raw)]
+        if loss.has_deviation:
+            parts.append(loss.deviation(raw).square())
+        return torch.cat(parts, -1)
+
+    return finish

@@ -2,26 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from numbers import Integral
 from typing import Any
 
 import numpy as np
+from scipy.special import ndtr, ndtri
 from sklearn.utils import check_random_state
-from torch import Tensor
 
-from ..network.mlp import Evaluator
 from ..training.state import generator
-from ._fitted import Fitted, present
+from ._fitted import Finish, Fitted, present
+
+
+def over_members(mean: np.ndarray, deviation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of members' mixture, (n, m, r) -> (n, r).
+
+    By the law of total variance: the mean of their variances and the variance of their means.
+    """
+    if mean.shape[1] == 1:
+        return mean[:, 0], deviation[:, 0]
+    variance = (deviation**2).mean(1) + mean.var(1)
+    return mean.mean(1), np.sqrt(variance)
+
+
+def mixture_quantiles(mean: np.ndarray, deviation: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """Quantiles of equal mixtures of normal laws, by bisection: (n, m, k), (q,) -> (n, k, q)."""
+    mean, deviation = (a.astype(np.float64)[..., None] for a in (mean, deviation))
+    each = mean + deviation * ndtri(levels)
+    low, high = each.min(1), each.max(1)  # a mixture's quantile lies between its members'
+    for _ in range(60):
+        middle = (low + high) / 2
+        below = ndtr((middle[:, None] - mean) / deviation).mean(1) < levels
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    return (low + high) / 2
 
 
 def sampled(
     fitted: Fitted,
     X: Any,
-    finish: Callable[[Evaluator, Tensor], Tensor],
+    finish: Finish,
     n_samples: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation over random passes of what ``finish(network, x)`` gives.
+    """Means and standard deviations over random passes of what ``finish(network, x)`` gives.
 
     Parameters
     ----------
@@ -33,8 +54,9 @@ def sampled(
 
     Returns
     -------
-    mean, deviation : ndarray of shape (n, r), in X's type
-        The deviation is that of the passes, with their number less one as divisor; 0 for one.
+    mean, deviation : ndarray of shape (n, m, r), in X's type
+        For each member, of which a single network has one. The deviation is that of the passes,
+        with their number less one as divisor; 0 for one.
 
     Raises
     ------
@@ -55,7 +77,7 @@ def sampled(
     mean = spread = np.zeros(())
     for i in range(1, int(n_samples) + 1):
         # Welford's sums, which lose no digits where passes nearly agree
-        values = fitted.outputs(X, finish, noise_from=stream)
+        values = fitted.member_outputs(X, finish, noise_from=stream)
         change = values - mean
         mean = mean + change / i
         spread = spread + change * (values - mean)

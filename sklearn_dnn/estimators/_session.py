@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -62,29 +62,61 @@ class Held:
 
 @dataclass
 class Session:
-    """Everything that the engine needs for one estimator's fit.
+    """Everything that the engine needs for one estimator's fit of ``m`` members.
 
     Attributes
     ----------
     spec : FitSpec
+        Of every member.
     codec : Codec
     scaling : Scaling or None
         Of the inputs.
-    progress : Progress
+    progress : list of Progress
+        One a member.
     given : Given
         What trains, with class weights multiplied in.
-    rows : ndarray of int
+    training : ndarray of int, shape (n,)
         Those of its rows that train.
+    rows : ndarray of int, shape (m, n_member)
+        Those that each member trains on.
     held : Held or None
+        The same for all members.
+    draws : list of int
+        Seeds that members' rows are drawn from.
     """
 
     spec: FitSpec
     codec: Codec
     scaling: Scaling | None
-    progress: Progress
+    progress: list[Progress]
     given: Given
+    training: np.ndarray
     rows: np.ndarray
     held: Held | None
+    draws: list[int]
+
+    @property
+    def specs(self) -> list[FitSpec]:
+        """One a member, as the engine takes them."""
+        return [self.spec] * len(self.progress)
+
+    def only(self, members: Sequence[int]) -> Session:
+        """The session of some of the members."""
+        keep = list(members)
+        if keep == list(range(len(self.progress))):
+            return self
+        return replace(
+            self,
+            progress=[self.progress[i] for i in keep],
+            rows=self.rows[keep],
+            draws=[self.draws[i] for i in keep],
+        )
+
+    def alone(self, member: int) -> Session:
+        """The session of one member as if it were the fit of a single network."""
+        if self.spec.n_networks == 1:
+            return self
+        return replace(self.only([member]), spec=replace(self.spec, n_members=1))
 
     def part(self, which: str) -> tuple[Any, Any, Any] | None:
         """The rows (X, y, weights) that train, or that judge; None where none do.
@@ -95,7 +127,7 @@ class Session:
         """
         if which == "validation" and self.held is None:
             return None
-        given, rows = self.given, self.rows
+        given, rows = self.given, self.training
         if which == "validation":
             given, rows = self.held.given, self.held.rows
         return given.X[rows], given.y[rows], None if given.weight is None else given.weight[rows]
@@ -108,7 +140,7 @@ class Session:
         features, y, weight = self._tensors(self.given)
         spec = self.spec
         y = spec.objective.prepare(y, spec.task.n_outputs, spec.torch_dtype)
-        rows = torch.from_numpy(self.rows)[None]
+        rows = from_numpy(self.rows)
         return TrainingSet(features, y, weight, rows, self._difficulty())
 
     def _difficulty(self) -> torch.Tensor | None:
@@ -116,15 +148,15 @@ class Session:
         if self.given.difficulty is None:
             return None
         rank = np.zeros(self.given.X.shape[0])
-        rank[self.rows] = ranks(self.given.difficulty[self.rows])
+        rank[self.training] = ranks(self.given.difficulty[self.training])
         return torch.from_numpy(rank)
 
     def range_test(self, min_rate: float, max_rate: float, n_steps: int) -> RangeTest:
-        """How the loss goes while the rate rises; the session stays as it is."""
-        data = self.training_set()
+        """How the first member's loss goes while the rate rises; the session stays as it is."""
+        data = self.training_set().select([0])
         return range_test(
             self.spec,
-            self.progress,
+            self.progress[0],
             data,
             min_rate=min_rate,
             max_rate=max_rate,
@@ -140,7 +172,7 @@ class Session:
             table = (training.features, y, training.weight)
         else:
             table = self._tensors(self.held.given)
-        rows = torch.from_numpy(self.held.rows)[None]
+        rows = from_numpy(self.held.rows)[None]  # the same for all members
         return ValidationSet(*table, rows, self.codec.score)
 
     def _tensors(self, given: Given) -> tuple[Features, torch.Tensor, torch.Tensor | None]:
@@ -150,6 +182,28 @@ class Session:
         if given.weight is not None:
             weight = from_numpy(given.weight).to(device=spec.device, dtype=spec.torch_dtype)
         return Features(given.X, self.standardiser()), y, weight
+
+
+def member_rows(
+    training: np.ndarray, draws: Sequence[int], parameters: Mapping[str, Any]
+) -> np.ndarray:
+    """The rows that each member trains on, (m, n_member), in the order of the table.
+
+    Parameters
+    ----------
+    training : ndarray of int, shape (n,)
+    draws : sequence of int
+        A seed a member.
+    parameters : mapping
+        Those of the estimator: ``bootstrap`` and ``member_fraction``.
+    """
+    repeats, fraction = bool(parameters["bootstrap"]), parameters["member_fraction"]
+    n = len(training)
+    if not repeats and fraction is None:
+        return training[None] if len(draws) == 1 else np.tile(training, (len(draws), 1))
+    size = n if fraction is None else max(1, round(float(fraction) * n))
+    drawn = [np.random.default_rng(seed).choice(n, size, replace=repeats) for seed in draws]
+    return training[np.sort(np.stack(drawn), axis=1)]
 
 
 def task_of(given: Given, codec: Codec, n_training: int, has_validation: bool) -> Task:

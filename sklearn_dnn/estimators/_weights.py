@@ -10,6 +10,7 @@ import torch
 
 from ..network.parameters import Layout
 from ._fitted import Fitted
+from ._going_on import saved_members
 
 
 def get_weights(estimator: Any) -> list[np.ndarray]:
@@ -48,22 +49,32 @@ def set_weights(estimator: Any, weights: Sequence[Any]) -> None:
     names = Layout(architecture).shapes_by_name()
     for i, intercept in enumerate(new[1::2]):
         if f"layers.{i}.bias" not in names and intercept.any():
-            raise ValueError(
-                f"The bias of layer {i} must be zeros: norm={architecture.norm!r} behind it takes "
-                "its place. Put the shift into norm_weights_, or into the layer above."
+            why = (
+                "members that share the network (ensemble='shared') have their own. Put it into "
+                "extra_weights_['members.bias']."
+                if i == architecture.n_hidden
+                else f"norm={architecture.norm!r} behind it takes its place. Put the shift into "
+                "norm_weights_, or into the layer above."
             )
+            raise ValueError(f"The bias of layer {i} must be zeros: {why}")
     estimator.coefs_, estimator.intercepts_ = new[0::2], new[1::2]
+    members = Fitted(estimator).weights.members()
     if architecture.on_weights:  # lengths are learnt apart from directions
-        for coef, vectors in zip(estimator.coefs_, estimator.norm_weights_, strict=False):
-            for name, vector in architecture.norm.start_vectors(torch.from_numpy(coef)).items():
-                vectors[name] = vector.numpy()
+        for i, vectors in enumerate(estimator.norm_weights_):
+            starts = [
+                architecture.norm.start_vectors(torch.from_numpy(member.coefs[i]))
+                for member in members
+            ]
+            for name in starts[0]:
+                each = [start[name].numpy() for start in starts]
+                vectors[name] = each[0] if estimator.coefs_[0].ndim == 2 else np.stack(each)
+        members = Fitted(estimator).weights.members()
     saved = vars(estimator).get("_progress")
     if saved is not None:
-        progress = saved["progress"]
-        names = ["theta", "best_theta"] + ["average"] * (progress["average"] is not None)
-        for name in names:
-            buffers = [torch.from_numpy(progress[name]), torch.from_numpy(progress["statistics"])]
-            Fitted(estimator).weights.write(Layout(architecture), *buffers)
+        for progress, member in zip(saved_members(saved), members, strict=True):
+            pair = [torch.from_numpy(progress[name]) for name in ("theta", "statistics")]
+            member.write(Layout(architecture), *pair)
+        saved["weights_were_set"] = True
 
 
 def summary(estimator: Any) -> str:
@@ -73,7 +84,8 @@ def summary(estimator: Any) -> str:
     architecture = layout.architecture
     trained = [(m.name, m.shape) for m in layout.matrices] + layout.vectors
     rows = [("layer", "units", "activation", "trained", "measured")]
-    heads = ["entrance", "module", *(f"layers.{i}" for i in range(len(layout.fans))), "auxiliary"]
+    layers = [f"layers.{i}" for i in range(len(layout.fans))]
+    heads = ["entrance", "module", *layers, "members", "auxiliary"]
     n_hidden = architecture.n_hidden
     for head in heads:
         own = _count(head, trained)
@@ -82,6 +94,8 @@ def summary(estimator: Any) -> str:
             continue
         units, activation = "", ""
         name = {"entrance": "input norm", "module": "hidden module"}.get(head, head)
+        if head == "members":
+            name, units = "members' own", str(architecture.n_shared)
         if head == "auxiliary":
             name, units = "auxiliary output", str(architecture.sizes[-1])
         if head.startswith("layers."):
@@ -95,7 +109,13 @@ def summary(estimator: Any) -> str:
             )
         rows.append((name, units, activation, f"{own:,}", f"{measured:,}"))
     total = sum(_size(shape) for _, shape in layout.measured)
-    rows.append(("total", "", "", f"{layout.n_parameters:,}", f"{total:,}"))
+    n_networks = fitted.n_networks
+    if n_networks > 1:
+        each = (f"{layout.n_parameters:,}", f"{total:,}")
+        rows.append(("a member", "", "", *each))
+    whole = [n_networks * n for n in (layout.n_parameters, total)]
+    name = "total" if n_networks == 1 else f"total of {n_networks} members"
+    rows.append((name, "", "", f"{whole[0]:,}", f"{whole[1]:,}"))
     widths = [max(len(row[i]) for row in rows) for i in range(5)]
     lines = [
         "  ".join(

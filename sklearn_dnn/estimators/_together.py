@@ -1,0 +1,340 @@
+"""Fits of many estimators that differ in numbers only, trained as the members of stacks."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+
+from .._compat import from_numpy, has_callbacks
+from .._threads import torch_ready
+from ..data.batches import TrainingSet
+from ..data.features import Features, Scaling, Standardiser
+from ..data.targets import BinaryCodec, Codec, MulticlassCodec
+from ..specification import structure
+from ..training.engine import MAX_ITER, Observer, Outcome, train
+from ..training.evaluate import ValidationSet
+from ._base import BaseMLP
+from ._beginning import begin
+from ._inputs import Given
+from ._judging import first_split
+from ._session import Session
+
+# What a stack costs beside its members, as so many of them: calls that do not get longer.
+STACK_COST = 2.0
+
+
+class UnstackableError(Exception):
+    """Why a fit is left to the estimator itself."""
+
+
+@dataclass
+class Fit:
+    """One fit that is wanted: an estimator, and what it learns from.
+
+    Attributes
+    ----------
+    estimator : MLPClassifier or MLPRegressor
+        A clone of one's own, not fitted.
+    X, y, sample_weight : the arguments of its ``fit``
+        The same objects for fits on the same table.
+    rows : ndarray of int or None
+        The rows that it learns from; None for all.
+    seconds : float
+        Its share of the time that its stack took.
+    reason : str or None
+        Why it was left out of all stacks.
+    before : Fit or None
+        One of the same network that ended, to go on from for more epochs.
+    candidate : int or None
+        The number of the setting that it belongs to, where several are compared.
+    """
+
+    estimator: BaseMLP
+    X: Any
+    y: Any
+    sample_weight: Any = None
+    rows: np.ndarray | None = None
+    seconds: float = 0.0
+    reason: str | None = None
+    before: Fit | None = None
+    candidate: int | None = None
+    session: Session | None = None
+    outcomes: list[Outcome] | None = None
+    warned: list[warnings.WarningMessage] = field(default_factory=list)
+
+    @property
+    def is_done(self) -> bool:
+        return self.outcomes is not None
+
+    @property
+    def n_epochs(self) -> int:
+        """Epochs to do, at most."""
+        return int(self.estimator.max_iter) - (0 if self.before is None else self.before.n_iter)
+
+    @property
+    def n_members(self) -> int:
+        """Networks that it trains."""
+        assert self.session is not None
+        return len(self.session.progress)
+
+    @property
+    def n_iter(self) -> int:
+        """Epochs that were done."""
+        assert self.outcomes is not None
+        return max(outcome.n_iter for outcome in self.outcomes)
+
+    @property
+    def end_reasons(self) -> set[str]:
+        """Why its members ended."""
+        assert self.outcomes is not None
+        return {outcome.end_reason for outcome in self.outcomes}
+
+    def finish(self) -> None:
+        """Make the estimator what its own ``fit`` would have made it, warnings and errors too."""
+        assert self.session is not None
+        assert self.outcomes is not None
+        for warning in self.warned:
+            warnings.warn(warning.message, warning.category, stacklevel=3)
+        self.estimator._finish(self.session, self.outcomes)
+
+
+def why_not(estimator: BaseMLP) -> str | None:
+    """Why an estimator's fit can't be a member of a stack, as far as its parameters tell."""
+    if type(estimator).fit is not BaseMLP.fit:
+        return f"{type(estimator).__name__} has a fit of its own"
+    if has_callbacks(estimator):
+        return "it has callbacks"
+    if estimator.verbose:
+        return "verbose is on"
+    if estimator.max_time is not None:
+        return "max_time is set"
+    return None
+
+
+def open_stacks(fits: Sequence[Fit], n_workers: int = 1) -> list[list[Fit]]:
+    """Begin fits, and group those that can be trained as one stack.
+
+    Parameters
+    ----------
+    fits : sequence of Fit
+        Each gets its session. One that can't be stacked, for whatever reason, is left out: its
+        estimator's own ``fit`` will do, or tell what is wrong.
+    n_workers : int
+        Threads that will train stacks at the same time, with one thread a kernel if there are
+        several.
+
+    Returns
+    -------
+    list of list of Fit
+    """
+    groups: dict[Any, list[Fit]] = {}
+    tables: dict[Any, tuple[Given, Codec]] = {}
+    for fit in fits:
+        started = perf_counter()
+        with torch_ready(), warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            try:
+                session = _begin(fit, tables)
+            except (UnstackableError, ValueError, TypeError) as error:
+                fit.reason = str(error).partition("\n")[0]
+                continue
+        fit.warned = list(warned)
+        if n_workers > 1:
+            session.spec = replace(session.spec, n_threads=1)
+        fit.session = session
+        fit.seconds = perf_counter() - started
+        if fit.before is not None and fit.before.end_reasons != {MAX_ITER}:
+            fit.outcomes = fit.before.outcomes  # more epochs would change nothing
+            continue
+        groups.setdefault(_kind(fit.session), []).append(fit)
+    found = list(groups.values())
+    most = balanced([len(group) for group in found], n_workers)
+    pieces = [piece for group in found for piece in cut(group, most)]
+    return sorted(pieces, key=len, reverse=True)
+
+
+def train_stack(stack: Sequence[Fit], observers: Sequence[Observer] = ()) -> None:
+    """Train the fits of a stack, which :func:`open_stacks` made.
+
+    Parameters
+    ----------
+    stack : sequence of Fit
+        Each gets its outcome.
+    observers : sequence of Observer
+        They know fits by their positions.
+    """
+    started = perf_counter()
+    sessions = [fit.session for fit in stack]
+    judges = [judge for fit in stack for judge in fit.estimator._judges(fit.session)]
+    data, held = _data(sessions)
+    with torch_ready():
+        found = iter(
+            train(
+                [spec for session in sessions for spec in session.specs],
+                [progress for session in sessions for progress in session.progress],
+                data,
+                held,
+                observers=observers,
+                judges=judges,
+                n_epochs=[fit.n_epochs for fit in stack for _ in fit.session.progress],
+            )
+        )
+    seconds = (perf_counter() - started) / len(stack)
+    for fit in stack:
+        fit.outcomes = [next(found) for _ in fit.session.progress]
+        fit.seconds += seconds
+
+
+def _begin(fit: Fit, tables: dict[Any, tuple[Given, Codec]]) -> Session:
+    """The session of a fit, whose table is checked only once."""
+    estimator = fit.estimator
+    reason = why_not(estimator)
+    if reason is not None:
+        raise UnstackableError(reason)
+    estimator._validate_params()
+    if fit.before is not None:
+        return _continued(fit, fit.before)
+    key = (type(estimator), id(fit.X), id(fit.y), id(fit.sample_weight))
+    if key not in tables:
+        read = estimator._read_training(fit.X, fit.y, fit.sample_weight, None, going_on=False)
+        tables[key] = (*read, estimator)
+    given, codec, reader = tables[key]
+    for name in ("n_features_in_", "feature_names_in_"):
+        if name in vars(reader):
+            setattr(estimator, name, getattr(reader, name))
+    if fit.rows is not None:
+        given = Given(given.X, given.y, given.weight, None, np.asarray(fit.rows))
+        labelled = isinstance(codec, BinaryCodec | MulticlassCodec)
+        if labelled and len(np.unique(given.y[fit.rows])) < len(codec.classes):
+            raise UnstackableError("its rows lack a class")
+    estimator._refuse_targets(given, "")
+    session = begin(
+        {name: getattr(estimator, name) for name in estimator._parameters},
+        given,
+        codec,
+        None,
+        weigher=partial(estimator._weigher, codec),
+        splitter=lambda how, rows: first_split(how, rows, given.y, None),
+        seed=estimator._draw_seed(),
+    )
+    spec = session.spec
+    if not spec.optimizer.stackable or spec.module is not None:
+        raise UnstackableError("its kind is not stacked")
+    if spec.refits or spec.curriculum is not None:
+        raise UnstackableError("it trains twice, or draws rows")
+    return session
+
+
+def _continued(fit: Fit, before: Fit) -> Session:
+    """The session of a fit that goes on where another ended, for the epochs it has not done."""
+    assert before.session is not None
+    for name in ("n_features_in_", "feature_names_in_"):
+        if name in vars(before.estimator):
+            setattr(fit.estimator, name, getattr(before.estimator, name))
+    assert before.outcomes is not None
+    spec = replace(before.session.spec, max_iter=int(fit.estimator.max_iter))
+    return replace(
+        before.session, spec=spec, progress=[outcome.progress for outcome in before.outcomes]
+    )
+
+
+def _kind(session: Session) -> tuple[Any, ...]:
+    """What the fits of a stack have in common."""
+    return (
+        json.dumps(structure(session.spec), sort_keys=True),
+        id(session.given.X),
+        session.rows.shape[1],
+        -1 if session.held is None else len(session.held.rows),
+        session.given.weight is None,
+        session.scaling is None,
+        session.progress[0].counts,
+    )
+
+
+def balanced(sizes: Sequence[int], n_workers: int) -> int:
+    """The length of stacks with which workers end soonest, for groups of some sizes."""
+    if n_workers == 1 or not sizes:
+        return max(sizes, default=1)
+
+    def latest(most: int) -> float:
+        """When the last worker ends, if the longest stack left goes to the first who is free."""
+        busy = [0.0] * n_workers
+        lengths = [len(piece) for size in sizes for piece in cut(range(size), most)]
+        for length in sorted(lengths, reverse=True):
+            busy[busy.index(min(busy))] += STACK_COST + length
+        return max(busy)
+
+    return min(range(1, max(sizes) + 1), key=latest)
+
+
+def cut(group: Sequence[Any], most: int) -> list[Any]:
+    """A group in as few pieces of nearly equal length, `most` at most, as there can be."""
+    length = -(-len(group) // -(-len(group) // most))
+    return [group[i : i + length] for i in range(0, len(group), length)]
+
+
+def _data(sessions: Sequence[Session]) -> tuple[TrainingSet, ValidationSet | None]:
+    """What the engine trains on: one table, and each member's rows, targets and scaling."""
+    first = sessions[0]
+    spec, given = first.spec, first.given
+    scaling = _common([s.scaling for s in sessions for _ in s.progress])
+    features = Features(given.X, Standardiser(scaling, spec.torch_dtype, spec.device))
+    found: dict[Any, int] = {}
+    distinct: list[Session] = []
+    which = []
+    for session in sessions:
+        units = tuple(part.tobytes() for part in session.codec.units())
+        weight = session.given.weight
+        key = (units, None if weight is None else weight.tobytes())
+        if key not in found:
+            found[key] = len(distinct)
+            distinct.append(session)
+        which += [found[key]] * len(session.progress)
+    offsets = None
+    if len(distinct) > 1:
+        offsets = torch.tensor(which).unsqueeze(1) * given.X.shape[0]
+    encoded = [s.codec.encode(s.given.y, spec.torch_dtype) for s in distinct]
+    prepared = [spec.objective.prepare(y, spec.task.n_outputs, spec.torch_dtype) for y in encoded]
+    weight = None
+    if given.weight is not None:
+        weight = torch.cat([from_numpy(s.given.weight) for s in distinct])
+        weight = weight.to(device=spec.device, dtype=spec.torch_dtype)
+    data = TrainingSet(
+        features,
+        torch.cat(prepared).to(spec.device),
+        weight,
+        torch.cat([from_numpy(s.rows) for s in sessions]),
+        offsets=offsets,
+    )
+    if first.held is None:
+        return data, None
+    held = ValidationSet(
+        features,
+        torch.cat(encoded).to(spec.device),
+        weight,
+        torch.stack([from_numpy(s.held.rows) for s in sessions for _ in s.progress]),
+        first.codec.score,
+        offsets=offsets,
+    )
+    return data, held
+
+
+def _common(scalings: Sequence[Scaling | None]) -> Scaling | list[Scaling] | None:
+    """The scaling of all members, or a list where they differ."""
+    first = scalings[0]
+    if first is None:
+        return None
+    if all(
+        np.array_equal(s.mean, first.mean) and np.array_equal(s.scale, first.scale)
+        for s in scalings
+    ):
+        return first
+    return list(scalings)

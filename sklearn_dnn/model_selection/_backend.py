@@ -1,0 +1,380 @@
+"""A joblib backend that waits until it has seen all calls, and trains their networks in stacks."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from numbers import Integral
+from operator import itemgetter
+from os import PathLike
+from typing import Any
+
+from joblib import Parallel, delayed, parallel_config
+from joblib.parallel import ParallelBackendBase, ThreadingBackend, get_active_backend
+
+from .._compat import TerminatedWorkerError, shares_memory
+from ..estimators._together import Fit, open_stacks, train_stack
+from ..training.engine import INTERRUPTED, Observer
+from ._calls import Call
+from ._checkpoint import Checkpoint
+from ._plan import units
+from ._watching import BarObserver, SearchBar, Watchers
+
+# Times that work is done again after a worker was lost.
+RETRIES = 2
+# What new processes take to start and to import torch; a stack that is done sooner stays here.
+SECONDS_TO_START = 1.0
+Results = Iterator[tuple[int, Any]]
+
+
+class Job:
+    """What joblib gets back for calls that it handed over."""
+
+    def __init__(self, calls: list[Call], callback: Callable[[Any], None] | None) -> None:
+        self.calls = calls
+        self.callback = callback
+        self.results: list[Any] | None = None
+
+
+class StackingBackend(ParallelBackendBase):
+    """Holds calls back until the first result is asked for; by then all have come.
+
+    Parameters
+    ----------
+    workers : ParallelBackendBase
+        The backend of the processes or threads that work.
+    n_jobs : int or None
+        How many of them, where who uses joblib does not say.
+    asked_for : bool
+        Whether the backend was chosen by the user, and gets all of the work.
+    verbose : int
+        From 2 on, what is stacked and what is not is printed.
+    checkpoint : path-like or None
+        A folder that keeps results, and that they are taken from.
+    watchers : Watchers or None
+        Makes the observers of a stack from its fits.
+    progress : bool
+        Whether a bar is shown.
+    continues : bool
+        Whether a candidate that is asked for with a larger ``max_iter`` goes on where it ended.
+        Its state stays in this process, which then does all the work, in threads if in several.
+    """
+
+    supports_sharedmem = True
+
+    def __init__(
+        self,
+        workers: ParallelBackendBase,
+        n_jobs: int | None = None,
+        *,
+        asked_for: bool = True,
+        verbose: int = 0,
+        checkpoint: str | PathLike[str] | None = None,
+        watchers: Watchers | None = None,
+        progress: bool = False,
+        continues: bool = False,
+    ) -> None:
+        super().__init__(nesting_level=workers.nesting_level)
+        self.workers = workers
+        self.pool = workers  # of the calls at hand, which may ask for threads
+        self.n_jobs = n_jobs
+        self.asked_for = asked_for
+        self.verbose = verbose
+        self.checkpoint = None if checkpoint is None else Checkpoint(checkpoint)
+        self.watchers = watchers or Watchers()
+        self.progress = progress
+        self.bar: SearchBar | None = None
+        self.lengths: list[int] = []  # epochs of each call, as the bar counts them
+        self.ended: dict[Any, Fit] | None = {} if continues else None
+        self.interrupted = False
+        self._waiting: list[Job] = []
+
+    # What joblib asks for
+
+    def effective_n_jobs(self, n_jobs: int | None) -> int:
+        """At least two, since joblib does without a backend for a single one."""
+        return max(2, self._count(n_jobs))
+
+    def configure(
+        self,
+        n_jobs: int | None = 1,
+        parallel: Any = None,
+        prefer: str | None = None,
+        require: str | None = None,
+        **backend_kwargs: Any,
+    ) -> int:
+        """Ask for all calls at once: a table is held once, whatever the number of calls."""
+        self.parallel = parallel
+        stays = self.ended is not None or self.watchers.stay
+        threads = prefer == "threads" or require == "sharedmem" or stays
+        alien = threads and not shares_memory(self.workers)
+        self.pool = ThreadingBackend(nesting_level=self.nesting_level) if alien else self.workers
+        self._n_workers = self._count(n_jobs)
+        if isinstance(parallel.pre_dispatch, str):
+            parallel.pre_dispatch = "all"
+        return self.effective_n_jobs(n_jobs)
+
+    def submit(self, func: Any, callback: Callable[[Any], None] | None = None) -> Job:
+        """Take calls in."""
+        job = Job([Call.read(*item) for item in func.items], callback)
+        self._waiting.append(job)
+        return job
+
+    def retrieve_result(self, out: Job, timeout: float | None = None) -> list[Any]:
+        """The results of a job; the first to be asked for starts the work."""
+        if out.results is None:
+            jobs, self._waiting = self._waiting, []
+            results = iter(self._all([call for job in jobs for call in job.calls]))
+            for job in jobs:
+                job.results = [next(results) for _ in job.calls]
+            for job in jobs:
+                if job.callback is not None:
+                    job.callback(job)
+        assert out.results is not None
+        return out.results
+
+    def _count(self, n_jobs: int | None) -> int:
+        return self.workers.effective_n_jobs(self.n_jobs if n_jobs is None else n_jobs)
+
+    def within(self) -> StackingBackend:
+        """The backend of searches within the calls of this one."""
+        return StackingBackend(self.workers, self.n_jobs, watchers=self.watchers)
+
+    # The work
+
+    def _all(self, calls: list[Call]) -> list[Any]:
+        """The results of calls, in order."""
+        if not any(call.asked for call in calls):  # such as the trees of a forest
+            return [result for _, result in sorted(self._missing(calls, {}), key=itemgetter(0))]
+        results: dict[int, Any] = {}
+        if self.checkpoint is not None:
+            results = self.checkpoint.load(calls)
+        if self.progress:
+            self.lengths = [call.n_epochs for call in calls]
+            self.bar = SearchBar(sum(n for i, n in enumerate(self.lengths) if i not in results))
+        try:
+            for i, result in self._missing(calls, results):
+                results[i] = result
+                if self.checkpoint is not None:
+                    self.checkpoint.keep(calls[i], result)
+                if self.bar is not None:
+                    self.bar.score(result)
+        except KeyboardInterrupt:
+            self._give_up(calls, results)
+        finally:
+            if self.bar is not None:
+                self.bar.close()
+        self._tell(calls)
+        return [results[i] for i in range(len(calls))]
+
+    def _missing(self, calls: list[Call], results: dict[int, Any]) -> Results:
+        """Work on the calls that have no result yet, again where a worker was lost."""
+        shared = self._n_workers == 1 or shares_memory(self.pool) or self._is_soon_done(calls)
+        work = self._in_this_process if shared else self._in_others
+        for again in range(RETRIES + 1):
+            left = [i for i in range(len(calls)) if i not in results]
+            try:
+                yield from work(calls, left)
+                return
+            except TerminatedWorkerError as error:
+                if again == RETRIES:
+                    raise
+                warnings.warn(
+                    f"A worker was lost ({error}); what it worked on is begun once more.",
+                    UserWarning,
+                    stacklevel=2,
+                )
+
+    def _is_soon_done(self, calls: list[Call]) -> bool:
+        """Whether the networks are trained before new processes would have started."""
+        return not self.asked_for and sum(call.seconds for call in calls) < SECONDS_TO_START
+
+    def _in_this_process(self, calls: list[Call], left: list[int]) -> Results:
+        """Train stacks in threads, if in several, and judge them here."""
+        compositions: dict[Any, Any] = {}
+        owner: dict[int, int] = {}
+        for i in left:
+            fit = calls[i].prepare(compositions, self.ended)
+            if fit is not None:
+                owner[id(fit)] = i
+        n_threads = self._n_workers if shares_memory(self.pool) else 1
+        stacks = open_stacks([calls[i].fit for i in owner.values()], n_threads)
+        for stack in self._as_they_end(stacks):
+            if any(INTERRUPTED in fit.end_reasons for fit in stack):
+                raise KeyboardInterrupt
+            for fit in stack:
+                i = owner[id(fit)]
+                if self.bar is not None:  # of what was done by a fit that this one goes on from
+                    self.bar.advance(self.lengths[i] - fit.n_epochs * fit.n_members)
+                yield i, calls[i].run()
+        done = {id(fit) for stack in stacks for fit in stack}
+        alone = [i for i in left if id(calls[i].fit) not in done]
+        for i, result in self._parallel(delayed(_call)(i, calls[i]) for i in alone):
+            if self.bar is not None:
+                self.bar.advance(self.lengths[i])
+            yield i, result
+
+    def _as_they_end(self, stacks: Sequence[Sequence[Fit]]) -> Iterator[Sequence[Fit]]:
+        """Trained stacks, in the order of their ends."""
+        if not shares_memory(self.pool):
+            yield from map(self._train, stacks)
+            return
+        yield from self._parallel(delayed(self._train)(stack) for stack in stacks)
+
+    def _train(self, stack: Sequence[Fit]) -> Sequence[Fit]:
+        observers: list[Observer] = self.watchers(stack)
+        if self.bar is None:
+            train_stack(stack, observers)
+            return stack
+        ticking = BarObserver(self.bar, [f.n_epochs for f in stack for _ in range(f.n_members)])
+        train_stack(stack, [*observers, ticking])
+        ticking.close()
+        return stack
+
+    def _in_others(self, calls: list[Call], left: list[int]) -> Results:
+        """Send calls to processes that share no memory, which train and judge."""
+        plan = units([calls[i] for i in left], self._n_workers)
+        named = [[left[k] for k in unit] for unit in plan]
+        tables: list[Any] = []
+        light = {i: calls[i].without_tables(tables) for i in left}
+        tasks = (delayed(_unit)(u, [light[i] for i in u], self.watchers, *tables) for u in named)
+        for results, reasons in self._parallel(tasks):
+            for i, reason in reasons:
+                calls[i].reason = reason
+            if self.bar is not None:
+                self.bar.advance(sum(self.lengths[i] for i, _ in results))
+            yield from results
+
+    def _parallel(self, tasks: Iterable[Any]) -> Iterator[Any]:
+        """Results of tasks by the workers, in the order of their ends if they tell of these."""
+        if self._n_workers == 1:
+            for function, args, kwargs in tasks:
+                # what is searched within has other calls, of which this backend must not know
+                with parallel_config(backend=self.within(), n_jobs=self.n_jobs):
+                    result = function(*args, **kwargs)
+                yield result
+            return
+        # Ray's workers, as other pools, give all results at the end
+        how = "generator_unordered" if self.pool.supports_return_generator else "list"
+        with parallel_config(backend=self.pool):
+            yield from Parallel(n_jobs=self._n_workers, return_as=how)(tasks)
+
+    def _give_up(self, calls: list[Call], results: dict[int, Any]) -> None:
+        """After an interruption: calls without a result fail, as fits do that raise."""
+        self.interrupted = True
+        if not results:
+            raise KeyboardInterrupt
+        warnings.warn(
+            f"Interrupted by the user: {len(results)} of {len(calls)} fits are done and count.",
+            UserWarning,
+            stacklevel=2,
+        )
+        for i, call in enumerate(calls):
+            if i not in results:
+                results[i] = call.fail()
+
+    def _tell(self, calls: Sequence[Call]) -> None:
+        if self.verbose < 2:
+            return
+        alone = Counter(call.reason for call in calls if call.reason is not None)
+        print(f"[stacking] {len(calls) - alone.total()} of {len(calls)} fits trained in stacks")
+        for reason, count in alone.items():
+            print(f"[stacking] {count} alone: {reason}")
+
+
+def _call(i: int, call: Call) -> tuple[int, Any]:
+    return i, call.run()
+
+
+def _unit(
+    positions: list[int],
+    calls: list[Call],
+    watchers: Watchers,
+    *tables: Any,
+) -> tuple[list[tuple[int, Any]], list[tuple[int, str]]]:
+    """In a worker: train what can be stacked, and do all calls; reasons of those left out."""
+    compositions: dict[Any, Any] = {}
+    calls = [call.with_tables(tables) for call in calls]
+    fits = [call.prepare(compositions) for call in calls]
+    for stack in open_stacks([fit for fit in fits if fit is not None]):
+        train_stack(stack, watchers(stack))
+    results = [(i, call.run()) for i, call in zip(positions, calls, strict=True)]
+    left_out = zip(positions, calls, strict=True)
+    return results, [(i, call.reason) for i, call in left_out if call.reason is not None]
+
+
+@contextmanager
+def stacking(
+    *,
+    verbose: int = 0,
+    checkpoint: str | PathLike[str] | None = None,
+    progress: bool = False,
+    early_termination: int | None = None,
+    continue_training: bool = False,
+) -> Iterator[StackingBackend]:
+    """Within the block, searches and validation functions train networks in stacks.
+
+    For scikit-learn's own functions and classes, and for others that are built on them;
+    those of this module do it by themselves.
+
+    Parameters
+    ----------
+    verbose : int, default=0
+        From 2 on, what is stacked, and why not what is not, is printed.
+    checkpoint : path-like, default=None
+        A folder in which the result of each fit is kept as soon as it is there. Where the same
+        fit is asked for once more, with the same data, its result is taken from there.
+    progress : bool, default=False
+        Whether to show a bar over the epochs of all fits, with the best test score so far. It
+        needs tqdm (the extra ``progress``).
+    early_termination : int, default=None
+        The epoch from which on fits end that are worse than the median of the others on the
+        same rows; see :class:`RandomizedSearchCV`.
+    continue_training : bool, default=False
+        Whether a fit that is asked for again with a larger ``max_iter`` goes on where it ended;
+        see :class:`HalvingGridSearchCV`.
+
+    Yields
+    ------
+    StackingBackend
+        The joblib backend that does it.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is not allowed.
+    ImportError
+        If a bar is asked for, and tqdm is not installed.
+    """
+    if early_termination is not None and not (
+        isinstance(early_termination, Integral) and early_termination >= 1
+    ):
+        raise ValueError(
+            "early_termination must be None or a whole number of epochs of at least 1. Got "
+            f"{early_termination!r} instead."
+        )
+    if progress and find_spec("tqdm") is None:
+        raise ImportError(
+            "progress=True needs tqdm: pip install 'sklearn-dnn[progress]', or progress=False."
+        )
+    workers, n_jobs = get_active_backend()
+    if isinstance(workers, StackingBackend):
+        workers = workers.workers
+    alternative, _ = get_active_backend(prefer="threads")  # heeded where none was chosen
+    if isinstance(alternative, StackingBackend):
+        alternative = alternative.workers
+    backend = StackingBackend(
+        workers,
+        n_jobs,
+        asked_for=type(alternative) is type(workers),
+        verbose=verbose,
+        checkpoint=checkpoint,
+        watchers=Watchers(early_termination),
+        progress=progress,
+        continues=continue_training,
+    )
+    with parallel_config(backend=backend, n_jobs=n_jobs):
+        yield backend

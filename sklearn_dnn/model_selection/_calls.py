@@ -1,0 +1,300 @@
+"""The calls that scikit-learn hands to joblib, and what is prepared for them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from joblib import hash as hash_of
+from sklearn.base import clone
+
+from .._compat import (
+    check_method_params,
+    evaluation_of,
+    has_callbacks,
+    num_features,
+    propagates_callbacks,
+    safe_split,
+)
+from ..estimators._together import Fit, why_not
+from ..specification import hidden_sizes, step_work
+from ._composites import (
+    may_hold_network,
+    network_of,
+    path_of,
+    record,
+    recorded,
+    surroundings,
+    with_network,
+)
+
+# Of a member of a stack: what a step takes beside arithmetic, and multiply-adds of the forward
+# pass for which a core takes a second of forward and backward.
+SECONDS_A_STEP, WORK_A_SECOND = 1e-5, 1e10
+
+
+@dataclass
+class Call:
+    """One call that joblib was given.
+
+    Attributes
+    ----------
+    function : callable
+    args, kwargs : tuple and dict
+        With which it is to be called.
+    asked : dict or None
+        The arguments by name, of a call that fits and judges an estimator; None of any other.
+    candidate : estimator or None
+        A clone with the call's parameters, where it holds a network.
+    reason : str or None
+        Why it is not stacked.
+    fit : Fit or None
+        The fit of the network, once it is prepared.
+    composition : estimator or None
+        The fitted surroundings of the network.
+    """
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    asked: dict[str, Any] | None = None
+    candidate: Any = None
+    reason: str | None = None
+    fit: Fit | None = None
+    composition: Any = None
+
+    @classmethod
+    def read(cls, function: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Call:
+        """A call, and whether a stack may do its fit."""
+        call = cls(function, tuple(args), dict(kwargs))
+        target = evaluation_of(function)
+        if target is None:
+            call.reason = "it is no evaluation of an estimator"
+            return call
+        asked = dict(inspect.signature(target).bind(*args, **kwargs).arguments)
+        call.asked, estimator = asked, asked["estimator"]
+        if not may_hold_network(estimator):
+            call.reason = f"{type(estimator).__name__} holds no network of this package"
+            return call
+        try:
+            candidate = clone(estimator)
+            if asked.get("parameters"):
+                candidate.set_params(**clone(asked["parameters"], safe=False))
+        except (TypeError, ValueError, AttributeError):
+            call.reason = "its parameters are refused"
+            return call
+        network = network_of(candidate)
+        if network is None:
+            call.reason = f"{type(estimator).__name__} holds no network of this package"
+        elif has_callbacks(estimator) or propagates_callbacks(asked.get("callback_ctx")):
+            call.reason = "it has callbacks"
+        else:
+            call.reason = why_not(network)
+        if call.reason is None:
+            call.candidate = candidate
+        return call
+
+    @property
+    def network(self) -> Any:
+        return network_of(self.candidate)
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether the network is the estimator, and learns from the table as it is."""
+        return self.candidate is self.network
+
+    def table_key(self) -> tuple[Any, ...]:
+        """What decides the table that the network learns from.
+
+        All folds are rows of one table for a bare network; behind other steps each fold and
+        each setting of these makes a table of its own.
+        """
+        assert self.asked is not None
+        if self.is_bare:
+            return (id(self.asked["X"]), id(self.asked["y"]))
+        return (
+            id(self.asked["X"]),
+            hash_of(np.asarray(self.asked["train"])),
+            path_of(self.candidate),
+            hash_of(surroundings(self.candidate)),
+        )
+
+    @property
+    def n_epochs(self) -> int:
+        """Epochs that its network may do; 1 where there is none."""
+        if self.reason is not None:
+            return 1
+        network = self.network
+        return int(network.max_iter) * (1 if network.ensemble == "shared" else network.n_members)
+
+    @property
+    def seconds(self) -> float:
+        """About how long one core takes to train the network in a stack."""
+        if self.reason is not None or self.asked is None:
+            return 0.0
+        n_rows, network = len(np.asarray(self.asked["train"])), self.network
+        try:
+            hidden = hidden_sizes(network.hidden_layer_sizes)
+        except ValueError:  # which its fit will tell
+            return 0.0
+        if not isinstance(hidden, tuple):
+            return 0.0
+        sizes = (num_features(self.asked["X"]), *hidden, 1)
+        size = network.batch_size if isinstance(network.batch_size, int) else 200
+        n_steps = self.n_epochs * -(-n_rows // size)
+        return n_steps * SECONDS_A_STEP + self.n_epochs * step_work(sizes, n_rows) / WORK_A_SECOND
+
+    def prepare(
+        self, compositions: dict[Any, Any], ended: dict[Any, Fit] | None = None
+    ) -> Fit | None:
+        """Fit what is in front of the network, once for all calls that share it.
+
+        Parameters
+        ----------
+        compositions : dict
+            Of the calls before, by :meth:`table_key`.
+        ended : dict or None
+            Fits of earlier calls, which those that differ in ``max_iter`` only go on from.
+
+        Returns
+        -------
+        Fit or None
+            What is left to do; None if a stack can't do it.
+        """
+        if self.reason is None:
+            self._prepare(compositions)
+        if self.fit is not None:
+            assert self.asked is not None
+            numbered = self.asked.get("candidate_progress")
+            self.fit.candidate = None if numbered is None else numbered[0]
+        if self.fit is not None and ended is not None:
+            key = self._without_length()
+            self.fit.before = ended.get(key)
+            ended[key] = self.fit
+        return self.fit
+
+    def _without_length(self) -> str:
+        """What a fit and its continuation have in common."""
+        assert self.asked is not None
+        network = {k: v for k, v in self.network.get_params().items() if k != "max_iter"}
+        rows = np.asarray(self.asked["train"])
+        return hash_of((rows, surroundings(self.candidate), network, type(self.network)))
+
+    def _prepare(self, compositions: dict[Any, Any]) -> None:
+        assert self.asked is not None
+        X, y = self.asked["X"], self.asked["y"]
+        given = self.asked.get("fit_params") or {}
+        rows = np.asarray(self.asked["train"])
+        if rows.dtype == bool:
+            rows = np.flatnonzero(rows)
+        if self.is_bare:
+            if set(given) - {"sample_weight"}:
+                self.reason = f"fit is given {sorted(given)}"
+                return
+            self.fit = Fit(clone(self.network), X, y, given.get("sample_weight"), rows)
+            return
+        key = self.table_key()
+        if key not in compositions:
+            X_train, y_train = safe_split(self.candidate, X, y, self.asked["train"])
+            params = check_method_params(X, params=given, indices=self.asked["train"])
+            try:
+                compositions[key] = record(self.candidate, X_train, y_train, params)
+            except Exception as error:
+                compositions[key] = error
+        composition = compositions[key]
+        if isinstance(composition, Exception):
+            self.reason = f"{type(composition).__name__} in front of the network: {composition}"
+            return
+        self.composition = composition
+        table, target, weight = recorded(composition).given_
+        self.fit = Fit(clone(self.network), table, target, weight)
+
+    def run(self) -> Any:
+        """Let scikit-learn's code do the call, with the fit that is prepared, if one is."""
+        if self.fit is None or not self.fit.is_done:
+            if self.fit is not None and self.reason is None:
+                self.reason = self.fit.reason
+            return self.function(*self.args, **self.kwargs)
+        result = self._with(Prepared(self))
+        if isinstance(result, dict) and "fit_time" in result:
+            result["fit_time"] += self.fit.seconds
+        return result
+
+    def fail(self) -> Any:
+        """The result that scikit-learn gives a fit that raises; or that error."""
+        return self._with(_interrupted)
+
+    def _with(self, fit: Callable[..., Any]) -> Any:
+        """Do the call with something in place of the estimator's ``fit``."""
+        assert self.asked is not None
+        estimator = self.asked["estimator"]
+        estimator.fit = fit
+        try:
+            return self.function(*self.args, **self.kwargs)
+        finally:
+            del estimator.fit
+
+    def without_tables(self, tables: list[Any]) -> Call:
+        """A copy that names its table by places in a list, to which the table is added.
+
+        So a table that many calls share is an argument of its own of what goes to a worker,
+        which Dask holds once a worker.
+        """
+        if self.asked is None:
+            return self
+
+        def placed(value: Any) -> Any:
+            if value is None or (value is not X and value is not y):
+                return value
+            if not any(table is value for table in tables):
+                tables.append(value)
+            return Place([table is value for table in tables].index(True))
+
+        X, y = self.asked["X"], self.asked["y"]
+        return self._mapped(placed)
+
+    def with_tables(self, tables: Sequence[Any]) -> Call:
+        """The call of which :meth:`without_tables` made this one."""
+        return self._mapped(lambda v: tables[v.index] if isinstance(v, Place) else v)
+
+    def _mapped(self, change: Callable[[Any], Any]) -> Call:
+        """A copy with changed arguments."""
+        return replace(
+            self,
+            args=tuple(change(value) for value in self.args),
+            kwargs={name: change(value) for name, value in self.kwargs.items()},
+            asked=self.asked and {name: change(value) for name, value in self.asked.items()},
+        )
+
+
+@dataclass(frozen=True)
+class Place:
+    """Stands for a table in a list."""
+
+    index: int
+
+
+class Prepared:
+    """In place of an estimator's ``fit``: gives it what was fitted beforehand."""
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+
+    def __call__(self, X: Any, y: Any = None, **params: Any) -> Any:
+        """As ``fit``; the arguments were known before."""
+        call = self.call
+        assert call.asked is not None
+        assert call.fit is not None
+        call.fit.finish()
+        network = call.fit.estimator
+        whole = network if call.is_bare else with_network(call.composition, call.candidate, network)
+        estimator = call.asked["estimator"]
+        vars(estimator).update(vars(whole))
+        return estimator
+
+
+def _interrupted(*_: Any, **__: Any) -> Any:
+    raise RuntimeError("The search was interrupted before this fit was done.")

@@ -1,0 +1,363 @@
+"""scikit-learn's searches, with networks trained in stacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
+from typing import Any
+
+import numpy as np
+import sklearn.model_selection as searches
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401 - makes two of them known
+
+from ._backend import stacking
+
+Scoring = str | Callable[..., Any] | Sequence[str] | Mapping[str, Any] | None
+
+
+class GridSearchCV(searches.GridSearchCV):
+    """scikit-learn's search over a grid; networks are trained in stacks.
+
+    Parameters, attributes and results are those of
+    :class:`sklearn.model_selection.GridSearchCV`, with two more parameters at the end. What can't
+    be stacked is fitted as there.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A network, or a ``Pipeline`` or ``TransformedTargetRegressor`` that ends in one; any other
+        is searched as by scikit-learn.
+    param_grid, scoring, n_jobs, refit, cv, verbose, pre_dispatch, error_score, return_train_score
+        As in scikit-learn. `n_jobs` counts processes that each train stacks; from ``verbose=2``
+        on, what was stacked is told.
+    checkpoint : path-like, default=None
+        A folder in which the result of each fit is kept as soon as it is there: a search that was
+        cut off goes on from there.
+    progress : bool, default=False
+        Whether to show a bar over the epochs of all fits, with the best score so far. It needs
+        tqdm.
+
+    See Also
+    --------
+    stacking : The same for classes and functions of others.
+
+    Notes
+    -----
+    Scores equal those of scikit-learn's search within rounding, and those of networks with
+    dropout or other noise in distribution. ``mean_fit_time`` is the time of a stack over its
+    members. After Ctrl-C the fits that were done count, and the best is refitted.
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        param_grid: Any,
+        *,
+        scoring: Scoring = None,
+        n_jobs: int | None = None,
+        refit: bool | str | Callable[..., Any] = True,
+        cv: Any = None,
+        verbose: int = 0,
+        pre_dispatch: int | str = "2*n_jobs",
+        error_score: Any = np.nan,
+        return_train_score: bool = False,
+        checkpoint: str | PathLike[str] | None = None,
+        progress: bool = False,
+    ) -> None:
+        super().__init__(
+            estimator,
+            param_grid,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            refit=refit,
+            cv=cv,
+            verbose=verbose,
+            pre_dispatch=pre_dispatch,
+            error_score=error_score,
+            return_train_score=return_train_score,
+        )
+        self.checkpoint = checkpoint
+        self.progress = progress
+
+    def fit(self, X: Any, y: Any = None, **params: Any) -> GridSearchCV:
+        """Search, and refit the best candidate.
+
+        Parameters
+        ----------
+        X, y, **params
+            As in :meth:`sklearn.model_selection.GridSearchCV.fit`.
+
+        Returns
+        -------
+        self : estimator
+        """
+        with stacking(verbose=self.verbose, checkpoint=self.checkpoint, progress=self.progress):
+            return super().fit(X, y, **params)
+
+
+class RandomizedSearchCV(searches.RandomizedSearchCV):
+    """scikit-learn's random search; networks are trained in stacks.
+
+    Parameters, attributes and results are those of
+    :class:`sklearn.model_selection.RandomizedSearchCV`, with three more parameters at the end.
+
+    Parameters
+    ----------
+    estimator : estimator
+        As in :class:`GridSearchCV`.
+    param_distributions, n_iter, scoring, n_jobs, refit, cv, verbose, pre_dispatch, random_state, \
+error_score, return_train_score
+        As in scikit-learn.
+    checkpoint, progress
+        As in :class:`GridSearchCV`.
+    early_termination : int, default=None
+        The epoch from which on a fit ends as soon as its lowest loss so far is above the median,
+        over the fits of its stack that learn from the same rows, of their mean losses so far
+        (the median rule of Golovin et al., "Google Vizier", KDD 2017). The loss is that of the
+        validation part, if the network holds one out, else that of training without penalties.
+        It saves about half of the epochs, and may end a candidate that would have come to be the
+        best. None ends none, as scikit-learn.
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        param_distributions: Any,
+        *,
+        n_iter: int = 10,
+        scoring: Scoring = None,
+        n_jobs: int | None = None,
+        refit: bool | str | Callable[..., Any] = True,
+        cv: Any = None,
+        verbose: int = 0,
+        pre_dispatch: int | str = "2*n_jobs",
+        random_state: int | np.random.RandomState | None = None,
+        error_score: Any = np.nan,
+        return_train_score: bool = False,
+        checkpoint: str | PathLike[str] | None = None,
+        progress: bool = False,
+        early_termination: int | None = None,
+    ) -> None:
+        super().__init__(
+            estimator,
+            param_distributions,
+            n_iter=n_iter,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            refit=refit,
+            cv=cv,
+            verbose=verbose,
+            pre_dispatch=pre_dispatch,
+            random_state=random_state,
+            error_score=error_score,
+            return_train_score=return_train_score,
+        )
+        self.checkpoint = checkpoint
+        self.progress = progress
+        self.early_termination = early_termination
+
+    def fit(self, X: Any, y: Any = None, **params: Any) -> RandomizedSearchCV:
+        """Search, and refit the best candidate.
+
+        Parameters
+        ----------
+        X, y, **params
+            As in :meth:`sklearn.model_selection.RandomizedSearchCV.fit`.
+
+        Returns
+        -------
+        self : estimator
+        """
+        with stacking(
+            verbose=self.verbose,
+            checkpoint=self.checkpoint,
+            progress=self.progress,
+            early_termination=self.early_termination,
+        ):
+            return super().fit(X, y, **params)
+
+
+class HalvingGridSearchCV(searches.HalvingGridSearchCV):
+    """scikit-learn's successive halving of a grid; networks are trained in stacks.
+
+    Parameters, attributes and results are those of
+    :class:`sklearn.model_selection.HalvingGridSearchCV`, with three more parameters at the end.
+
+    Parameters
+    ----------
+    estimator : estimator
+        As in :class:`GridSearchCV`.
+    param_grid, factor, resource, max_resources, min_resources, aggressive_elimination, cv, \
+scoring, refit, error_score, return_train_score, random_state, n_jobs, verbose
+        As in scikit-learn.
+    checkpoint, progress
+        As in :class:`GridSearchCV`.
+    continue_training : bool, default=False
+        Whether the winners of a rung go on in the next one from where they are, instead of
+        anew. The resource must be ``max_iter`` of the network. A rung then costs the epochs that
+        it adds. Scores are those of scikit-learn's search where neither a schedule nor a rule of
+        stopping knows the number of epochs; a schedule with a horizon goes on at the place that
+        the longer horizon gives it, after earlier rungs that had a shorter one. What has stopped
+        early stays as it is. The work is done in this process, in threads if `n_jobs` asks for
+        several.
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        param_grid: Any,
+        *,
+        factor: float = 3,
+        resource: str = "n_samples",
+        max_resources: int | str = "auto",
+        min_resources: int | str = "exhaust",
+        aggressive_elimination: bool = False,
+        cv: Any = 5,
+        scoring: Scoring = None,
+        refit: bool | Callable[..., Any] = True,
+        error_score: Any = np.nan,
+        return_train_score: bool = True,
+        random_state: int | np.random.RandomState | None = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+        checkpoint: str | PathLike[str] | None = None,
+        progress: bool = False,
+        continue_training: bool = False,
+    ) -> None:
+        super().__init__(
+            estimator,
+            param_grid,
+            factor=factor,
+            resource=resource,
+            max_resources=max_resources,
+            min_resources=min_resources,
+            aggressive_elimination=aggressive_elimination,
+            cv=cv,
+            scoring=scoring,
+            refit=refit,
+            error_score=error_score,
+            return_train_score=return_train_score,
+            random_state=random_state,
+            n_jobs=n_jobs,
+            verbose=verbose,
+        )
+        self.checkpoint = checkpoint
+        self.progress = progress
+        self.continue_training = continue_training
+
+    def fit(self, X: Any, y: Any = None, **params: Any) -> HalvingGridSearchCV:
+        """Search, and refit the best candidate.
+
+        Parameters
+        ----------
+        X, y, **params
+            As in :meth:`sklearn.model_selection.HalvingGridSearchCV.fit`.
+
+        Returns
+        -------
+        self : estimator
+        """
+        _refuse_other_resources(self)
+        with stacking(
+            verbose=self.verbose,
+            checkpoint=self.checkpoint,
+            progress=self.progress,
+            continue_training=self.continue_training,
+        ):
+            return super().fit(X, y, **params)
+
+
+class HalvingRandomSearchCV(searches.HalvingRandomSearchCV):
+    """scikit-learn's successive halving of random candidates; networks are trained in stacks.
+
+    Parameters, attributes and results are those of
+    :class:`sklearn.model_selection.HalvingRandomSearchCV`, with three more parameters at the end.
+
+    Parameters
+    ----------
+    estimator : estimator
+        As in :class:`GridSearchCV`.
+    param_distributions, n_candidates, factor, resource, max_resources, min_resources, \
+aggressive_elimination, cv, scoring, refit, error_score, return_train_score, random_state, \
+n_jobs, verbose
+        As in scikit-learn.
+    checkpoint, progress
+        As in :class:`GridSearchCV`.
+    continue_training : bool, default=False
+        As in :class:`HalvingGridSearchCV`.
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        param_distributions: Any,
+        *,
+        n_candidates: int | str = "exhaust",
+        factor: float = 3,
+        resource: str = "n_samples",
+        max_resources: int | str = "auto",
+        min_resources: int | str = "smallest",
+        aggressive_elimination: bool = False,
+        cv: Any = 5,
+        scoring: Scoring = None,
+        refit: bool | Callable[..., Any] = True,
+        error_score: Any = np.nan,
+        return_train_score: bool = True,
+        random_state: int | np.random.RandomState | None = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+        checkpoint: str | PathLike[str] | None = None,
+        progress: bool = False,
+        continue_training: bool = False,
+    ) -> None:
+        super().__init__(
+            estimator,
+            param_distributions,
+            n_candidates=n_candidates,
+            factor=factor,
+            resource=resource,
+            max_resources=max_resources,
+            min_resources=min_resources,
+            aggressive_elimination=aggressive_elimination,
+            cv=cv,
+            scoring=scoring,
+            refit=refit,
+            error_score=error_score,
+            return_train_score=return_train_score,
+            random_state=random_state,
+            n_jobs=n_jobs,
+            verbose=verbose,
+        )
+        self.checkpoint = checkpoint
+        self.progress = progress
+        self.continue_training = continue_training
+
+    def fit(self, X: Any, y: Any = None, **params: Any) -> HalvingRandomSearchCV:
+        """Search, and refit the best candidate.
+
+        Parameters
+        ----------
+        X, y, **params
+            As in :meth:`sklearn.model_selection.HalvingRandomSearchCV.fit`.
+
+        Returns
+        -------
+        self : estimator
+        """
+        _refuse_other_resources(self)
+        with stacking(
+            verbose=self.verbose,
+            checkpoint=self.checkpoint,
+            progress=self.progress,
+            continue_training=self.continue_training,
+        ):
+            return super().fit(X, y, **params)
+
+
+def _refuse_other_resources(search: Any) -> None:
+    if search.continue_training and search.resource.rpartition("__")[2] != "max_iter":
+        raise ValueError(
+            f"continue_training=True needs the network's max_iter as resource, but resource="
+            f"{search.resource!r}: with more rows a network is another one. Set "
+            "resource='max_iter' (behind a pipeline with its prefix), or continue_training=False."
+        )
