@@ -10,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from ids import without_addresses
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import make_pipeline
@@ -17,7 +18,20 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
-from sklearn_dnn.components import AlphaDropout, Dropout, Elu, Prelu, Rrelu
+from sklearn_dnn.components import (
+    AlphaDropout,
+    Dropout,
+    Elu,
+    Focal,
+    FunctionLoss,
+    Hinge,
+    Poly1,
+    Prelu,
+    Quantile,
+    Rrelu,
+    TorchLoss,
+)
+from sklearn_dnn.components.losses import LOSSES, ElementwiseLoss
 
 pytestmark = pytest.mark.filterwarnings(
     f"ignore::{ConvergenceWarning.__module__}.{ConvergenceWarning.__name__}"
@@ -366,3 +380,103 @@ def test_several_targets_share_the_range(table):
 
 def test_a_classifier_has_no_output_activation():
     assert "output_activation" not in MLPClassifier().get_params()
+
+
+# The link of a loss of classes
+
+
+class ComplementaryLogLog(ElementwiseLoss):
+    """Two classes with the link 1 - exp(-exp(z)), which is not symmetric."""
+
+    kinds = frozenset({"binary"})
+    out_activation = "cloglog"
+    scales_target = False
+
+    def terms(self, raw, target):
+        log_q = -torch.exp(raw)
+        return -(target * torch.log(-torch.expm1(log_q)) + (1 - target) * log_q)
+
+    def inverse_link(self, raw):
+        return -torch.expm1(-torch.exp(raw))
+
+
+def of_log_odds(raw, target):
+    return nn.functional.binary_cross_entropy_with_logits(raw, target, reduction="none")
+
+
+def classes_of(kind, y):
+    if kind == "multilabel":
+        return np.column_stack([y > 0, y > 2]).astype(int)
+    return np.digitize(y, np.quantile(y, [0.5] if kind == "binary" else [0.3, 0.7]))
+
+
+LOSSES_OF_CLASSES = [
+    (loss, kind)
+    for loss in [
+        *(name for name in LOSSES if "binary" in LOSSES[name].kinds),
+        Focal(gamma=3.0),
+        Poly1(epsilon=-0.5),
+        Hinge("crammer_singer"),
+        FunctionLoss(of_log_odds, kinds=("binary", "multilabel")),
+        TorchLoss(nn.CrossEntropyLoss),
+        TorchLoss(nn.MultiMarginLoss),
+        ComplementaryLogLog(),
+    ]
+    for kind in ("binary", "multiclass", "multilabel")
+    if kind in LOSSES.resolve(loss).kinds
+]
+
+
+@pytest.mark.parametrize(("loss", "kind"), LOSSES_OF_CLASSES, ids=without_addresses)
+def test_all_ways_to_probabilities_agree(table, loss, kind):
+    X, y = table
+    y = classes_of(kind, y)
+    model = MLPClassifier((5,), loss=loss, max_iter=20, learning_rate_init=0.02, random_state=0)
+    model.fit(X, y)
+    there = model.to_torch()(torch.from_numpy(X)).detach().numpy()
+    if kind == "multiclass":
+        predicted = there.argmax(1)
+    else:
+        predicted = (there > 0.5).astype(int).reshape(y.shape)
+    np.testing.assert_array_equal(predicted, model.predict(X))
+    if not hasattr(model, "predict_proba"):
+        return
+    p = model.predict_proba(X)
+    np.testing.assert_allclose(there, p[:, 1:] if kind == "binary" else p, rtol=1e-10, atol=1e-14)
+    if kind != "multilabel":
+        np.testing.assert_allclose(p.sum(1), 1)
+        np.testing.assert_array_equal(model.classes_[p.argmax(1)], model.predict(X))
+
+
+@pytest.mark.parametrize(
+    "loss",
+    ["log_loss", "focal", "poly1", FunctionLoss(of_log_odds, kinds=("binary",))],
+    ids=without_addresses,
+)
+def test_small_probabilities_of_both_classes_keep_their_digits(table, loss):
+    X, y = table
+    model = MLPClassifier((), loss=loss, max_iter=2, random_state=0).fit(X, classes_of("binary", y))
+    model.coefs_[0][:] = 0
+    found = []
+    for raw in (50.0, -50.0):
+        model.intercepts_[0][:] = raw
+        found.append(model.predict_proba(X[:1])[0])
+    np.testing.assert_allclose(found[0], found[1][::-1], rtol=1e-9)
+    assert 0 < found[0][0] < 1e-16
+
+
+@pytest.mark.parametrize(
+    ("link", "bounds"), [("softplus", None), ("exponential", None), ("logistic", (0.0, 40.0))]
+)
+@pytest.mark.parametrize("loss", [Quantile(0.9), Quantile((0.5,))], ids=str)
+def test_quantiles_go_through_the_link(table, link, bounds, loss):
+    X, y = table
+    y = np.abs(y) + 1
+    model = make(loss=loss, output_activation=link, output_range=bounds, max_iter=60).fit(X, y)
+    found = model.predict_quantiles(X)
+    assert found.shape == (N, 1)
+    np.testing.assert_allclose(found[:, 0], model.predict(X))
+    both = np.column_stack([y, y])
+    two = make(loss=loss, output_activation=link, output_range=bounds).fit(X, both)
+    assert two.predict_quantiles(X).shape == (N, 2, 1)
+    np.testing.assert_allclose(two.predict_quantiles(X)[..., 0], two.predict(X))

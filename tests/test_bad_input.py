@@ -37,7 +37,10 @@ from sklearn_dnn.components import (
     Quantile,
     Rectangular,
     Relu,
+    Residual,
+    TorchOptimizer,
     Warmup,
+    WeightNorm,
     Wide,
 )
 
@@ -527,6 +530,71 @@ def test_lbfgs_wants_no_random_activation_and_no_curriculum():
             {"weight_decay": 0.0},
         ),
         (
+            {"momentum_schedule": "momentum_cycle", "optimizer": "sgd"},
+            [r"momentum_schedule=MomentumCycle\(\)", "optimizer='sgd'", "None", "'momentum'"],
+            {"optimizer": SGD(momentum=0.0)},
+        ),
+        (
+            {"momentum_schedule": "linear", "optimizer": TorchOptimizer(torch.optim.SGD)},
+            [r"momentum_schedule=Linear\(\)", "momentum of 0.*SGD", "momentum_schedule=None"],
+            {"optimizer": TorchOptimizer(torch.optim.SGD, momentum=0.0)},
+        ),
+        (
+            {"momentum_schedule": "linear", "optimizer": Lookahead("sgd")},
+            [r"momentum_schedule=Linear\(\)", "momentum of 0.*Lookahead"],
+            {"optimizer": Lookahead(SGD(momentum=0.0))},
+        ),
+        (
+            {"weight_decay_schedule": "cosine"},
+            [r"weight_decay_schedule=Cosine\(\)", r"weight_decay=0\.0", "None.*above 0.*AdamW"],
+            {"weight_decay": 0.1},
+        ),
+        (
+            {"weight_decay_schedule": "linear", "optimizer": "adam"},
+            [r"weight_decay_schedule=Linear\(\)", r"weight_decay=0\.0"],
+            {"optimizer": "adamw"},
+        ),
+        (
+            {"weight_decay_schedule": "linear", "optimizer": Lookahead("adam")},
+            [r"weight_decay_schedule=Linear\(\)", r"weight_decay=0\.0"],
+            {"optimizer": Lookahead(AdamW(weight_decay=0.0))},
+        ),
+        (
+            {"dropout_schedule": "linear"},
+            [r"dropout_schedule=Linear\(\)", r"dropout=0\.0 and input_dropout=0\.0", "above 0"],
+            {"input_dropout": 0.1},
+        ),
+        (
+            {"dropout_schedule": "linear", "dropout": [0.0]},
+            [r"dropout_schedule=Linear\(\)", r"dropout=\[0\.0\]", r"Dropout\(rate=0\.0\)"],
+            {"dropout": Dropout(0.0)},
+        ),
+        (
+            {"activity_l1": 0.1, "hidden_layer_sizes": ()},
+            [r"activity_l1=0\.1", r"hidden_layer_sizes=\(\)", r"activity_l1=0\.0"],
+            {"activity_l1": 0.0},
+        ),
+        (
+            {"constraint": "max_norm", "norm": "weight"},
+            [r"constraint=MaxNorm\(\)", r"norm=WeightNorm\(\)", "constraint=None.*another norm"],
+            {"norm": "layer"},
+        ),
+        (
+            {"input_scaling": WeightNorm()},
+            [r"input_scaling=WeightNorm\(\)", "'standard'.*LayerNorm"],
+            {"input_scaling": LayerNorm()},
+        ),
+        (
+            {"input_scaling": GroupNorm(n_groups=2)},
+            [r"GroupNorm\(n_groups=2\).*multiple of 2.*3 units", "input_scaling.*'auto'"],
+            {"input_scaling": GroupNorm()},
+        ),
+        (
+            {"initializer": "fixup", "norm": "weight", "topology": Residual(block_size=1)},
+            [r"initializer=Fixup\(\)", r"norm=WeightNorm\(\)", "norm=None.*initializer='auto'"],
+            {"topology": "plain"},
+        ),
+        (
             {"augmentation": "target_noise"},
             [r"augmentation=TargetNoise\(\)", "regression", "binary"],
             {"augmentation": "label_noise"},
@@ -585,6 +653,9 @@ class Hidden(torch.nn.Sequential):
         ("norm", "batch", "norm=None"),
         ("activity_l1", 0.1, "activity_l1=0.0"),
         ("weight_noise", 0.1, "weight_noise=0.0"),
+        ("constraint", "max_norm", "constraint=None"),
+        ("activation", "tanh", "activation='relu'"),
+        ("dropout", 0.5, "dropout=0.0"),
         ("topology", "residual", "topology='plain'"),
         ("topology", "wide", "topology='plain'"),
     ],

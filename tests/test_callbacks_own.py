@@ -53,7 +53,7 @@ from sklearn_dnn.callbacks import (
 from sklearn_dnn.callbacks._diagnosis import Sample, default_loss, look_into
 from sklearn_dnn.callbacks._monitor import figures
 from sklearn_dnn.callbacks.observers import CallbackObserver, Parts
-from sklearn_dnn.components import BatchNorm, Residual
+from sklearn_dnn.components import BatchNorm, EarlyStopping, Residual
 
 # Fits are kept short; whether they have converged is not what is asked here.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -274,6 +274,7 @@ def test_history_has_the_curves_of_every_epoch(data, cls):
     assert isinstance(frame, pd.DataFrame)
     assert list(frame["epoch"]) == [1, 2, 3, 4, 5]
     assert (frame["fit"] == 0).all()
+    assert all(f"``{name}``" in History.__doc__ for name in frame)
     for name, values in model.history_.items():
         # what was not computed is None in the one, NaN in the other
         np.testing.assert_array_equal(frame[name], np.array(values, dtype=float))
@@ -407,6 +408,36 @@ def test_the_best_checkpoint_by_a_score(data, monitor, tmp_path):
     model = MLPClassifier(**parameters)
     model.set_callbacks(Checkpoint(path, save_best_only=True, monitor=monitor)).fit(*data)
     assert joblib.load(path).n_iter_ == 1 + int(np.argmax(model.validation_scores_))
+
+
+def error_rate(model, X, y):
+    return 1 - model.score(X, y)
+
+
+@pytest.mark.parametrize("monitor", ["auto", "validation_score"])
+def test_a_score_to_be_made_small(data, monitor, tmp_path):
+    path = tmp_path / "best.joblib"
+    rule = EarlyStopping(mode="min", patience=100)
+    parameters = {**QUICK, "early_stopping": rule, "monitor": error_rate, "max_iter": 12}
+    model = MLPClassifier(**parameters | {"validation_fraction": 0.5})
+    model.set_callbacks(Checkpoint(path, save_best_only=True, monitor=monitor)).fit(*data)
+    errors = model.validation_scores_
+    assert errors[0] > min(errors)
+    assert joblib.load(path).n_iter_ == model.best_iter_ == 1 + errors.index(min(errors))
+    model.set_callbacks(StopAtTarget(monitor, min(errors))).fit(*data)
+    assert model.n_iter_ == 1 + errors.index(min(errors))
+
+
+def test_auto_is_the_training_loss_where_that_is_watched(data, tmp_path):
+    X, y = data
+    path = tmp_path / "best.joblib"
+    rule = EarlyStopping(watch="training", patience=100)
+    parameters = {**QUICK, "early_stopping": rule, "max_iter": 12, "learning_rate_init": 0.3}
+    model = MLPClassifier(**parameters).set_callbacks(Checkpoint(path, save_best_only=True))
+    model.fit(X[:20], y[:20], X_val=X[20:], y_val=y[20:])
+    losses, others = model.loss_curve_, model.validation_loss_curve_
+    assert np.argmin(losses) != np.argmin(others)
+    assert joblib.load(path).n_iter_ == model.best_iter_ == 1 + int(np.argmin(losses))
 
 
 def test_a_checkpoint_is_whole_or_as_it_was(data, tmp_path, monkeypatch):
@@ -854,6 +885,19 @@ def test_default_loss_of_classifiers(kind):
     else:
         expected = log_loss(y, p)
     assert float(default_loss(model, predictions.detach(), y)) == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_single_class_has_no_gradients(data, tmp_path):
+    pytest.importorskip("tensorboard")
+    X, _ = data
+    monitor = GradientActivationMonitor()
+    model = MLPClassifier(**QUICK).set_callbacks(monitor, TensorBoard(tmp_path, histograms_every=1))
+    model.fit(X, np.full(len(X), 7))
+    assert model.predict_proba(X).min() == 1
+    assert (monitor.frame()["gradient_norm"] == 0).all()
+    assert np.isfinite(monitor.frame()["activation_std"]).all()
+    predictions = model.to_torch().double()(torch.from_numpy(X))
+    assert float(default_loss(model, predictions.detach(), np.full(len(X), 7))) == 0
 
 
 def test_a_loss_of_ones_own(data):

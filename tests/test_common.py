@@ -40,6 +40,7 @@ DETERMINISTIC = [
     {"optimizer": "adamax"},
     {"optimizer": "lbfgs"},
     {"norm": "layer"},
+    {"n_members": 4, "ensemble": "shared", "batch_size": "full", "learning_rate_init": 0.01},
     {"schedule": "one_cycle", "learning_rate_init": 0.01},
     {"schedule": OneCycle(final_divisor=100.0), "learning_rate_init": 0.02, "max_iter": 60},
     {"hidden_layer_sizes": (20,) * 5, "activation": "silu", "l1": 1e-4},
@@ -65,6 +66,8 @@ DETERMINISTIC = [
         "clip_norm": 1.0,
         "clip_scope": "tensor",
     },
+    {"n_members": 4},
+    {"n_members": 3, "norm": "batch", "optimizer": "momentum", "learning_rate_init": 0.02},
 ]
 # Dials that know nothing of the task, and losses, which know little else, on one of the two.
 ONE_OF_TWO = [
@@ -90,6 +93,7 @@ NOT_EXACT = [
     {"batch_size": 16},
     {"early_stopping": True},
     {"dtype": "float32"},
+    {"n_members": 4, "bootstrap": True},
 ]
 WEIGHT_CHECKS = {
     "check_sample_weight_equivalence_on_dense_data",

@@ -9,12 +9,15 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score, log_loss, mean_squared_error, r2_score
 from sklearn.model_selection import ShuffleSplit
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
-from sklearn_dnn.components import Piecewise
+from sklearn_dnn.components import EarlyStopping, Piecewise
+from sklearn_dnn.components.losses import ElementwiseLoss
+from sklearn_dnn.estimators import _base
 from sklearn_dnn.training.stopping import Patience
 
 ESTIMATORS = pytest.mark.parametrize("cls", [MLPClassifier, MLPRegressor])
@@ -661,3 +664,118 @@ def test_without_a_validation_part_the_last_weights_stay(data, cls):
     assert model.best_iter_ < model.n_iter_ == len(keeper.shown)
     assert np.array_equal(model.coefs_[0], keeper.shown[-1])
     assert not np.array_equal(model.coefs_[0], keeper.shown[model.best_iter_ - 1])
+
+
+# Where no rows can be held out
+
+
+def error_rate(model, X, y):
+    return 1 - model.score(X, y)
+
+
+@pytest.mark.parametrize(
+    ("monitor", "rule"),
+    [
+        ("accuracy", {"baseline": 0.99, "baseline_patience": 2}),
+        ("accuracy", {"target": 0.01, "mode": "max"}),
+        (error_rate, {"target": 0.99, "mode": "min"}),
+        (error_rate, {"target": 0.99, "baseline": 0.5, "mode": "min"}),
+    ],
+)
+@unconverged
+def test_a_score_is_not_compared_with_the_loss(data, monitor, rule):
+    X, y = data[0][:9], data[1][:9]
+    stopping = EarlyStopping(patience=50, **rule)
+    few = {"batch_size": "auto", "warm_start": True}
+    model = make(MLPClassifier, early_stopping=stopping, monitor=monitor, **few)
+    with pytest.warns(UserWarning, match="held out|left out") as told:
+        model.fit(X, y)
+    split, left_out = sorted(str(w.message) for w in told if w.category is UserWarning)
+    assert "No validation part was held out" in split
+    assert "left out" in left_out
+    assert all(f"{name}=" in left_out for name in ("target", "baseline") if name in rule)
+    # neither did the first epoch reach a target, nor did a baseline go unbeaten
+    assert (model.end_reason_, model.n_iter_) == ("max_iter", 6)
+    with pytest.warns(UserWarning, match="left out"):
+        model.fit(X, y)
+    assert (model.end_reason_, model.n_iter_) == ("max_iter", 12)
+    assert model.spec_["monitor"] == "loss"
+    assert model.best_iter_ == 1 + int(np.argmin(model.loss_curve_))
+
+
+@unconverged
+@pytest.mark.filterwarnings("ignore:No validation part was held out:UserWarning")
+def test_a_target_of_the_loss_stays(data):
+    X, y = data[0][:9], data[1][:9]
+    few = {"batch_size": "auto"}
+    losses = make(MLPClassifier, early_stopping=False, **few).fit(X, y).loss_curve_
+    model = make(MLPClassifier, early_stopping=EarlyStopping(target=losses[2]), **few).fit(X, y)
+    assert (model.end_reason_, model.n_iter_) == ("target", 3)
+
+
+# The network that trains again on all rows
+
+
+REFIT = EarlyStopping(refit=True, patience=50)
+
+
+def test_an_interrupted_fit_does_not_train_again(data):
+    script = Script([0.5, 0.9, 0.7, 0.6, 0.6, 0.6], {4: interrupt})
+    model = make(MLPClassifier, early_stopping=REFIT, monitor=script)
+    with pytest.warns(UserWarning, match="interrupted by user"):
+        model.fit(*data)
+    assert (model.end_reason_, model.best_iter_) == ("interrupted", 2)
+    assert script.has(model, 2)
+
+
+class Interrupted(ElementwiseLoss):
+    """A loss of two classes that is interrupted where all rows train."""
+
+    kinds = frozenset({"binary"})
+    out_activation = "logistic"
+    scales_target = False
+
+    def terms(self, raw, target):
+        if len(raw) == 120:
+            interrupt()
+        return torch.nn.functional.binary_cross_entropy_with_logits(raw, target, reduction="none")
+
+    def inverse_link(self, raw):
+        return torch.sigmoid(raw)
+
+
+def test_an_interrupted_second_training_leaves_the_first_network(data):
+    script = Script([0.5, 0.9, 0.7, 0.6, 0.6, 0.6])
+    changes = {"loss": Interrupted(), "monitor": script, "batch_size": "full"}
+    model = make(MLPClassifier, early_stopping=REFIT, **changes)
+    with pytest.warns(UserWarning, match="interrupted by user"):
+        model.fit(*data)
+    assert model.end_reason_ == "interrupted"
+    assert script.has(model, 2)
+
+
+def test_no_time_is_left_to_train_again(data):
+    script = Script([0.5, 0.9, 0.7, 0.6], {3: lambda: time.sleep(2.0)})
+    model = make(MLPClassifier, early_stopping=REFIT, monitor=script, max_time=2.0)
+    with pytest.warns(ConvergenceWarning, match=r"max_time=2.0 was spent before.*refit=False"):
+        model.fit(*data)
+    assert model.end_reason_ == "time"
+    assert script.has(model, 2)
+
+
+@unconverged
+def test_the_second_training_gets_the_time_that_is_left(data, monkeypatch):
+    scores = [0.5, 0.6, 0.7, 0.9, 0.6, 0.6]
+    plain = make(MLPClassifier, early_stopping=False, max_iter=4).fit(*data)
+    clock = iter([100.0, 160.0 - 1e-9])
+    monkeypatch.setattr(_base, "perf_counter", lambda: next(clock))
+    script = Script(scores)
+    model = make(MLPClassifier, early_stopping=REFIT, monitor=script, max_time=60.0)
+    with pytest.warns(ConvergenceWarning, match=r"max_time=60.0 ended it in epoch 1 of 4"):
+        model.fit(*data)
+    assert script.has(model, 4)
+    clock = iter([100.0, 101.0])
+    again = make(MLPClassifier, early_stopping=REFIT, monitor=Script(scores), max_time=60.0)
+    again.fit(*data)  # in time, and without a warning
+    np.testing.assert_array_equal(again.coefs_[0], plain.coefs_[0])
+    assert again.spec_["max_time"] == 60.0

@@ -10,7 +10,14 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
-from sklearn_dnn.components import LSUV, ConstantInitializer, Quantile, Residual, UniformInitializer
+from sklearn_dnn.components import (
+    LSUV,
+    ConstantInitializer,
+    Lookahead,
+    Quantile,
+    Residual,
+    UniformInitializer,
+)
 
 pytestmark = pytest.mark.filterwarnings(
     f"ignore::{ConvergenceWarning.__module__}.{ConvergenceWarning.__name__}"
@@ -161,18 +168,18 @@ def test_prior_saves_epochs_on_rare_classes(table):
 
 @pytest.mark.parametrize("activation", ["tanh", "mish", "swiglu", "relu"])
 @pytest.mark.parametrize("topology", ["plain", "residual", "wide"])
-def test_lsuv_has_unit_variance_layer_by_layer(table, activation, topology):
+@pytest.mark.parametrize("norm", [None, "weight"])
+def test_lsuv_has_unit_variance_layer_by_layer(table, activation, topology, norm):
     X, y = table
-    batch = 50
     model = make(
-        (12, 12, 6), initializer=LSUV(0.01), activation=activation, topology=topology,
-        batch_size=batch,
+        (12, 12, 6), initializer=LSUV(0.01), activation=activation, topology=topology, norm=norm,
+        batch_size="full",
     )  # fmt: skip
     start = before_training(model, X, y)
-    variances = [_variance_of_layer(start, X[:batch], depth) for depth in range(4)]
+    variances = [_variance_of_layer(start, X, depth) for depth in range(4)]
     np.testing.assert_allclose(variances, 1.0, atol=0.0101)
     glorot = before_training(clone(model).set_params(initializer="glorot_uniform"), X, y)
-    far = [abs(_variance_of_layer(glorot, X[:batch], depth) - 1) for depth in range(4)]
+    far = [abs(_variance_of_layer(glorot, X, depth) - 1) for depth in range(4)]
     assert max(far) > 0.1
 
 
@@ -200,6 +207,48 @@ def _variance_of_layer(model, X, depth):
     raise AssertionError
 
 
+def first_variance(model, X):
+    """Over all rows, of what the first layer puts out."""
+    return float((((X - model.input_mean_) / model.input_scale_) @ model.coefs_[0]).var())
+
+
+def test_lsuv_looks_at_rows_from_the_whole_table(table):
+    X, y = table
+    middle = X.mean(0) + 0.1 * (X[:1] - X.mean(0))
+    X = np.vstack([np.repeat(middle, N, 0), X])  # sorted: a first batch would say little
+    y = np.r_[y, y]
+    model = make(initializer="lsuv", batch_size=N)
+    seeds = [1, *range(1, 11)]
+    starts = [before_training(clone(model).set_params(random_state=i), X, y) for i in seeds]
+    assert np.mean([first_variance(start, X) for start in starts]) == pytest.approx(1.0, abs=0.15)
+    np.testing.assert_array_equal(starts[0].coefs_[0], starts[1].coefs_[0])
+    shapes = [start.coefs_[0] / np.linalg.norm(start.coefs_[0]) for start in starts[:3]]
+    assert not np.allclose(shapes[0], shapes[2])
+
+
+def test_lsuv_looks_at_rows_in_proportion_to_their_weights(table):
+    """Rows of weight 5 are five rows: the spread is that of the repeated table."""
+    X, y = table
+    far = np.linalg.norm(X, axis=1)
+    weight = np.where(far > np.median(far), 5.0, 1.0)
+    index = np.repeat(np.arange(N), weight.astype(int))
+    model = make(initializer=LSUV(0.001), input_scaling=None)
+    weighted = [
+        before_training(model.set_params(random_state=i), X, y, sample_weight=weight)
+        for i in range(20)
+    ]
+    repeated = [
+        before_training(
+            clone(model).set_params(batch_size="full", random_state=i), X[index], y[index]
+        )
+        for i in range(20)
+    ]
+    lengths = [np.mean([np.linalg.norm(m.coefs_[0]) for m in ms]) for ms in (weighted, repeated)]
+    assert lengths[0] == pytest.approx(lengths[1], rel=0.03)
+    plain = [before_training(model.set_params(random_state=i), X, y) for i in range(20)]
+    assert np.mean([np.linalg.norm(m.coefs_[0]) for m in plain]) > 1.15 * lengths[1]
+
+
 def test_lsuv_is_what_best_weights_begin_with(table):
     """The average and the best weights start from scaled weights too."""
     X, y = table
@@ -208,6 +257,16 @@ def test_lsuv_is_what_best_weights_begin_with(table):
     plain = before_training(clone(model).set_params(ema_decay=0.0), X, y)
     for ours, theirs in zip(start.coefs_, plain.coefs_, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-12)
+
+
+@pytest.mark.parametrize("optimizer", ["ftrl", Lookahead(k=1)], ids=str)
+def test_lsuv_is_what_the_optimizer_begins_with(table, optimizer):
+    X, y = table
+    still = {"learning_rate_init": 1e-12, "max_iter": 1}
+    start = make(initializer="lsuv", optimizer=optimizer, **still).fit(X, y)
+    plain = before_training(make(initializer="lsuv"), X, y)
+    for ours, theirs in zip(start.coefs_, plain.coefs_, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-9)
 
 
 def test_fixup_starts_as_a_constant_and_trains_deep_networks(table):
@@ -228,6 +287,16 @@ def test_fixup_starts_as_a_constant_and_trains_deep_networks(table):
     deep.fit(X, y)
     assert deep.score(X, y) > 0.8
     assert all(W.any() for W in deep.coefs_), "every branch has learnt"
+
+
+@pytest.mark.parametrize("topology", ["plain", Residual(3)], ids=str)
+@pytest.mark.filterwarnings("ignore:.*the network is a plain one")
+def test_fixup_predicts_a_constant_without_blocks_too(table, topology):
+    X, y = table
+    start = before_training(make((8, 8), initializer="fixup", topology=topology), X, y)
+    assert all(W.any() for W in start.coefs_[:-1])
+    assert np.abs(start.coefs_[-1]).max() < 1e-290, "but for one step of no length"
+    np.testing.assert_allclose(start.predict(X), y.mean())
 
 
 # Weights that are equal stay equal

@@ -132,6 +132,8 @@ class Draw:
             "initializer": one("auto", "lsuv", "orthogonal", "he_normal"),
             "bias_initializer": one(0.0, 0.1, "prior", "normal"),
         }
+        if n == 0:
+            p["activity_l1"] = 0.0
         return p | (self.targets() if self.kind == "regression" else self.labels())
 
     def targets(self):
@@ -200,6 +202,15 @@ class Draw:
         }
 
 
+def leave_out_what_is_refused(p):
+    if p["dropout"] in (0.0, []) and p["input_dropout"] == 0:
+        p["dropout_schedule"] = None
+    if p["weight_decay"] == 0 and p["optimizer"] != "adamw":
+        p["weight_decay_schedule"] = None
+    if isinstance(p["norm"], WeightNorm) and p["hidden_layer_sizes"]:
+        p["constraint"] = None
+
+
 def estimator(kind):
     return MLPRegressor if kind == "regression" else MLPClassifier
 
@@ -219,7 +230,15 @@ def objective_of(step, batch, statistics):
     target = batch.y
     if spec.label_smoothing:
         target = spec.objective.smooth(target, spec.label_smoothing, spec.task.n_outputs)
-    values = spec.objective.values(affine(top, network.layers[-1]), target)
+    raw = [affine(top, network.layers[-1])]
+    if spec.n_shared > 1:  # rows of each member in turn
+        own = zip(
+            top.chunk(spec.n_shared), network.members["units"], network.members["bias"], strict=True
+        )
+        raw = [(rows * units) @ network.layers[-1].weight + bias for rows, units, bias in own]
+        share = torch.cat([share] * spec.n_shared) / spec.n_shared
+        target = torch.cat([target] * spec.n_shared)
+    values = spec.objective.values(torch.cat(raw), target)
     if network.auxiliary is not None:
         read = outputs[spec.topology.auxiliary_position(a.n_hidden)]
         beside = spec.objective.values(affine(read, network.auxiliary), target)
@@ -240,12 +259,14 @@ def objective_of(step, batch, statistics):
 def test_gradient_is_the_slope(seed):
     draw = Draw(seed)
     p = draw.network()
+    if seed % 3 == 2 and p["hidden_layer_sizes"]:
+        p |= {"n_members": 3, "ensemble": "shared"}
     X, y, w = draw.table(12)
     model = estimator(draw.kind)(
         random_state=seed, batch_size="full", dtype="float64", early_stopping=False, **p
     )
     session = model._open(X, y, w, (None,) * 3, None, going_on=False)
-    progress = session.progress
+    progress = session.progress[0]
     theta = progress.theta
     generator = torch.Generator().manual_seed(seed)
     theta.add_(torch.randn(theta.shape, generator=generator, dtype=torch.float64), alpha=0.2)
@@ -264,6 +285,10 @@ def test_gradient_is_the_slope(seed):
             below = objective_of(step, batch, statistics)
             slope = float((step.grad * direction).sum())
             assert (above - below) / (2 * h) == pytest.approx(slope, rel=1e-5, abs=1e-5)
+        theta.copy_(start)
+        if not session.spec.activity_l1:  # which a search along a line has no place for
+            value, _ = step.objective(batch)
+            assert value == pytest.approx(objective_of(step, batch, statistics), rel=1e-6)
 
 
 # Fits
@@ -284,14 +309,19 @@ def outputs_of(model, X):
     return model.predict_proba(X) if hasattr(model, "predict_proba") else model.predict(X)
 
 
-@pytest.mark.parametrize("seed", range(100, 140))
+@pytest.mark.parametrize("seed", range(100, 160))
 def test_fits_repeat_go_on_and_travel(seed):
     draw = Draw(seed)
     p = draw.network()
     if isinstance(p["activation"], str) and draw.chance(0.3):
         p["activation"] = "rrelu"
     p |= draw.training(len(p["hidden_layer_sizes"]))
+    leave_out_what_is_refused(p)
     p |= {"random_state": seed, "n_iter_no_change": 1000, "validation_fraction": 0.25}
+    p |= {"n_members": 3, "bootstrap": True} if seed % 3 == 0 else {}
+    if seed >= 140 and p["hidden_layer_sizes"]:
+        p |= {"n_members": 3, "ensemble": "shared", "constraint": None, "weight_noise": 0.0}
+        p["bootstrap"] = False
     X, y, w = draw.table(40)
     before = process_state()
 

@@ -23,10 +23,12 @@ from sklearn_dnn.components import (
     DropConnect,
     Dropout,
     EarlyStopping,
+    Exponential,
     FunctionSchedule,
     GaussianDropout,
     InputNoise,
     Linear,
+    LinearCurriculum,
     Lookahead,
     MaxNorm,
     Mixup,
@@ -436,6 +438,61 @@ def test_partial_fit_after_fit_goes_on_from_its_weights(data, cls):
     assert all(np.allclose(*pair, atol=1e-9) for pair in zip(model.coefs_, end, strict=True))
 
 
+# What an optimizer keeps of earlier weights
+
+
+ANCHORED = ["adam", "ftrl", FTRL(l1=0.01), Lookahead(k=1), Lookahead("ftrl", k=2)]
+anchored = pytest.mark.parametrize("optimizer", ANCHORED, ids=str)
+
+
+def nearly(model, weights):
+    pairs = zip(model.get_weights(), weights, strict=True)
+    return all(np.allclose(*pair, rtol=0, atol=1e-6) for pair in pairs)
+
+
+@anchored
+def test_an_optimizer_begins_where_an_earlier_fit_ended(data, optimizer):
+    X, y = data
+    model = quietly(make(MLPClassifier, optimizer=optimizer, norm="layer").fit, X, y)
+    end = model.get_weights()
+    model.set_params(learning_rate_init=1e-12).partial_fit(X, y)
+    assert nearly(model, end)
+
+
+@anchored
+@pytest.mark.parametrize("average", [0.0, 0.9])
+def test_an_optimizer_goes_on_from_weights_that_were_set(data, optimizer, average):
+    X, y = data
+    short = {"optimizer": optimizer, "learning_rate_init": 1e-8}
+    model = make(MLPClassifier, ema_decay=average, **short).partial_fit(X, y)
+    given = [np.full_like(w, 0.1) for w in model.get_weights()]
+    model = pickle.loads(pickle.dumps(model.set_weights(given)))
+    model.partial_fit(X, y)
+    assert nearly(model, given)
+    model.set_params(learning_rate_init=0.02).partial_fit(X, y)
+    assert not nearly(model, given)
+
+
+def test_weights_that_were_set_leave_the_moments(data):
+    """The first step after is by Adam's moments of before, not by a beginner's."""
+    X, y = data
+    model = make(MLPRegressor, batch_size="full").partial_fit(X, y)
+    steps = []
+    for moments_before in (True, False):
+        twin = pickle.loads(pickle.dumps(model))
+        start = twin.get_weights()
+        if moments_before:
+            twin.set_weights(start)
+        else:
+            del twin._progress
+        twin.partial_fit(X, y)
+        steps.append(twin.coefs_[0] - start[0])
+    rate = 0.02
+    np.testing.assert_allclose(np.abs(steps[1]), rate, rtol=1e-3)  # Adam's first step
+    goes_on = pickle.loads(pickle.dumps(model)).partial_fit(X, y)
+    np.testing.assert_array_equal(steps[0], goes_on.coefs_[0] - model.coefs_[0])
+
+
 @ESTIMATORS
 def test_partial_fit_after_a_warm_fit_is_one_epoch_more(data, cls):
     X, y = data
@@ -451,6 +508,21 @@ def test_a_warm_fit_after_partial_fit_goes_on(data, cls):
     model = make(cls, dropout=0.3, warm_start=True, max_iter=K - 1).partial_fit(X, y)
     quietly(model.fit, X, y)
     assert_same(model, quietly(make(cls, dropout=0.3).fit, X, y), X)
+
+
+@ESTIMATORS
+def test_cuts_stay_beside_a_schedule_that_begins_anew(data, cls):
+    """A schedule without a horizon goes on with its state, whatever another one does."""
+    X, y = data
+    both = {"schedule": PLATEAU, "dropout": 0.2, "dropout_schedule": "linear"}
+    model = make(cls, warm_start=True, **both)
+    quietly(model.fit, X, y)
+    n = model.n_iter_
+    quietly(model.fit, X, y)
+    rates = model.lr_curve_
+    assert rates[n - 1] < rates[0]
+    assert rates[n] <= rates[n - 1]
+    assert rates[-1] < rates[n]
 
 
 @ESTIMATORS
@@ -516,6 +588,84 @@ def test_a_schedule_to_the_end_begins_anew_in_each_warm_fit(data, cls, schedule)
     assert len(set(once)) > 1
     model.fit(X, y)
     assert model.lr_curve_ == pytest.approx(once * 2)
+
+
+def again_and_again(schedule):
+    """A schedule that begins anew every four epochs, for one fit of eight."""
+    return FunctionSchedule(lambda t, _: schedule.factor(t % 4, 4.0, {}))
+
+
+def repeated(t, ranks):
+    weights = WHOLE.weights(torch.from_numpy(ranks), t % 4, 4.0)
+    return None if weights is None else weights.numpy()
+
+
+WHOLE = LinearCurriculum(epochs=None)
+DECAYED = {"optimizer": "adamw", "weight_decay": 0.5, "batch_size": 16}
+MOVED = {"optimizer": Momentum(0.8), "batch_size": 16}
+# What begins anew in each warm fit, as it is in one long fit, and what goes on beside it.
+BESIDE = {
+    "rate": (
+        {"schedule": OneCycle()},
+        {"schedule": again_and_again(OneCycle())},
+        DECAYED | {"weight_decay_schedule": Exponential()},
+    ),
+    "decay": (
+        {"weight_decay_schedule": Linear(final_factor=0.0)},
+        {"weight_decay_schedule": again_and_again(Linear(final_factor=0.0))},
+        DECAYED | {"schedule": Exponential()},
+    ),
+    "momentum": (
+        {"momentum_schedule": MomentumCycle()},
+        {"momentum_schedule": again_and_again(MomentumCycle())},
+        MOVED | {"schedule": Exponential(), "curriculum": LinearCurriculum(epochs=6)},
+    ),
+    "dropout": (
+        {"dropout_schedule": Linear(final_factor=0.0)},
+        {"dropout_schedule": again_and_again(Linear(final_factor=0.0))},
+        MOVED | {"dropout": 0.5, "momentum_schedule": Exponential()},
+    ),
+    "curriculum": (
+        {"curriculum": WHOLE},
+        {"curriculum": repeated},
+        MOVED | {"schedule": Exponential(), "momentum_schedule": Linear(horizon=6)},
+    ),
+}
+
+
+@ESTIMATORS
+@pytest.mark.parametrize("name", list(BESIDE))
+def test_what_ends_with_training_begins_anew_and_all_else_goes_on(data, cls, name):
+    X, y = data
+    anew, long, beside = BESIDE[name]
+    given = {"difficulty": np.abs(X[:, 0])} if "curriculum" in anew | beside else {}
+    whole = quietly(make(cls, max_iter=8, **long, **beside).fit, X, y, **given)
+    steps = make(cls, max_iter=4, warm_start=True, **anew, **beside)
+    for _ in range(2):
+        quietly(steps.fit, X, y, **given)
+    assert steps.lr_curve_ == pytest.approx(whole.lr_curve_, rel=1e-12)
+    assert steps.loss_curve_ == pytest.approx(whole.loss_curve_, rel=1e-9)
+    for mine, theirs in zip(steps.coefs_, whole.coefs_, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-7, atol=1e-9)
+
+
+@ESTIMATORS
+def test_a_fit_kept_with_one_beginning_for_all_goes_on(data, cls):
+    X, y = data
+    parameters = {"schedule": "linear", "warm_start": True} | DECAYED
+    now, then = (
+        make(cls, max_iter=4, weight_decay_schedule=Exponential(), **parameters) for _ in range(2)
+    )
+    for model in (now, then):
+        model.fit(X, y)
+        model.fit(X, y)
+    origins = then._progress["progress"].pop("origins")
+    assert origins["learning_rate"] == 4
+    then._progress["progress"]["origin"] = now._progress["progress"]["origins"]["weight_decay"] = 4
+    for model in (now, then):
+        model.partial_fit(X, y)
+    assert now.lr_curve_ == then.lr_curve_
+    assert all(map(np.array_equal, now.coefs_, then.coefs_))
 
 
 @ESTIMATORS

@@ -7,13 +7,14 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from ids import without_addresses
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from torch import nn
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
-from sklearn_dnn.components import HiddenModule
+from sklearn_dnn.components import Dropout, HiddenModule, Piecewise, Relu
 from sklearn_dnn.data.batches import TrainingSet
 from sklearn_dnn.data.features import Features, Standardiser, fit_scaling
 from sklearn_dnn.specification import Task, resolve
@@ -309,13 +310,47 @@ def test_what_is_no_module_is_refused(table, component, error, match):
         {"weight_noise": 0.1},
         {"topology": "residual"},
         {"topology": "wide"},
+        {"activation": "tanh"},
+        {"activation": torch.relu},
+        {"dropout": 0.5},
+        {"dropout": "alpha_dropout"},
+        {"constraint": "max_norm"},
     ],
-    ids=str,
+    ids=without_addresses,
 )
 def test_what_can_not_reach_into_a_module_is_refused(table, parameters):
     (name,) = parameters
     with pytest.raises(ValueError, match=f"module of your own.*{name}="):
         make(HiddenModule(Smooth), **parameters).fit(*table)
+
+
+@pytest.mark.parametrize("module", [Smooth, Bottleneck])
+@pytest.mark.parametrize("same", [{"activation": Relu()}, {"dropout": Dropout(0.0)}], ids=str)
+def test_defaults_that_are_written_out_change_nothing(table, module, same):
+    X, y = table
+    written, plain = (make(HiddenModule(module), **p).fit(X, y) for p in (same, {}))
+    np.testing.assert_array_equal(written.predict(X), plain.predict(X))
+
+
+def test_a_schedule_drives_what_drops_before_a_module(table):
+    X, y = table
+    parameters = {"dropout_schedule": Piecewise((1,), (1.0, 0.0))}
+    with pytest.raises(ValueError, match=r"dropout_schedule=Piecewise.*input_dropout=0\.0"):
+        make(HiddenModule(Smooth), **parameters).fit(X, y)
+    module, drops = HiddenModule(Smooth), {"input_dropout": 0.5}
+    first, driven, always = (
+        make(module, **p).fit(X, y) for p in (drops | {"max_iter": 1}, drops | parameters, drops)
+    )
+    assert driven.loss_curve_[0] == first.loss_curve_[0] == always.loss_curve_[0]
+    assert driven.loss_curve_[1] != always.loss_curve_[1]
+
+
+@pytest.mark.parametrize("rate", [0.02, "range_test"])
+def test_a_batch_norm_within_never_sees_a_single_row(table, rate):
+    X, y = table
+    model = make(HiddenModule(Bottleneck), batch_size=29, learning_rate_init=rate)
+    model.fit(X[:59], y[:59])
+    assert np.isfinite(model.predict(X)).all()
 
 
 def test_an_estimators_activation_is_one_a_layer(table):

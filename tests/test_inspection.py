@@ -216,6 +216,14 @@ def test_one_step_of_adam_moves_each_weight_by_about_the_rate():
     assert np.all(table["update_norm"] > 1e-4 * np.sqrt(sizes))
 
 
+def test_a_curriculum_is_left_out():
+    estimator = MLPClassifier((8,), curriculum="linear", max_iter=5, random_state=0)
+    plain = MLPClassifier((8,), max_iter=5, random_state=0)
+    pd.testing.assert_frame_equal(update_ratios(estimator, *IRIS), update_ratios(plain, *IRIS))
+    X, y = IRIS
+    assert str(sanity_check(estimator, X, y)) == str(sanity_check(plain, X, y))
+
+
 def test_full_batch_optimizers_have_no_steps_to_watch():
     with pytest.raises(ValueError, match=r"lbfgs.*no steps"):
         update_ratios(MLPClassifier(optimizer="lbfgs"), *IRIS)
@@ -243,6 +251,54 @@ def test_sanity_check_finds_unscaled_columns_constant_ones_and_rare_classes():
     assert report.update_ratios is None
     assert not report.passed
     assert "LOOK columns" in str(report)
+
+
+DIVERGING = {
+    "rate": {"learning_rate_init": 1e8, "optimizer": "sgd"},
+    "rate without bound": {"learning_rate_init": 1e200},
+    "rate of one layer": {"learning_rate_init": 1e8, "optimizer": "sgd", "hidden_layer_sizes": ()},
+}
+
+
+@pytest.mark.parametrize("name", list(DIVERGING))
+def test_a_network_that_diverges_fails_the_check_of_its_steps(name):
+    X, y = DIABETES
+    network = MLPRegressor(**{"hidden_layer_sizes": (8,), "random_state": 0} | DIVERGING[name])
+    ratios = update_ratios(network, X, y)
+    assert ratios.index.tolist() == ["hidden 1"] * len(network.hidden_layer_sizes) + ["output"]
+    assert set(ratios["verdict"]) == {"diverged"}
+    assert ratios.drop(columns="verdict").isna().all(axis=None)
+    report = sanity_check(network, X, y)
+    failed = {check.name: check.advice for check in report.checks if not check.passed}
+    assert set(failed) == {"a few rows by heart", "size of the steps"}
+    assert all("lower learning_rate_init" in advice.lower() for advice in failed.values())
+    assert "LOOK size of the steps: the loss is no longer finite" in str(report)
+
+
+def test_a_network_that_diverges_after_the_first_epoch_has_no_steps():
+    class Rising(MLPRegressor):
+        """Diverges from the third call on."""
+
+        def partial_fit(self, X, y):
+            if getattr(self, "n_iter_", 0) == 2:
+                self.learning_rate_init = 1e8
+            return super().partial_fit(X, y)
+
+    network = Rising((8,), optimizer="sgd", random_state=0)
+    assert set(update_ratios(network, *DIABETES, n_steps=1)["verdict"]) == {"ok"}
+    ratios = update_ratios(network, *DIABETES)
+    assert set(ratios["verdict"]) == {"diverged"}
+
+
+def test_columns_that_overflow_fail_checks():
+    X, y = DIABETES
+    network = MLPRegressor((8,), input_scaling=None, dtype="float32", random_state=0)
+    start, sound = (initial_loss(network, X * scale, y) for scale in (1e30, 1.0))
+    assert start.verdict == "not finite"
+    assert start.expected == sound.expected
+    assert start.baseline == sound.baseline
+    failed = {check.name for check in sanity_check(network, X * 1e30, y).checks if not check.passed}
+    assert failed >= {"columns", "initial loss", "a few rows by heart", "size of the steps"}
 
 
 def test_sanity_check_finds_unscaled_targets():

@@ -7,6 +7,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from ids import without_addresses
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Ridge
@@ -17,13 +18,17 @@ from sklearn_dnn.components import (
     AlphaDropout,
     DropConnect,
     Dropout,
+    FunctionLoss,
     GaussianDropout,
+    Hinge,
     InputNoise,
     LabelNoise,
     LinearCurriculum,
     Mixup,
     TargetNoise,
+    TorchLoss,
 )
+from sklearn_dnn.training import forward
 
 pytestmark = pytest.mark.filterwarnings(
     f"ignore::{ConvergenceWarning.__module__}.{ConvergenceWarning.__name__}"
@@ -199,6 +204,42 @@ def test_a_shared_mask_is_one_thinned_network(table):
     own = make(dropout=0.5).fit(X, y)
     assert np.ptp(shared.predict(same, n_samples=1)) == 0
     assert np.ptp(own.predict(same, n_samples=1)) > 0
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        {"dropout": [Dropout(0.5, shared=True), Dropout(0.3, shared=True)]},
+        {"dropout": [DropConnect(0.5), Dropout(0.3, shared=True)]},
+        {"weight_noise": 0.4},
+        {"weight_noise": 0.4, "dropout": DropConnect(0.5)},
+    ],
+    ids=str,
+)
+def test_a_pass_over_many_pieces_is_one_network(table, noise, monkeypatch):
+    X, y = table
+    monkeypatch.setattr(forward, "PIECE_BYTES", {"cpu": 1})  # 64 rows a piece
+    same = np.repeat(X[:1], 200, axis=0)
+    model = make((16, 16), **noise).fit(X, y)
+    one, other = (model.set_params(random_state=i).predict(same, n_samples=1) for i in (0, 1))
+    np.testing.assert_allclose(one, one[0], rtol=1e-12)
+    assert abs(one[0] - other[0]) > 1e-6
+    spread = model.predict(same, n_samples=20, return_std=True)[1]
+    assert spread.min() > 0
+    np.testing.assert_allclose(spread, spread[0], rtol=1e-9)
+
+
+def test_rows_draw_for_themselves_in_every_piece(table, monkeypatch):
+    X, y = table
+    monkeypatch.setattr(forward, "PIECE_BYTES", {"cpu": 1})  # 64 rows a piece
+    same = np.repeat(X[:1], 192, axis=0)
+    rules = [Dropout(0.5, shared=True), GaussianDropout(0.4)]
+    found = make((16, 16), dropout=rules).fit(X, y).predict(same, n_samples=1)
+    assert len(np.unique(found)) == 192
+    rules = [Dropout(0.5), Dropout(0.5, shared=True)]
+    found = make((16, 16), dropout=rules).fit(X, y).predict(same, n_samples=1).reshape(3, 64)
+    assert (np.abs(found[0] - found[1]) > 1e-9).mean() > 0.9
+    assert (np.abs(found[1] - found[2]) > 1e-9).mean() > 0.9
 
 
 @noises
@@ -391,6 +432,75 @@ def test_augmentations_of_other_tasks_are_refused(table):
         make(cls=MLPClassifier, augmentation="target_noise").fit(X, labels(y))
     with pytest.raises(ValueError, match="may leave the targets"):
         make(augmentation="target_noise", loss="poisson").fit(X, np.exp(y / 5))
+
+
+def of_an_index(raw, target):
+    return -torch.log_softmax(raw, -1).gather(-1, target.unsqueeze(-1)).squeeze(-1)
+
+
+def of_either(raw, target):
+    return torch.nn.functional.cross_entropy(raw, target, reduction="none")
+
+
+class OfEither(torch.nn.CrossEntropyLoss):
+    pass
+
+
+class OfAnIndex(torch.nn.Module):
+    def forward(self, raw, target):
+        return of_an_index(raw, target)
+
+
+class OwnOfEither(torch.nn.Module):
+    takes_distributions = True
+
+    def forward(self, raw, target):
+        return of_either(raw, target)
+
+
+OF_AN_INDEX = [Hinge("crammer_singer"), of_an_index, torch.nn.MultiMarginLoss, OfAnIndex]
+
+
+@pytest.mark.parametrize("augmentation", ["mixup", "label_noise", lambda x, y, _: (x, y)])
+@pytest.mark.parametrize("loss", OF_AN_INDEX, ids=without_addresses)
+def test_shares_of_classes_need_a_loss_that_takes_them(table, augmentation, loss):
+    X, y = table
+    model = make(cls=MLPClassifier, loss=loss, augmentation=augmentation)
+    with pytest.raises(ValueError, match=r"(?s)augmentation=.*loss=.*log_loss"):
+        model.fit(X, labels(y, 3))
+    model.set_params(augmentation="input_noise").fit(X, labels(y, 3))
+
+
+def of_log_odds(raw, target):
+    return torch.nn.functional.binary_cross_entropy_with_logits(raw, target, reduction="none")
+
+
+def test_two_classes_have_shares_anyway(table):
+    X, y = table
+    make(cls=MLPClassifier, loss=of_log_odds, augmentation="mixup").fit(X, labels(y, 2))
+    model = make(cls=MLPClassifier, loss=of_log_odds, augmentation="label_noise")
+    with pytest.raises(ValueError, match=r"LabelNoise\(\) needs a loss with labels to smooth"):
+        model.fit(X, labels(y, 2))
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "hinge",
+        FunctionLoss(of_either, takes_distributions=True),
+        TorchLoss(OfEither),
+        TorchLoss(OwnOfEither),
+    ],
+    ids=without_addresses,
+)
+def test_a_loss_of_shares_learns_from_mixed_rows(table, loss):
+    X, y = table
+    parameters = {"cls": MLPClassifier, "augmentation": "mixup", "max_iter": 60}
+    model = make(loss=loss, **parameters).fit(X, labels(y, 3))
+    assert model.score(X, labels(y, 3)) > 0.6
+    if loss != "hinge":  # all of them are the log loss
+        known = make(loss="log_loss", **parameters).fit(X, labels(y, 3))
+        np.testing.assert_allclose(model.coefs_[0], known.coefs_[0], rtol=1e-6, atol=1e-8)
 
 
 # Curricula: which rows are drawn

@@ -142,6 +142,8 @@ def test_the_estimators_differ_only_where_their_targets_do():
 # specification is resolved from.
 ANOTHER = {
     "hidden_layer_sizes": (7,),
+    "n_members": 4,
+    "ensemble": "shared",
     "output_activation": "softplus",
     "output_weights": (2.0,),
     "topology": "wide",
@@ -179,6 +181,8 @@ ANOTHER = {
     "tol": 0.5,
     "max_time": 60.0,
     "shuffle": False,
+    "bootstrap": True,
+    "member_fraction": 0.5,
     "device": "cpu",
     "n_threads": 3,
     "dtype": "float32",
@@ -216,9 +220,10 @@ def test_every_parameter_is_resolved_or_read_elsewhere(cls):
 
 @pytest.mark.parametrize("cls", ESTIMATORS)
 def test_the_specification_holds_what_was_asked_for(cls):
-    before = spec_of(cls)
+    driven = {"dropout": 0.1, "weight_decay": 0.1}  # schedules need something to drive
+    before = spec_of(cls, **driven)
     for name in set(ANOTHER) & set(cls._parameters) - {"device"}:
-        now = spec_of(cls, **{name: ANOTHER[name]})
+        now = spec_of(cls, **driven | {name: ANOTHER[name]})
         assert now.as_dict()[name] != before.as_dict()[name], name
         same = {f.name for f in fields(FitSpec)} - {name}
         if name == "activation":  # "auto" follows it
@@ -426,7 +431,7 @@ def imports(module):
 
 def test_imports_are_read_as_python_reads_them():
     assert ("_compat", "sklearn_dnn._compat.Interval") in set(imports("components.stopping"))
-    assert ("specification", "sklearn_dnn.specification.FitSpec") in set(imports("network.mlp"))
+    assert ("specification", "sklearn_dnn.specification.FitSpec") in set(imports("network.kernels"))
     assert ("data.features", "sklearn_dnn.data.features.Features") in set(imports("data.batches"))
     assert (None, "torch.Tensor") in set(imports("training.step"))
 

@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import ElasticNet, Lasso, Ridge
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
-from sklearn_dnn.components import Box, MaxNorm, MinMaxNorm, NonNegative, UnitNorm
+from sklearn_dnn.components import Box, MaxNorm, MinMaxNorm, NonNegative, Residual, UnitNorm
 from sklearn_dnn.data.batches import Batcher, TrainingSet
 from sklearn_dnn.data.features import Features, Standardiser
 from sklearn_dnn.specification import Task, resolve
@@ -230,6 +230,18 @@ def test_constraints_hold_after_every_step(table, constraint, optimizer, cls):
     assert model.intercepts_[0].any(), "biases are free"
 
 
+@pytest.mark.parametrize("constraint", list(HOLDS), ids=repr)
+def test_constraints_hold_for_what_skips_layers(table, constraint):
+    X, y = table
+    model = make((5, 4), constraint=constraint, topology=Residual(1), learning_rate_init=0.1)
+    model.fit(X, y)
+    skips = [w for name, w in model.extra_weights_.items() if name.endswith("skip.projection")]
+    assert len(skips) == 2, "neither layer is as wide as what it reads"
+    assert all(map(HOLDS[constraint], [*skips, *model.coefs_]))
+    free = clone(model).set_params(constraint=None).fit(X, y)
+    assert not HOLDS[constraint](free.extra_weights_["layers.0.skip.projection"])
+
+
 def test_a_constraint_that_never_binds_changes_nothing(table):
     one, other = make().fit(*table), make(constraint=MaxNorm(1e6)).fit(*table)
     for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
@@ -280,7 +292,7 @@ def test_members_of_a_stack_have_bounds_of_their_own(table):
         {"l1": (0.5, 0.0, 1.0), "alpha": (0.0, 1.0, 2.0)},
         {"activity_l1": 0.1},
         {"constraint": MaxNorm(0.7)},
-        {"constraint": "unit_norm", "norm": "weight"},
+        {"constraint": "unit_norm", "norm": "layer"},
     ],
     ids=str,
 )

@@ -165,6 +165,11 @@ def test_risk_sensitive_networks_tell_how_sure_they_are():
     _, far = network.predict(20 * X[:50], n_samples=50, return_std=True)
     assert np.all(near > 0)
     assert np.median(far) > 2 * np.median(near)  # where nothing was seen
+    X, y = DATA[MLPClassifier]
+    network = MLPClassifier(**{**RISK_SENSITIVE, "max_iter": 3}, random_state=0).fit(X, y)
+    p, spread = network.predict_proba(X, n_samples=20, return_std=True)
+    assert p.shape == spread.shape
+    assert np.all(spread > 0)
 
 
 def test_a_preset_can_be_searched():

@@ -58,7 +58,7 @@ from sklearn_dnn.data.targets import (
     MultilabelCodec,
     RegressionCodec,
 )
-from sklearn_dnn.specification import Task, resolve
+from sklearn_dnn.specification import Task, resolve, structure
 from sklearn_dnn.training.engine import train
 from sklearn_dnn.training.evaluate import ValidationSet
 from sklearn_dnn.training.state import Progress, Streams
@@ -207,7 +207,7 @@ def assert_same(ours, alone):
     assert len(ours.history["seconds"]) == len(alone.history["seconds"])
     assert_same_weights(ours.weights, alone.weights)
     a, b = ours.progress, alone.progress
-    for name in ("epoch", "samples", "origin"):
+    for name in ("epoch", "samples", "origins"):
         assert getattr(a, name) == getattr(b, name), name
     for name in ("theta", "statistics", "best_theta", "best_statistics"):
         torch.testing.assert_close(getattr(a, name), getattr(b, name), **CLOSE)
@@ -408,6 +408,15 @@ def test_by_schedules_of_other_numbers(name):
     ]
     outcomes = Stack([{name: schedule} for schedule in schedules], **DRIVEN[name]).trained()
     assert len({o.history["loss"][-1] for o in outcomes}) == len(schedules)
+
+
+@pytest.mark.parametrize("name", [*DRIVEN, "dropout_schedule"])
+def test_members_with_and_without_a_schedule_are_no_stack(name):
+    changes = [{name: Linear()}, {name: Exponential(s=1.5)}, {}]
+    driven = {"dropout": 0.1} if name == "dropout_schedule" else DRIVEN[name]
+    linear, exponential, none = map(structure, Stack(changes, **driven).specs)
+    assert linear == exponential
+    assert linear != none
 
 
 def test_by_momentum_and_its_schedule():
@@ -634,10 +643,10 @@ def test_a_judge_is_asked_about_each_member():
         return -abs(float(np.abs(weights.coefs[0]).sum()) - 12.0)
 
     stack = Stack([{}] * 3, judged=True, n_iter_no_change=1, max_iter=12)
-    together = stack.train(stack.everyone, judge=judge)
+    together = stack.train(stack.everyone, judges=[judge] * 9)
     assert len({o.n_iter for o in together}) > 1
     for i, outcome in enumerate(together):
-        (alone,) = stack.train([i], judge=judge)
+        (alone,) = stack.train([i], judges=[judge] * 9)
         assert_same(outcome, alone)
         assert judge(outcome.weights) == pytest.approx(max(outcome.history["validation_score"]))
 

@@ -208,6 +208,11 @@ def test_every_public_component_and_function_has_a_row():
         assert f"sklearn_dnn.presets.{name}" in text
 
 
+def test_every_example_has_a_row():
+    programs = {f"example:{path.stem}" for path in (ROOT / "examples").glob("plot_*.py")}
+    assert programs <= set(NAMES)
+
+
 # What functions return, and a look at what a function gives already.
 RESULTS = {
     "Answers",

@@ -274,6 +274,32 @@ def test_the_auxiliary_loss_is_no_part_of_loss_(table, cls):
     assert not np.array_equal(model.coefs_[0], alone.coefs_[0])
 
 
+def test_a_search_along_a_line_sees_the_auxiliary_loss(table):
+    """L-BFGS ends where the sum of both losses has no slope left, and tells of one of them."""
+    X, y = table
+    weight = 1.0
+    parameters = {"optimizer": "lbfgs", "alpha": 0.5, "tol": 1e-6, "n_iter_no_change": 10_000}
+    parameters |= {"dtype": "float64", "max_iter": 3000, "batch_size": "full"}
+    model = make((4, 3), topology=Plain(auxiliary_weight=weight), **parameters).fit(X, y)
+    assert model.end_reason_ == "tol"
+    x = torch.tensor((X - X.mean(0)) / X.std(0))
+    target = torch.tensor((y - y.mean()) / y.std())
+    extra = [model.extra_weights_[f"auxiliary.{name}"] for name in ("weight", "bias")]
+    leaves = [torch.tensor(w, requires_grad=True) for w in (*model.get_weights(), *extra)]
+    W, b, V, c, U, d, A, e = leaves
+    low = torch.tanh(x @ W + b)
+
+    def loss(raw):
+        return 0.5 * (raw[:, 0] - target).square().mean()
+
+    own = loss(torch.tanh(low @ V + c) @ U + d)
+    penalty = 0.25 * sum(w.square().sum() for w in (W, V, U, A)) / N
+    (own + weight * loss(low @ A + e) + penalty).backward()
+    assert max(float(leaf.grad.abs().max()) for leaf in leaves) < 2e-6
+    assert model.history_["train_loss"][-1] == pytest.approx(own.item(), rel=1e-9)
+    assert model.loss_ == pytest.approx((own + penalty).item(), rel=1e-9)
+
+
 # Every combination as a module, unfolded, and through a file
 
 TOPOLOGIES = [

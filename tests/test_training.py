@@ -12,13 +12,17 @@ import scipy.sparse as sp
 import torch
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import Lasso
+from sklearn.model_selection import GridSearchCV
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
 from sklearn_dnn.components import (
     FTRL,
     SGD,
     Adam,
+    AdamW,
     Cosine,
+    Dropout,
     EarlyStopping,
     FunctionLoss,
     Lookahead,
@@ -629,13 +633,29 @@ def test_weight_decay_worked(table):
         weight_decay=0.4,
         weight_decay_schedule=Piecewise((1, 3), (1.0, 3.0, 0.5)),
     )
-    first = clone(model).set_params(weight_decay=0.0).partial_fit(*table)
+    first = clone(model).set_params(weight_decay=0.0, weight_decay_schedule=None)
+    first.partial_fit(*table)
     shrunk = first.coefs_[0].copy()
     for rate, decay in ((0.5, 0.4), (0.5, 1.2), (0.25, 1.2), (0.25, 0.2), (0.125, 0.2)):
         shrunk *= 1 - rate * decay
         model.partial_fit(*table)
         np.testing.assert_allclose(model.coefs_[0], shrunk, rtol=1e-12)
     np.testing.assert_array_equal(model.intercepts_[0], first.intercepts_[0])
+
+
+@pytest.mark.parametrize(
+    ("parameters", "searched"),
+    [
+        ({"dropout": Dropout(), "dropout_schedule": "linear"}, "dropout__rate"),
+        ({"optimizer": SGD(), "momentum_schedule": "linear"}, "optimizer__momentum"),
+        ({"optimizer": AdamW(), "weight_decay_schedule": "linear"}, "optimizer__weight_decay"),
+    ],
+    ids=str,
+)
+def test_a_search_may_have_zero_among_what_a_schedule_drives(table, parameters, searched):
+    model = make(MLPRegressor, max_iter=2, **parameters)
+    search = GridSearchCV(model, {searched: [0.0, 0.5]}, cv=2, error_score="raise").fit(*table)
+    assert len(set(search.cv_results_["mean_test_score"])) == 2
 
 
 def momenta(model, table, n):
@@ -749,6 +769,26 @@ def test_ftrl_leaves_exact_zeros(table):
     assert found[20.0][2:].sum() >= 6
     # and as many as can be left out do not predict
     assert model.score(X, y) > 0.8
+
+
+@pytest.mark.parametrize("n_steps", [300, 1200])
+@pytest.mark.parametrize(("a", "n_zeros"), [(0.1, 6), (0.2, 6), (1.0, 8)])
+def test_the_l1_of_ftrl_counts_once_for_all_steps(n_steps, a, n_zeros):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 10)) + 0.5 * rng.normal(size=(60, 1))
+    X = (X - X.mean(0)) / X.std(0)
+    y = X[:, [0, 3, 4, 8]] @ [2.0, -1.5, 0.7, 0.2] + 0.3 * rng.normal(size=60)
+    optimizer = FTRL(l1=a * n_steps)
+    model = linear(
+        optimizer=optimizer, learning_rate_init=1.0, max_iter=n_steps, target_scaling=None
+    )
+    w = model.fit(X, y).coefs_[0].ravel()
+    # the zeros of Lasso
+    assert (w == 0).sum() == n_zeros
+    assert ((w == 0) == (Lasso(a, tol=1e-10).fit(X, y).coef_ == 0)).all()
+    # and beside them no shrinkage
+    A = np.column_stack([X[:, w != 0], np.ones(60)])
+    np.testing.assert_allclose(w[w != 0], np.linalg.lstsq(A, y)[0][:-1], atol=0.02)
 
 
 def test_rprop_on_all_rows_is_least_squares(table):

@@ -43,13 +43,13 @@ CLASSES = {
         [{"epsilon": -1}, {"clean_share": 1.1}, {"clean_share": -0.1}],
     ),
 }
-# for each name: the tasks, whether it needs distributions, whether it needs a gradient
+# for each name: the tasks, whether it needs distributions, smoothed labels, a gradient
 FACTS = {
-    "input_noise": ("rbcl", False, False),
-    "target_noise": ("r", False, False),
-    "label_noise": ("bcl", False, False),
-    "mixup": ("rbcl", True, False),
-    "adversarial": ("rbcl", False, True),
+    "input_noise": ("rbcl", False, False, False),
+    "target_noise": ("r", False, False, False),
+    "label_noise": ("bcl", False, True, False),
+    "mixup": ("rbcl", True, False, False),
+    "adversarial": ("rbcl", False, False, True),
 }
 KINDS = {"regression": "r", "binary": "b", "multiclass": "c", "multilabel": "l"}
 names = pytest.mark.parametrize("name", list(AUGMENTATIONS))
@@ -116,9 +116,10 @@ def test_component_round_trips(name):
 @names
 def test_facts(name):
     cls = AUGMENTATIONS[name]
-    kinds, needs_distribution, needs_gradient = FACTS[name]
+    kinds, needs_distribution, needs_smoothing, needs_gradient = FACTS[name]
     assert {KINDS[kind] for kind in cls.kinds} == set(kinds)
     assert cls.needs_distribution is needs_distribution
+    assert cls.needs_smoothing is needs_smoothing
     assert cls.needs_gradient is needs_gradient
     assert cls().coefficients() == {
         n: v for n, v in cls().get_params().items() if not isinstance(v, str)

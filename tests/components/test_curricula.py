@@ -217,6 +217,12 @@ def test_function_that_returns_something_else(result, message):
         FunctionCurriculum(lambda *_: result).weights(row_ranks(10)[0], 3.0, 5)
 
 
+def test_only_a_plan_for_the_whole_of_training_ends_with_it():
+    assert LinearCurriculum(epochs=None).ends_with_training
+    others = (LinearCurriculum(), ExponentialCurriculum(), FunctionCurriculum(hard_first))
+    assert not any(plan.ends_with_training for plan in others)
+
+
 # From values of the parameter
 
 

@@ -319,7 +319,7 @@ def test_groups_chosen_by_width(width, n_groups):
 def test_width_that_groups_do_not_divide_is_refused(n_groups, width):
     norm = GroupNorm(n_groups=n_groups)
     norm.validate()
-    with pytest.raises(ValueError, match=rf"n_groups={n_groups}\).*layer of {width} units.*'auto'"):
+    with pytest.raises(ValueError, match=rf"n_groups={n_groups}\).*{width} units.*'auto'"):
         norm.check_width(width)
 
 

@@ -14,7 +14,6 @@ from sklearn_dnn.components.penalties import (
     orthant_,
     penalty,
     per_layer,
-    soft_threshold_,
 )
 
 COLUMN = torch.tensor([[0.0], [0.3], [2.0]], dtype=torch.float64)
@@ -136,20 +135,6 @@ def test_weights_stay_in_their_orthant():
     torch.testing.assert_close(after, expected, equal_nan=True, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("amount", [0.0, 0.3, COLUMN, ROW, COLUMN * ROW])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_soft_threshold_is_the_proximal_operator(amount, dtype):
-    w = weights(dtype)
-    soft_threshold_(w, amount)
-    before, t = weights(dtype), torch.as_tensor(amount, dtype=dtype)
-    torch.testing.assert_close(w, before.sign() * (before.abs() - t).relu())
-    assert (w[before.abs() <= t] == 0).all()
-    # it minimises (v - w)^2 / 2 + t |v|
-    least = 0.5 * (w - before) ** 2 + t * w.abs()
-    for other in torch.linspace(-3, 3, 61, dtype=dtype):
-        assert (0.5 * (other - before) ** 2 + t * other.abs() >= least - 1e-6).all()
-
-
 N, P = 60, 10
 # Rate, and what it is multiplied by a step: some rules swing around a minimum as wide as it.
 RATES = {
@@ -234,17 +219,6 @@ def test_ridge_by_its_conversion(name):
     X, y = linear_problem()
     expected = Ridge(5.0, fit_intercept=False).fit(X, y).coef_
     assert_same_solution(minimised(name, 5.0, torch.zeros(1, 1).double()), [expected])
-
-
-def test_steps_with_soft_threshold_find_lasso():
-    table, targets = linear_problem()
-    X, y = torch.from_numpy(table), torch.from_numpy(targets)
-    w = torch.ones((1, P), dtype=torch.float64)
-    for _ in range(3000):
-        w -= 0.05 * ((w @ X.T - y) @ X) / N
-        soft_threshold_(w, 0.05 * 0.2)
-    expected = Lasso(0.2, fit_intercept=False, tol=1e-12).fit(table, targets).coef_
-    assert_same_solution(w.numpy(), [expected])
 
 
 def test_strengths_by_weight_spare_their_columns():
