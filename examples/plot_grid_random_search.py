@@ -14,16 +14,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 from scipy.stats import loguniform
 from sklearn.datasets import load_digits
-from sklearn.experimental import enable_halving_search_cv  # noqa: F401
-from sklearn.model_selection import (
+from sklearn.model_selection import StratifiedKFold, train_test_split
+
+from sklearn_dnn import MLPClassifier
+from sklearn_dnn.model_selection import (
     GridSearchCV,
     HalvingRandomSearchCV,
     RandomizedSearchCV,
-    StratifiedKFold,
-    train_test_split,
 )
-
-from sklearn_dnn import MLPClassifier
 from sklearn_dnn.presets import param_distributions
 
 QUICK = "SKLEARN_DNN_QUICK" in os.environ  # smaller runs, for tests

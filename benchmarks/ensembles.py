@@ -1,0 +1,122 @@
+"""What members that share one network cost, beside a stack of independent networks.
+
+Run with nothing else running: ``python benchmarks/ensembles.py`` (``--quick`` for fewer repeats).
+Both kinds are trained by the same engine, in float32, for the same epochs.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from time import perf_counter
+
+import numpy as np
+import torch
+from _measure import interleaved, show
+
+from sklearn_dnn import MLPRegressor
+from sklearn_dnn.data.batches import TrainingSet
+from sklearn_dnn.data.features import Features, Standardiser
+from sklearn_dnn.network.architecture import Architecture
+from sklearn_dnn.network.parameters import Layout
+from sklearn_dnn.specification import FitSpec, Task, resolve
+from sklearn_dnn.training.engine import train
+from sklearn_dnn.training.state import Progress, Streams
+
+NETWORKS = [  # sizes, batch, steps an epoch, epochs
+    ((8, 64, 64, 1), 200, 20, 3),
+    ((20, 64, 64, 2), 32, 40, 4),
+    ((50, 100, 2), 200, 20, 3),
+    ((50, 256, 256, 10), 256, 8, 1),
+    ((784, 256, 256, 10), 128, 4, 1),
+]
+MEMBERS = (8, 16, 32)
+
+
+def specification(
+    sizes: tuple[int, ...], batch: int, n: int, epochs: int, threads: int | None, **ensemble: object
+) -> FitSpec:
+    """What is trained, to the end of the epochs."""
+    model = MLPRegressor(
+        hidden_layer_sizes=sizes[1:-1],
+        batch_size=batch,
+        max_iter=epochs,
+        tol=0.0,
+        n_iter_no_change=10_000,
+        early_stopping=False,
+        dtype="float32",
+        device="cpu",
+        n_threads=threads,
+        **ensemble,
+    )
+    task = Task("regression", sizes[0], sizes[-1], n, n, "float32")
+    return resolve(model.get_params(deep=False), task)
+
+
+def training(specs: list[FitSpec], X: np.ndarray, y: np.ndarray) -> Callable[[], object]:
+    """A run of the engine on all rows, from its start."""
+    m, n = len(specs), len(X)
+    features = Features(X, Standardiser(None, torch.float32, "cpu"))
+    data = TrainingSet(features, torch.from_numpy(y), None, torch.arange(n).repeat(m, 1))
+    streams = [Streams.from_seed(seed) for seed in range(m)]
+    return lambda: train(specs, Progress.begin(specs, streams), data)
+
+
+def n_parameters(spec: FitSpec) -> int:
+    return Layout(Architecture.of(spec)).n_parameters
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="3 repeats instead of 9")
+    parser.add_argument("--threads", type=int, default=None, help="of both; default: by the work")
+    arguments = parser.parse_args()
+    repeats = 3 if arguments.quick else 9
+    print(f"torch {torch.__version__}, {repeats} repeats")
+    start = perf_counter()
+    rng = np.random.default_rng(0)
+    rows = []
+    for sizes, batch, steps, epochs in NETWORKS:
+        n = batch * steps
+        X = rng.standard_normal((n, sizes[0])).astype(np.float32)
+        y = rng.standard_normal((n, sizes[-1])).astype(np.float32)
+        plain = (sizes, batch, n, epochs, arguments.threads)
+        for k in MEMBERS:
+            one = specification(*plain)
+            shared = specification(*plain, n_members=k, ensemble="shared")
+            seconds = interleaved(
+                {"independent": training([one] * k, X, y), "shared": training([shared], X, y)},
+                repeats,
+            )
+            us = {name: s / (epochs * steps * k) * 1e6 for name, s in seconds.items()}
+            rows.append(
+                [
+                    "-".join(map(str, sizes)),
+                    str(batch),
+                    str(k),
+                    f"{us['independent']:.1f}",
+                    f"{us['shared']:.1f}",
+                    f"{us['shared'] / us['independent']:.2f}",
+                    f"{n_parameters(shared):,}",
+                    f"{n_parameters(shared) / n_parameters(one):.2f}",
+                ]
+            )
+    show(
+        "Microseconds a step and member, and numbers that are trained",
+        [
+            "network",
+            "batch",
+            "members",
+            "independent",
+            "shared",
+            "ratio",
+            "shared numbers",
+            "of one network's",
+        ],
+        rows,
+    )
+    print(f"\n{perf_counter() - start:.0f} s in all")
+
+
+if __name__ == "__main__":
+    main()
