@@ -26,6 +26,7 @@ from sklearn.utils.metaestimators import _safe_split as safe_split
 from sklearn.utils.validation import _check_method_params as check_method_params
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _num_features as num_features
+from sklearn.utils.validation import _num_samples as num_samples
 
 # Kernels that update a parameter, its gradient and the optimizer's state in one pass.
 fused_adam_ = torch._fused_adam_
@@ -145,6 +146,7 @@ __all__ = [
     "leaky_relu_backward",
     "mish_backward",
     "num_features",
+    "num_samples",
     "offers",
     "propagates_callbacks",
     "safe_split",

@@ -27,9 +27,6 @@ from ._inputs import Given
 from ._judging import first_split
 from ._session import Session
 
-# What a stack costs beside its members, as so many of them: calls that do not get longer.
-STACK_COST = 2.0
-
 
 class UnstackableError(Exception):
     """Why a fit is left to the estimator itself."""
@@ -119,7 +116,7 @@ def why_not(estimator: BaseMLP) -> str | None:
     return None
 
 
-def open_stacks(fits: Sequence[Fit], n_workers: int = 1) -> list[list[Fit]]:
+def open_stacks(fits: Sequence[Fit], *, one_thread: bool = False) -> list[list[Fit]]:
     """Begin fits, and group those that can be trained as one stack.
 
     Parameters
@@ -127,9 +124,8 @@ def open_stacks(fits: Sequence[Fit], n_workers: int = 1) -> list[list[Fit]]:
     fits : sequence of Fit
         Each gets its session. One that can't be stacked, for whatever reason, is left out: its
         estimator's own ``fit`` will do, or tell what is wrong.
-    n_workers : int
-        Threads that will train stacks at the same time, with one thread a kernel if there are
-        several.
+    one_thread : bool
+        Whether kernels take a single thread, because stacks are trained side by side.
 
     Returns
     -------
@@ -147,7 +143,7 @@ def open_stacks(fits: Sequence[Fit], n_workers: int = 1) -> list[list[Fit]]:
                 fit.reason = str(error).partition("\n")[0]
                 continue
         fit.warned = list(warned)
-        if n_workers > 1:
+        if one_thread:
             session.spec = replace(session.spec, n_threads=1)
         fit.session = session
         fit.seconds = perf_counter() - started
@@ -155,10 +151,7 @@ def open_stacks(fits: Sequence[Fit], n_workers: int = 1) -> list[list[Fit]]:
             fit.outcomes = fit.before.outcomes  # more epochs would change nothing
             continue
         groups.setdefault(_kind(fit.session), []).append(fit)
-    found = list(groups.values())
-    most = balanced([len(group) for group in found], n_workers)
-    pieces = [piece for group in found for piece in cut(group, most)]
-    return sorted(pieces, key=len, reverse=True)
+    return list(groups.values())
 
 
 def train_stack(stack: Sequence[Fit], observers: Sequence[Observer] = ()) -> None:
@@ -257,28 +250,6 @@ def _kind(session: Session) -> tuple[Any, ...]:
         session.scaling is None,
         session.progress[0].counts,
     )
-
-
-def balanced(sizes: Sequence[int], n_workers: int) -> int:
-    """The length of stacks with which workers end soonest, for groups of some sizes."""
-    if n_workers == 1 or not sizes:
-        return max(sizes, default=1)
-
-    def latest(most: int) -> float:
-        """When the last worker ends, if the longest stack left goes to the first who is free."""
-        busy = [0.0] * n_workers
-        lengths = [len(piece) for size in sizes for piece in cut(range(size), most)]
-        for length in sorted(lengths, reverse=True):
-            busy[busy.index(min(busy))] += STACK_COST + length
-        return max(busy)
-
-    return min(range(1, max(sizes) + 1), key=latest)
-
-
-def cut(group: Sequence[Any], most: int) -> list[Any]:
-    """A group in as few pieces of nearly equal length, `most` at most, as there can be."""
-    length = -(-len(group) // -(-len(group) // most))
-    return [group[i : i + length] for i in range(0, len(group), length)]
 
 
 def _data(sessions: Sequence[Session]) -> tuple[TrainingSet, ValidationSet | None]:

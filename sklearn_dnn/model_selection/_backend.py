@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from numbers import Integral
 from operator import itemgetter
 from os import PathLike
+from threading import Lock
 from typing import Any
 
 from joblib import Parallel, delayed, parallel_config
@@ -90,6 +91,8 @@ class StackingBackend(ParallelBackendBase):
         self.lengths: list[int] = []  # epochs of each call, as the bar counts them
         self.ended: dict[Any, Fit] | None = {} if continues else None
         self.interrupted = False
+        # filters of warnings belong to the process: who changes them does so alone
+        self._turn = Lock()
         self._waiting: list[Job] = []
 
     # What joblib asks for
@@ -194,30 +197,46 @@ class StackingBackend(ParallelBackendBase):
 
     def _in_this_process(self, calls: list[Call], left: list[int]) -> Results:
         """Train stacks in threads, if in several, and judge them here."""
-        compositions: dict[Any, Any] = {}
         owner: dict[int, int] = {}
-        for i in left:
-            fit = calls[i].prepare(compositions, self.ended)
-            if fit is not None:
-                owner[id(fit)] = i
-        n_threads = self._n_workers if shares_memory(self.pool) else 1
-        stacks = open_stacks([calls[i].fit for i in owner.values()], n_threads)
-        for stack in self._as_they_end(stacks):
+        alone = set(left)
+        for stack in self._as_they_end(self._stacks(calls, left, owner)):
             if any(INTERRUPTED in fit.end_reasons for fit in stack):
                 raise KeyboardInterrupt
             for fit in stack:
-                i = owner[id(fit)]
+                i = owner.pop(id(fit))
+                alone.remove(i)
                 if self.bar is not None:  # of what was done by a fit that this one goes on from
                     self.bar.advance(self.lengths[i] - fit.n_epochs * fit.n_members)
-                yield i, calls[i].run()
-        done = {id(fit) for stack in stacks for fit in stack}
-        alone = [i for i in left if id(calls[i].fit) not in done]
-        for i, result in self._parallel(delayed(_call)(i, calls[i]) for i in alone):
+                with self._turn:
+                    result = calls[i].run()
+                if self.ended is None:
+                    calls[i].release()
+                yield i, result
+        tasks = (delayed(_call)(i, calls[i]) for i in sorted(alone))
+        for i, result in self._parallel(tasks):
             if self.bar is not None:
                 self.bar.advance(self.lengths[i])
             yield i, result
 
-    def _as_they_end(self, stacks: Sequence[Sequence[Fit]]) -> Iterator[Sequence[Fit]]:
+    def _stacks(
+        self, calls: list[Call], left: list[int], owner: dict[int, int]
+    ) -> Iterator[list[Fit]]:
+        """Stacks to train, begun when they are asked for; `owner` gets the call of each fit."""
+        n_threads = self._n_workers if shares_memory(self.pool) else 1
+        compositions: dict[Any, Any] = {}
+        wanted = Counter(calls[i].table_key for i in left if calls[i].reason is None)
+        for unit in units([calls[i] for i in left], n_threads):
+            members = [left[k] for k in unit if calls[left[k]].reason is None]
+            with self._turn:
+                fits = [calls[i].prepare(compositions, self.ended) for i in members]
+                owner |= {id(fit): i for i, fit in zip(members, fits, strict=True) if fit}
+                stacks = open_stacks([fit for fit in fits if fit], one_thread=n_threads > 1)
+            wanted.subtract(calls[i].table_key for i in members)
+            for key in [key for key in compositions if wanted[key] == 0]:
+                del compositions[key]
+            yield from stacks
+
+    def _as_they_end(self, stacks: Iterable[Sequence[Fit]]) -> Iterator[Sequence[Fit]]:
         """Trained stacks, in the order of their ends."""
         if not shares_memory(self.pool):
             yield from map(self._train, stacks)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -106,8 +107,9 @@ class Call:
         """Whether the network is the estimator, and learns from the table as it is."""
         return self.candidate is self.network
 
+    @cached_property
     def table_key(self) -> tuple[Any, ...]:
-        """What decides the table that the network learns from.
+        """What decides the table that the network learns from, among the calls of a search.
 
         All folds are rows of one table for a bare network; behind other steps each fold and
         each setting of these makes a table of its own.
@@ -117,7 +119,7 @@ class Call:
             return (id(self.asked["X"]), id(self.asked["y"]))
         return (
             id(self.asked["X"]),
-            hash_of(np.asarray(self.asked["train"])),
+            id(self.asked["train"]),
             path_of(self.candidate),
             hash_of(surroundings(self.candidate)),
         )
@@ -155,7 +157,7 @@ class Call:
         Parameters
         ----------
         compositions : dict
-            Of the calls before, by :meth:`table_key`.
+            Of the calls before, by their :attr:`table_key`.
         ended : dict or None
             Fits of earlier calls, which those that differ in ``max_iter`` only go on from.
 
@@ -196,7 +198,7 @@ class Call:
                 return
             self.fit = Fit(clone(self.network), X, y, given.get("sample_weight"), rows)
             return
-        key = self.table_key()
+        key = self.table_key
         if key not in compositions:
             X_train, y_train = safe_split(self.candidate, X, y, self.asked["train"])
             params = check_method_params(X, params=given, indices=self.asked["train"])
@@ -222,6 +224,11 @@ class Call:
         if isinstance(result, dict) and "fit_time" in result:
             result["fit_time"] += self.fit.seconds
         return result
+
+    def release(self) -> None:
+        """Let go of what was fitted, after the call was done."""
+        self.args, self.kwargs, self.asked = (), {}, None
+        self.candidate = self.fit = self.composition = None
 
     def fail(self) -> Any:
         """The result that scikit-learn gives a fit that raises; or that error."""

@@ -7,13 +7,18 @@ from typing import Any
 
 import numpy as np
 
+from .._compat import num_features, num_samples
 from ..components.base import Component
-from ..estimators._together import balanced, cut
+from ..data.features import RESIDENT_BYTES
 from ..specification import COLUMNS
 from ._calls import Call
 
-# Fits of one unit of work at most: a worker cuts them into stacks that suit its cache.
-MOST = 64
+# Fits of one unit of work at most; the engine cuts them into stacks that suit a cache.
+MOST = 1024
+# What a member holds beside the table for each of its rows: numbers, orders and targets of rows.
+BYTES_A_ROW = 32
+# What a stack costs beside its members, as so many of them: calls that do not get longer.
+STACK_COST = 2.0
 
 
 def units(calls: Sequence[Call], n_workers: int) -> list[list[int]]:
@@ -31,11 +36,15 @@ def units(calls: Sequence[Call], n_workers: int) -> list[list[int]]:
     alone = []
     for i, call in enumerate(calls):
         if call.reason is None:
-            groups.setdefault((*call.table_key(), *_kind(call)), []).append(i)
+            groups.setdefault((*call.table_key, *_kind(call)), []).append(i)
         else:
             alone.append([i])
     length = min(MOST, balanced([len(group) for group in groups.values()], n_workers))
-    found = [piece for group in groups.values() for piece in cut(group, length)]
+    found = [
+        piece
+        for group in groups.values()
+        for piece in cut(group, min(length, _held(calls[group[0]])))
+    ]
     return sorted(found, key=len, reverse=True) + alone
 
 
@@ -47,6 +56,37 @@ def _kind(call: Call) -> tuple[Any, ...]:
     return (len(np.asarray(call.asked["train"])), repr(sorted(shape.items())))
 
 
+def _held(call: Call) -> int:
+    """Fits that together hold no more than a quarter of the table, or what is little anyway."""
+    assert call.asked is not None
+    X = call.asked["X"]
+    allowed = max(RESIDENT_BYTES, num_samples(X) * num_features(X) * 2)
+    return max(1, allowed // (BYTES_A_ROW * len(np.asarray(call.asked["train"]))))
+
+
 def _coarse(value: Any) -> Any:
     """A component by its class, since most of its numbers may differ in a stack."""
     return type(value).__name__ if isinstance(value, Component) else value
+
+
+def balanced(sizes: Sequence[int], n_workers: int) -> int:
+    """The length of stacks with which workers end soonest, for groups of some sizes."""
+    if n_workers == 1 or not sizes:
+        return max(sizes, default=1)
+
+    def latest(most: int) -> float:
+        """When the last worker ends, if the longest stack left goes to the first who is free."""
+        busy = [0.0] * n_workers
+        lengths = [len(piece) for size in sizes for piece in cut(range(size), most)]
+        for length in sorted(lengths, reverse=True):
+            busy[busy.index(min(busy))] += STACK_COST + length
+        return max(busy)
+
+    most = max(sizes)
+    return min(sorted({-(-most // k) for k in range(1, 8 * n_workers + 1)}), key=latest)
+
+
+def cut(group: Sequence[Any], most: int) -> list[Any]:
+    """A group in as few pieces of nearly equal length, `most` at most, as there can be."""
+    length = -(-len(group) // -(-len(group) // most))
+    return [group[i : i + length] for i in range(0, len(group), length)]
