@@ -1,20 +1,24 @@
-"""What members that share one network cost, beside a stack of independent networks.
+"""What the members of an ensemble cost: independent ones, and those that share one network.
 
 Run with nothing else running: ``python benchmarks/ensembles.py`` (``--quick`` for fewer repeats).
-Both kinds are trained by the same engine, in float32, for the same epochs.
+Both kinds are trained by the same engine, in float32, for the same epochs. Independent members
+are timed beside scikit-learn's fit, and beside one fit of ours, too.
 """
 
 from __future__ import annotations
 
 import argparse
+import warnings
 from collections.abc import Callable
 from time import perf_counter
 
 import numpy as np
 import torch
 from _measure import interleaved, show
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPClassifier as SklearnClassifier
 
-from sklearn_dnn import MLPRegressor
+from sklearn_dnn import MLPClassifier, MLPRegressor
 from sklearn_dnn.data.batches import TrainingSet
 from sklearn_dnn.data.features import Features, Standardiser
 from sklearn_dnn.network.architecture import Architecture
@@ -66,6 +70,44 @@ def n_parameters(spec: FitSpec) -> int:
     return Layout(Architecture.of(spec)).n_parameters
 
 
+def beside_fits(repeats: int) -> None:
+    """Whole fits of eight independent members of (64, 64), beside fits of one network."""
+    n_members, n, batch, epochs = 8, 2000, 32, 20
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n, 20)).astype(np.float32)
+    y = (X[:, 0] + X[:, 1] * X[:, 2] > 0).astype(int)
+    same = {
+        "hidden_layer_sizes": (64, 64),
+        "batch_size": batch,
+        "max_iter": epochs,
+        "tol": 0.0,
+        "n_iter_no_change": 10_000,
+        "early_stopping": False,
+        "random_state": 0,
+    }
+    ours = {"dtype": "float32", "input_scaling": None}
+    many = MLPClassifier(n_members=n_members, **same, **ours)
+    one = MLPClassifier(**same, **ours)
+    theirs = SklearnClassifier(**same)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        found = interleaved(
+            {
+                "8 independent members, a member": lambda: many.fit(X, y),
+                "one network": lambda: one.fit(X, y),
+                "scikit-learn's": lambda: theirs.fit(X, y),
+            },
+            repeats,
+        )
+    found["8 independent members, a member"] /= n_members
+    first = found["8 independent members, a member"]
+    show(
+        f"Fits of 20-64-64-1 on {n:,} rows, batch {batch}, {epochs} epochs, float32",
+        ["fit", "ms", "a member / it"],
+        [[name, f"{s * 1e3:.0f}", f"{first / s:.2f}"] for name, s in found.items()],
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="3 repeats instead of 9")
@@ -74,6 +116,7 @@ def main() -> None:
     repeats = 3 if arguments.quick else 9
     print(f"torch {torch.__version__}, {repeats} repeats")
     start = perf_counter()
+    beside_fits(repeats)
     rng = np.random.default_rng(0)
     rows = []
     for sizes, batch, steps, epochs in NETWORKS:

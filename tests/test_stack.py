@@ -49,6 +49,7 @@ from sklearn_dnn.components import (
 from sklearn_dnn.components.losses import LOSSES, Loss
 from sklearn_dnn.components.norms import NORMS
 from sklearn_dnn.components.optimizers import OPTIMIZERS
+from sklearn_dnn.data import batches
 from sklearn_dnn.data import features as features_module
 from sklearn_dnn.data.batches import Batcher, TrainingSet
 from sklearn_dnn.data.features import Features, Standardiser, fit_scaling
@@ -820,3 +821,27 @@ def test_dropout_schedules_of_members():
     np.testing.assert_allclose(never, without, rtol=1e-9)
     assert always[0] != pytest.approx(late[0], rel=1e-3)
     assert late[1] != pytest.approx(bare.history["loss"][1], rel=1e-3)
+
+
+def test_an_order_drawn_piece_by_piece_is_the_same(monkeypatch):
+    # A large stack draws the order of some members at a time, into memory taken once.
+    stack = Stack([{}, {}, {}], weighted=True)
+    orders = stack.begin(stack.everyone).orders
+    before = [generator.get_state() for generator in orders]
+
+    def epochs():
+        for generator, state in zip(orders, before, strict=True):
+            generator.set_state(state)
+        batcher = Batcher(stack.data, 7, shuffle=True, merge_single=False)
+        return [
+            [tensor.clone() for tensor in (batch.x, batch.y, batch.share)]
+            for _ in range(3)
+            for batch in batcher.epoch(orders).batches
+        ]
+
+    together = epochs()
+    assert not torch.equal(together[0][0], together[len(together) // 3][0])
+    for at_once in (1, 2 * N_ROWS):
+        monkeypatch.setattr(batches, "ORDERED_AT_ONCE", at_once)
+        for ours, theirs in zip(epochs(), together, strict=True):
+            assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))

@@ -19,6 +19,8 @@ from .features import RESIDENT_BYTES, Features
 
 # Batches whose views are made together: more would hold memory for nothing.
 CUT_AT_ONCE = 256
+# Rows whose order is drawn together: more would need memory beside the order itself.
+ORDERED_AT_ONCE = 2**18
 
 
 class Batch(NamedTuple):
@@ -63,7 +65,7 @@ class TrainingSet:
         Encoded targets of the table's rows.
     weight : Tensor of shape (n_table,) or None
         Positive where a row is used.
-    rows : Tensor of int64, shape (m, n)
+    rows : Tensor of int32, shape (m, n)
         The rows of the table that each member learns from.
     difficulty : Tensor of shape (n_table,) or None
         How hard each row is among those of the table, from 0 to 1.
@@ -135,6 +137,7 @@ class Batcher:
         self.bounds = batch_bounds(data.n_rows, batch_size, merge_single)
         self.shuffle = shuffle and len(self.bounds) > 1
         self._fixed: tuple[Tensor, Tensor | None, Tensor] | None = None
+        self._memory: tuple[Tensor, Tensor | None, Tensor] | None = None
 
     def epoch(
         self,
@@ -167,34 +170,64 @@ class Batcher:
     ) -> tuple[Tensor, Tensor | None, Tensor]:
         """Targets (.., n, ..), weights (.., n) and row numbers (.., n) in a new order."""
         rows = self.data.rows
+        m, n = rows.shape
+        at_once = max(1, ORDERED_AT_ONCE // n)
+        if m == 1 or m <= at_once:
+            ordered = self._ordered(slice(0, m), generators, t, horizons)
+            return tuple(None if a is None else a[0] for a in ordered) if m == 1 else ordered
+        if self._memory is None:  # taken once: the epoch before is over when the next is dealt
+            y, weight = self.data.y, self.data.weight
+            self._memory = (
+                y.new_empty(m, n, *y.shape[1:]),
+                None if weight is None else weight.new_empty(m, n),
+                torch.empty_like(rows),
+            )
+        for start in range(0, m, at_once):
+            part = slice(start, start + at_once)
+            ordered = self._ordered(part, generators[part], t, horizons[part])
+            for out, piece in zip(self._memory, ordered, strict=True):
+                if out is not None:
+                    out[part] = piece
+        return self._memory
+
+    def _ordered(
+        self,
+        members: slice,
+        generators: Sequence[torch.Generator],
+        t: float,
+        horizons: Sequence[float],
+    ) -> tuple[Tensor, Tensor | None, Tensor]:
+        """The same of some of the members."""
+        rows = self.data.rows[members]
         if self.curriculum is not None:
-            rows = self._drawn(generators, t, horizons)
+            rows = self._drawn(rows, generators, t, horizons)
         elif self.shuffle:
             orders = [torch.randperm(rows.shape[1], generator=g) for g in generators]
             rows = rows.gather(1, torch.stack(orders))
-        targets = rows if self.data.offsets is None else rows + self.data.offsets
-        if len(rows) == 1:
-            rows, targets = rows[0], targets[0]
-        there = targets.to(self.data.y.device)
-        y = self.data.y[there]
+        there = rows if self.data.offsets is None else rows + self.data.offsets[members]
+        there = there.to(self.data.y.device)
         weight = None if self.data.weight is None else self.data.weight[there]
-        return y, weight, rows
+        return self.data.y[there], weight, rows
 
     def _drawn(
-        self, generators: Sequence[torch.Generator], t: float, horizons: Sequence[float]
+        self,
+        rows: Tensor,
+        generators: Sequence[torch.Generator],
+        t: float,
+        horizons: Sequence[float],
     ) -> Tensor:
         """As many rows as there are, drawn as the curriculum wants, or each row once."""
         assert self.curriculum is not None
         assert self.data.difficulty is not None
         drawn = []
-        for rows, g, horizon in zip(self.data.rows, generators, horizons, strict=True):
-            weights = self.curriculum.weights(self.data.difficulty[rows], t, horizon)
+        for own, g, horizon in zip(rows, generators, horizons, strict=True):
+            weights = self.curriculum.weights(self.data.difficulty[own], t, horizon)
             if weights is not None:
-                drawn.append(rows[torch.multinomial(weights, len(rows), True, generator=g)])
+                drawn.append(own[torch.multinomial(weights, len(own), True, generator=g)])
             elif self.shuffle:
-                drawn.append(rows[torch.randperm(len(rows), generator=g)])
+                drawn.append(own[torch.randperm(len(own), generator=g)])
             else:
-                drawn.append(rows)
+                drawn.append(own)
         return torch.stack(drawn)
 
     def _batches(self, y: Tensor, weight: Tensor | None, index: Tensor) -> Iterator[Batch]:

@@ -140,7 +140,7 @@ class Session:
         features, y, weight = self._tensors(self.given)
         spec = self.spec
         y = spec.objective.prepare(y, spec.task.n_outputs, spec.torch_dtype)
-        rows = from_numpy(self.rows)
+        rows = from_numpy(self.rows).int()
         return TrainingSet(features, y, weight, rows, self._difficulty())
 
     def _difficulty(self) -> torch.Tensor | None:

@@ -282,7 +282,7 @@ def _data(sessions: Sequence[Session]) -> tuple[TrainingSet, ValidationSet | Non
         features,
         torch.cat(prepared).to(spec.device),
         weight,
-        torch.cat([from_numpy(s.rows) for s in sessions]),
+        torch.cat([from_numpy(s.rows).int() for s in sessions]),
         offsets=offsets,
     )
     if first.held is None:

@@ -237,10 +237,15 @@ class Call:
     def _with(self, fit: Callable[..., Any]) -> Any:
         """Do the call with something in place of the estimator's ``fit``."""
         assert self.asked is not None
-        estimator = self.asked["estimator"]
+        estimator, train = self.asked["estimator"], self.asked["train"]
+        call = self
+        if not self.asked.get("return_train_score"):
+            # rows to train on would be copied for nothing: they were learnt from before
+            first = np.flatnonzero(train)[:1] if np.asarray(train).dtype == bool else train[:1]
+            call = self._mapped(lambda value: first if value is train else value)
         estimator.fit = fit
         try:
-            return self.function(*self.args, **self.kwargs)
+            return call.function(*call.args, **call.kwargs)
         finally:
             del estimator.fit
 
