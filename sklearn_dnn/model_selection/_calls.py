@@ -81,6 +81,11 @@ class Call:
             call.reason = f"{type(estimator).__name__} holds no network of this package"
             return call
         try:
+            num_features(asked["X"])
+        except TypeError as error:
+            call.reason = str(error)
+            return call
+        try:
             candidate = clone(estimator)
             if asked.get("parameters"):
                 candidate.set_params(**clone(asked["parameters"], safe=False))
