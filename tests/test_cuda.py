@@ -24,6 +24,8 @@ CONFIGURATIONS = [
     {"optimizer": SGD(momentum=0.9), "learning_rate_init": 0.01},
     {"optimizer": "lbfgs"},
     {"norm": "layer"},
+    {"numeric_embedding": "periodic"},
+    {"numeric_embedding": "piecewise_linear"},
     {"hidden_layer_sizes": ()},
     {"schedule": "one_cycle", "learning_rate_init": 0.01, "clip_norm": 1.0},
 ]

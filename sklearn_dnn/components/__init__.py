@@ -68,6 +68,10 @@ from .dropouts import (
     Dropout,
     GaussianDropout,
 )
+from .embeddings import (
+    Periodic,
+    PiecewiseLinear,
+)
 from .initializers import (
     LSUV,
     ConstantInitializer,
@@ -257,7 +261,9 @@ __all__ = [
     "OneCycle",
     "Orthogonal",
     "Performance",
+    "Periodic",
     "Piecewise",
+    "PiecewiseLinear",
     "Plain",
     "Poisson",
     "Poly1",

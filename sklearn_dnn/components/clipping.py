@@ -63,7 +63,9 @@ def clip_by_norm_(grad: Tensor, limit: float | Tensor) -> Tensor:
     return norms
 
 
-def clip_each_by_norm_(grads: Sequence[Tensor], limit: float | Tensor) -> Tensor:
+def clip_each_by_norm_(
+    grads: Sequence[Tensor], limit: float | Tensor, *, stacked: bool | None = None
+) -> Tensor:
     r"""Shorten each tensor to length :math:`c`, in place, by a norm of its own.
 
     Every weight matrix, bias and vector of a norm has its own norm: Keras' ``clipnorm``. The
@@ -72,26 +74,30 @@ def clip_each_by_norm_(grads: Sequence[Tensor], limit: float | Tensor) -> Tensor
     Parameters
     ----------
     grads : sequence of Tensor
-        The gradients of the tensors of one network, with one or two dimensions each; or of a
-        stack, with three, the first of length m: there each member has norms of its own.
+        The gradients of the tensors of one network; or of a stack, with a leading axis of length
+        m: there each member has norms of its own.
     limit : float or Tensor of shape (m, 1)
         :math:`c > 0`.
+    stacked : bool or None, default=None
+        Whether there is that axis; None where three dimensions say so.
 
     Returns
     -------
     Tensor of shape (m, n_tensors)
         The norms before the clip; m is 1 for one network.
     """
+    if stacked is None:
+        stacked = grads[0].dim() == 3
     norms = []
     for grad in grads:
-        rows = grad if grad.dim() == 3 else grad.reshape(1, 1, -1)
-        # vector_norm of two dimensions is their common length, not a matrix norm
-        norms.append(torch.linalg.vector_norm(rows, dim=(1, 2)))
+        rows = grad if stacked else grad.unsqueeze(0)
+        # vector_norm of several dimensions is their common length, not a matrix norm
+        norms.append(torch.linalg.vector_norm(rows, dim=tuple(range(1, rows.dim()))))
     before = torch.stack(norms, dim=1)
     if isinstance(limit, Tensor):
         limit = limit.to(before.dtype)
     factors = (limit / before).clamp_(max=1.0)
     for i, grad in enumerate(grads):
         factor = factors[:, i]
-        grad.mul_(factor.view(-1, 1, 1) if grad.dim() == 3 else factor.squeeze(0))
+        grad.mul_(factor.view(-1, *[1] * (grad.dim() - 1)) if stacked else factor.squeeze(0))
     return before

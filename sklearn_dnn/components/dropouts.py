@@ -9,13 +9,35 @@ from __future__ import annotations
 import math
 import numbers
 from abc import abstractmethod
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
 from .._compat import Interval
 from .base import Component, Registry
+
+
+class Memory(NamedTuple):
+    """What masks are drawn into, where they are drawn again and again.
+
+    Attributes
+    ----------
+    drawn : Tensor
+        Of the shape and type of what is dropped from, contiguous.
+    words : Tensor of int64
+        With sixteen bits for each of its elements.
+    """
+
+    drawn: Tensor
+    words: Tensor
+
+    @classmethod
+    def like(cls, a: Tensor) -> Memory:
+        """New memory for masks of `a`."""
+        *rows, width = a.shape
+        words = torch.empty((*rows, (width + 3) // 4), dtype=torch.int64, device=a.device)
+        return cls(torch.empty_like(a, memory_format=torch.contiguous_format), words)
 
 
 class DropoutRule(Component):
@@ -30,6 +52,8 @@ class DropoutRule(Component):
     ----------
     on : {"units", "weights"}
         What :meth:`forward` takes: the outputs of a layer, or its weight matrix.
+    multiplies : bool
+        Whether :meth:`forward` multiplies by what :meth:`factor` draws, and does no more.
     shared : bool
         Whether what is drawn is the same for all rows, so that a random pass of a prediction is
         one network's, however many rows it has.
@@ -38,6 +62,7 @@ class DropoutRule(Component):
     _parameter_constraints = {"rate": [Interval(numbers.Real, 0, 1, closed="left")]}
 
     on: ClassVar[Literal["units", "weights"]] = "units"
+    multiplies: ClassVar[bool] = False
     shared: bool = False
 
     def __init__(self, rate: float = 0.5) -> None:
@@ -61,27 +86,51 @@ class DropoutRule(Component):
         Tensor of the shape of `a`
         """
 
+    def factor(
+        self,
+        a: Tensor,
+        rate: float | Tensor,
+        generator: torch.Generator,
+        memory: Memory | None = None,
+    ) -> Tensor:
+        """What a rule that `multiplies` draws for `a`: arguments are those of :meth:`forward`.
+
+        Parameters
+        ----------
+        memory : Memory or None
+            That to draw into, and to return a part of; None for new, which costs more time than
+            the draws where it is large.
+
+        Returns
+        -------
+        Tensor
+            Of the shape of `a`, or of one that broadcasts to it.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not multiply")
+
 
 DROPOUTS: Registry[DropoutRule] = Registry("dropout", DropoutRule)
 
 
-def draw_kept(a: Tensor, rate: float | Tensor, generator: torch.Generator) -> Tensor:
+def draw_kept(
+    a: Tensor, rate: float | Tensor, generator: torch.Generator, memory: Memory | None = None
+) -> Tensor:
     """Ones where a unit stays and zeros, a share `rate`, where it drops: shaped and typed as `a`.
 
     Sixteen random bits an element give the share to within 2**-16. Four elements a draw take
     half the time of one uniform number each, and a seventh of ``bernoulli_``.
     """
-    *rows, width = a.shape
-    words = torch.empty((*rows, (width + 3) // 4), dtype=torch.int64, device=a.device)
+    kept, words = Memory.like(a) if memory is None else memory
     words.random_(-(2**63), None, generator=generator)
-    draws = words.view(torch.int16)[..., :width]
+    draws = words.view(torch.int16)[..., : a.shape[-1]]
     threshold: int | Tensor
     if isinstance(rate, Tensor):
         threshold = rate * 2**16 - 2**15
     else:
         # a whole number, since with a float torch would compare in its default dtype
         threshold = min(math.ceil(rate * 2**16) - 2**15, 2**15 - 1)
-    return torch.ge(draws, threshold, out=torch.empty_like(a))
+    # in place, since with an output of another type torch would take memory between
+    return kept.copy_(draws.ge_(threshold))
 
 
 @DROPOUTS.register("dropout")
@@ -107,14 +156,25 @@ class Dropout(DropoutRule):
     """
 
     _parameter_constraints = DropoutRule._parameter_constraints | {"shared": ["boolean"]}
+    multiplies = True
 
     def __init__(self, rate: float = 0.5, shared: bool = False) -> None:
         self.rate = rate
         self.shared = shared
 
+    def factor(
+        self,
+        a: Tensor,
+        rate: float | Tensor,
+        generator: torch.Generator,
+        memory: Memory | None = None,
+    ) -> Tensor:
+        if self.shared:
+            a, memory = a[..., :1, :], None
+        return draw_kept(a, rate, generator, memory).mul_(1.0 / (1.0 - rate))
+
     def forward(self, a: Tensor, rate: float | Tensor, generator: torch.Generator) -> Tensor:
-        drawn = a[..., :1, :] if self.shared else a
-        return a * draw_kept(drawn, rate, generator).mul_(1.0 / (1.0 - rate))
+        return a * self.factor(a, rate, generator)
 
 
 # What selu tends to for very negative inputs: minus its scale times its alpha.
@@ -169,11 +229,25 @@ class GaussianDropout(DropoutRule):
     way to prevent neural networks from overfitting", JMLR 15, 2014, section 10.
     """
 
-    def forward(self, a: Tensor, rate: float | Tensor, generator: torch.Generator) -> Tensor:
+    multiplies = True
+
+    def factor(
+        self,
+        a: Tensor,
+        rate: float | Tensor,
+        generator: torch.Generator,
+        memory: Memory | None = None,
+    ) -> Tensor:
         # contiguous, so that the noise does not depend on the layout of a
-        factor = torch.empty_like(a, memory_format=torch.contiguous_format)
+        if memory is None:
+            factor = torch.empty_like(a, memory_format=torch.contiguous_format)
+        else:
+            factor = memory.drawn
         factor.normal_(generator=generator)
-        return a * factor.mul_((rate / (1.0 - rate)) ** 0.5).add_(1.0)
+        return factor.mul_((rate / (1.0 - rate)) ** 0.5).add_(1.0)
+
+    def forward(self, a: Tensor, rate: float | Tensor, generator: torch.Generator) -> Tensor:
+        return a * self.factor(a, rate, generator)
 
 
 @DROPOUTS.register("dropconnect")

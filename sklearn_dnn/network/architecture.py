@@ -10,10 +10,14 @@ import torch
 from ..components.activations import Activation
 from ..components.architectures import HiddenModule
 from ..components.dropouts import DropoutRule
+from ..components.embeddings import CODE_SIZE, NumericEmbedding
 from ..components.norms import Norm
 from ..components.topologies import Topology
 from ..specification import FitSpec
 from .chance import seeded
+
+# The name of the table of all levels' vectors among an embedding's numbers.
+CODES = "codes"
 
 
 @dataclass(frozen=True)
@@ -24,20 +28,26 @@ class Architecture:
     ----------
     sizes : tuple of int
         Units of every layer, from the inputs to the raw outputs. With a module of the user's,
-        inputs and outputs alone.
+        inputs and outputs alone. Inputs are what the first layer reads, embeddings included.
     activations : tuple of Activation
         One a hidden layer.
     norm : Norm or None
         Of each hidden layer.
     topology : Topology
     input_norm : Norm or None
-        In front of the first layer.
+        In front of the first layer, and of embeddings: of the columns of numbers.
     dropouts : tuple of DropoutRule
         One a hidden layer.
     module : HiddenModule or None
         What stands in place of hidden layers.
     n_shared : int
         Members that share the network; see :mod:`~sklearn_dnn.network.members`.
+    embedding : NumericEmbedding or None
+        Of the columns of numbers.
+    n_passed : int
+        Columns of zeros and ones, which are read as they are.
+    levels : tuple of int
+        For each column of codes the number of its levels.
     """
 
     sizes: tuple[int, ...]
@@ -48,22 +58,56 @@ class Architecture:
     dropouts: tuple[DropoutRule, ...] = ()
     module: HiddenModule | None = None
     n_shared: int = 1
+    embedding: NumericEmbedding | None = None
+    n_passed: int = 0
+    levels: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, spec: FitSpec) -> Architecture:
         """The architecture that a specification asks for."""
-        module = spec.module
+        module, has_numbers = spec.module, spec.task.n_numbers > 0
         hidden = () if module is not None else spec.hidden_layer_sizes
         return cls(
-            sizes=(spec.task.n_features, *hidden, spec.n_raw),
+            sizes=(spec.n_entering, *hidden, spec.n_raw),
             activations=spec.activation,
             norm=spec.norm,
             topology=spec.topology,
-            input_norm=spec.input_norm,
+            input_norm=spec.input_norm if has_numbers else None,
             dropouts=spec.dropout,
             module=module,
             n_shared=spec.n_shared,
+            embedding=spec.numeric_embedding if has_numbers else None,
+            n_passed=spec.task.n_passed,
+            levels=spec.task.levels,
         )
+
+    @cached_property
+    def embeds(self) -> bool:
+        """Whether the first layer reads something else than the columns."""
+        return self.embedding is not None or bool(self.levels)
+
+    @cached_property
+    def n_numbers(self) -> int:
+        """Columns of numbers."""
+        left = self.sizes[0] - self.n_passed - len(self.levels) * CODE_SIZE
+        return left if self.embedding is None else left // self.embedding.numbers_each
+
+    @property
+    def embedding_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of what embeddings are trained by, by name."""
+        own = self.embedding
+        shapes = {} if own is None else dict(own.parameter_shapes(self.n_numbers))
+        return shapes | ({CODES: (sum(self.levels), CODE_SIZE)} if self.levels else {})
+
+    @property
+    def embedding_buffer_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Likewise of what was measured for them."""
+        return {} if self.embedding is None else self.embedding.buffer_shapes(self.n_numbers)
+
+    @property
+    def n_columns(self) -> int:
+        """Columns of a row of inputs: numbers, then what passes, then codes."""
+        return self.n_numbers + self.n_passed + len(self.levels)
 
     @property
     def n_hidden(self) -> int:

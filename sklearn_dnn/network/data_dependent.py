@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ..specification import FitSpec
 from .architecture import Architecture
+from .entrance import embedded, normed
 from .members import entering
 from .mlp import affine, effective, hidden, outputs_of
 from .parameters import Layout, Network
@@ -62,5 +63,7 @@ def _inputs_of(network: Network, layout: Layout, x: Tensor, i: int) -> Tensor:
     if i > 0:
         return outputs[i - 1]
     if a.input_norm is not None:
-        x = a.input_norm.forward(x, network.entrance, network.entrance_statistics, True)
+        x = normed(x, network, a, True, None)
+    if a.embeds:
+        x = embedded(x, network, a)
     return x if a.n_shared == 1 else entering(x, network.members)

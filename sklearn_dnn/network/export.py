@@ -10,9 +10,11 @@ from torch import Tensor, nn
 
 from ..components.activations import Activation
 from ..components.losses import Loss
-from ..data.features import Scaling
+from ..data.columns import Columns
 from .architecture import Architecture
 from .chance import seeded
+from .entrance import embedded
+from .inputs import inputs_module
 from .members import entering, heads
 from .parameters import Layer, Network
 from .weights import Weights
@@ -29,8 +31,8 @@ class TorchNetwork(nn.Module):
     architecture : Architecture
     loss : Loss
         Its inverse link ends the network.
-    scaling : Scaling or None
-        Of the inputs.
+    columns : Columns
+        What becomes of the raw ones; without categories.
     units : tuple of ndarray of shape (n_targets,)
         Offset and factor of the targets' units.
     bounds : tuple of float
@@ -42,7 +44,7 @@ class TorchNetwork(nn.Module):
         weights: Weights,
         architecture: Architecture,
         loss: Loss,
-        scaling: Scaling | None,
+        columns: Columns,
         units: tuple[np.ndarray, np.ndarray],
         bounds: tuple[float, float] = (-np.inf, np.inf),
     ) -> None:
@@ -50,21 +52,18 @@ class TorchNetwork(nn.Module):
         self.bounds = bounds
         a = architecture
         dtype = torch.from_numpy(weights.coefs[0][:0].copy()).dtype
-        n_features = a.sizes[0]
-        mean = np.zeros(n_features) if scaling is None else scaling.mean
-        scale = np.ones(n_features) if scaling is None else scaling.scale
-        for name, vector in (
-            ("input_mean", mean),
-            ("input_scale", scale),
-            ("target_mean", units[0]),
-            ("target_scale", units[1]),
-        ):
-            self.register_buffer(name, torch.tensor(vector, dtype=dtype))
+        self.inputs = inputs_module(columns, dtype)
+        self.register_buffer("target_mean", torch.tensor(units[0], dtype=dtype))
+        self.register_buffer("target_scale", torch.tensor(units[1], dtype=dtype))
         network = weights.network(dtype, "cpu")
         chain: list[nn.Module] = []
         if a.input_norm is not None:
             vectors = dict(network.entrance) | dict(network.entrance_statistics)
-            chain.append(_norm_module(a.input_norm, n_features, vectors, dtype))
+            norm = _norm_module(a.input_norm, a.n_numbers, vectors, dtype)
+            chain.append(norm if a.n_numbers == a.n_columns else _Beside(norm, a.n_numbers))
+        if a.embeds:
+            chain.append(_Embedding(a, network))
+        n_entrance = len(chain)
         if a.module is not None:
             chain.append(_own_module(a, network, dtype))
         elif a.topology.block_size or a.topology.wide:
@@ -76,14 +75,12 @@ class TorchNetwork(nn.Module):
         last: nn.Module = _linear(network.layers[-1])
         if a.n_shared > 1:
             last = _Heads(network)
-            at = int(a.input_norm is not None)
-            chain.insert(at, _Entering(network))
+            chain.insert(n_entrance, _Entering(network))
         self.layers = nn.Sequential(*chain, last)
         self.link = _Link(loss)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = (x.to(self.input_mean.dtype) - self.input_mean) / self.input_scale
-        y = self.link(self.layers(x))
+        y = self.link(self.layers(self.inputs(x)))
         if self.n_shared > 1:
             y = y.mean(0)
         y = y * self.target_scale + self.target_mean
@@ -203,6 +200,46 @@ class Join(nn.Module):
         if self.projection is not None:
             skip = self.projection(skip)
         return branch * self.multiplier + skip
+
+
+class _Beside(nn.Module):
+    """A norm of the first columns, beside which the others stay as they are."""
+
+    def __init__(self, norm: nn.Module, n_numbers: int) -> None:
+        super().__init__()
+        self.norm = norm
+        self.n_numbers = n_numbers
+
+    def forward(self, x: Tensor) -> Tensor:
+        n = self.n_numbers
+        return torch.cat([self.norm(x[:, :n]), x[:, n:]], -1)
+
+
+class _Embedding(nn.Module):
+    """Embeddings of numbers and of codes: (n, n_columns) -> (n, n_entering)."""
+
+    def __init__(self, architecture: Architecture, network: Network) -> None:
+        super().__init__()
+        self.architecture = architecture
+        self.learned = nn.ParameterDict(
+            {name: nn.Parameter(tensor.clone()) for name, tensor in network.embedding.items()}
+        )
+        self.measured = list(network.embedding_statistics)
+        for name, tensor in network.embedding_statistics.items():
+            self.register_buffer(name, tensor.clone())
+
+    def extra_repr(self) -> str:
+        a = self.architecture
+        parts = [] if a.embedding is None else [repr(a.embedding)]
+        return ", ".join([*parts, *(["levels=" + repr(a.levels)] if a.levels else [])])
+
+    def forward(self, x: Tensor) -> Tensor:
+        network = Network(
+            [],
+            embedding=dict(self.learned.items()),
+            embedding_statistics={name: getattr(self, name) for name in self.measured},
+        )
+        return embedded(x, network, self.architecture)
 
 
 class _Entering(nn.Module):

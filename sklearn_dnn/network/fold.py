@@ -59,15 +59,7 @@ def folded(network: Network, architecture: Architecture) -> tuple[Network, Archi
                     pair = (pair[0], torch.zeros_like(pair[1]))
                 layers[i + 1] = _behind(layers[i + 1], *pair)
         layers[i] = Layer(weight, bias, NOTHING, NOTHING, layer.activation, layer.skip)
-    plain = Network(
-        layers,
-        network.entrance,
-        network.entrance_statistics,
-        None,
-        network.module,
-        network.module_statistics,
-        members,
-    )
+    plain = network._replace(layers=layers, auxiliary=None, members=members)
     return plain, architecture.without_norm()
 
 

@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from ..components.embeddings import CODE_START
 from ..components.initializers import Initializer
 from ..components.norms import Norm
 from ..specification import FitSpec
+from .architecture import CODES
 from .chance import seeded
 from .parameters import Layer, Layout, Network
 
@@ -85,12 +87,24 @@ class _Start:
             weight = network.auxiliary.weight
             weight.copy_(self._plain(-1).draw(*weight.shape, self.generator))
         if a.input_norm is not None:
-            columns = torch.empty(1, a.sizes[0], dtype=torch.float64)
+            columns = torch.empty(1, a.n_numbers, dtype=torch.float64)
             _fill_norm(a.input_norm, columns, network.entrance, network.entrance_statistics)
         if a.module is not None:
             self._fill_module()
+        if a.embeds:
+            self._fill_embedding()
         if a.n_shared > 1:
             self._fill_members(prior)
+
+    def _fill_embedding(self) -> None:
+        """What embeddings start with; what they measure comes with the data."""
+        a, own = self.architecture, self.network.embedding
+        if a.embedding is not None:
+            given = self.spec.numeric_embedding  # members may differ in how numbers start
+            for name, values in given.start(a.n_numbers, self.generator).items():
+                own[name].copy_(values)
+        if a.levels:
+            own[CODES].normal_(0.0, CODE_START, generator=self.generator)
 
     def _fill_members(self, prior: Tensor | None) -> None:
         """Members' own numbers, drawn last: what they share is drawn as in one network alone.

@@ -14,6 +14,7 @@ from torch import Tensor
 from ..components.dropouts import Dropout
 from .architecture import Architecture
 from .chance import seeded
+from .entrance import embedded, normed
 from .members import entering, heads, repeated, split
 from .parameters import Layer, Network
 
@@ -86,7 +87,7 @@ def hidden(
     ----------
     x : Tensor of shape (b, p), or (m, b, p) for a stack
         Standardised inputs. Where k members share the network, all that comes behind the input
-        norm has k * b rows, those of a member together.
+        norm and embeddings has k * b rows, those of a member together.
     training : bool
         Whether norms measure the batch, and update their averages.
     noise : Noise or None
@@ -103,7 +104,9 @@ def hidden(
     """
     a = architecture
     if a.input_norm is not None:
-        x = a.input_norm.forward(x, network.entrance, network.entrance_statistics, training, counts)
+        x = normed(x, network, a, training, counts)
+    if a.embeds:
+        x = embedded(x, network, a)
     if a.n_shared > 1:
         x = entering(x, network.members)
         counts = None if counts is None else repeated(counts, a.n_shared, counts.dim() - 2)
@@ -263,6 +266,7 @@ class Evaluator:
             and architecture.n_shared == 1
             and all(a.saves == "output" for a in architecture.activations)
         )
+        self.embeds = architecture.embeds
         self._buffers: list[Tensor] = []
 
     def begin_piece(self) -> None:
@@ -289,6 +293,8 @@ class Evaluator:
             k = self.architecture.n_shared
             return top if k == 1 else split(top, k)
         single = x.dim() == 2
+        if self.embeds:
+            x = embedded(x, self.network, self.architecture)
         for i, layer in enumerate(self.layers[:-1]):
             out = self._buffer(i, x.shape[-2], layer)
             if single:

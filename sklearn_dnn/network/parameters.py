@@ -65,6 +65,8 @@ class Network(NamedTuple):
     members : dict of str to Tensor
         Where members share the network, each one's own: factors of its "inputs" (k, p) and of
         the "units" (k, h) that the output reads, and the output's "bias" (k, o).
+    embedding, embedding_statistics : dict of str to Tensor
+        What embeddings have learnt and measured; see :mod:`~sklearn_dnn.network.entrance`.
     """
 
     layers: list[Layer]
@@ -74,6 +76,8 @@ class Network(NamedTuple):
     module: Mapping[str, Tensor] = NOTHING
     module_statistics: Mapping[str, Tensor] = NOTHING
     members: Mapping[str, Tensor] = NOTHING
+    embedding: Mapping[str, Tensor] = NOTHING
+    embedding_statistics: Mapping[str, Tensor] = NOTHING
 
     def trained(self) -> dict[str, Tensor]:
         """All trained tensors by name, in the order of the buffer's weights and then the rest."""
@@ -87,6 +91,7 @@ class Network(NamedTuple):
                     found[f"{prefix}.{part}.{name}"] = tensor
         found |= {f"entrance.{name}": tensor for name, tensor in self.entrance.items()}
         found |= {f"members.{name}": tensor for name, tensor in self.members.items()}
+        found |= {f"embedding.{name}": tensor for name, tensor in self.embedding.items()}
         return found | {f"module.{name}": tensor for name, tensor in self.module.items()}
 
     def measured(self) -> dict[str, Tensor]:
@@ -97,6 +102,7 @@ class Network(NamedTuple):
             for name, tensor in layer.statistics.items()
         }
         found |= {f"entrance.{name}": t for name, t in self.entrance_statistics.items()}
+        found |= {f"embedding.{name}": t for name, t in self.embedding_statistics.items()}
         return found | {f"module.{name}": t for name, t in self.module_statistics.items()}
 
     def _named_layers(self) -> Iterator[tuple[str, Layer]]:
@@ -130,6 +136,8 @@ class Network(NamedTuple):
             {k: source[f"module.{k}"] for k in self.module},
             self.module_statistics,
             {k: source[f"members.{k}"] for k in self.members},
+            {k: source[f"embedding.{k}"] for k in self.embedding},
+            self.embedding_statistics,
         )
 
 
@@ -220,13 +228,18 @@ class Layout:
                 yield f"layers.{i}.activation.{name}", (width,)
             if a.ends_block(i) and a.topology.multiplier:
                 yield f"layers.{i}.skip.multiplier", (1,)
-        if a.input_norm is not None:
-            for name in a.input_norm.parameter_starts:
-                yield f"entrance.{name}", (a.sizes[0],)
+        yield from self._entrance()
         for name, shape in self.module_parts.items():
             if len(shape) <= 1:
                 yield f"module.{name}", shape
         yield from self._members()
+
+    def _entrance(self) -> Iterator[tuple[str, tuple[int, ...]]]:
+        a = self.architecture
+        for name in () if a.input_norm is None else a.input_norm.parameter_starts:
+            yield f"entrance.{name}", (a.n_numbers,)
+        for name, shape in a.embedding_shapes.items():
+            yield f"embedding.{name}", shape
 
     def _members(self) -> Iterator[tuple[str, tuple[int, ...]]]:
         a, (n_top, n_out) = self.architecture, self.fans[-1]
@@ -244,7 +257,9 @@ class Layout:
                     yield f"layers.{i}.statistics.{name}", (self.normed_width(i),)
         if a.input_norm is not None:
             for name in a.input_norm.buffer_starts:
-                yield f"entrance.{name}", (a.sizes[0],)
+                yield f"entrance.{name}", (a.n_numbers,)
+        for name, shape in a.embedding_buffer_shapes.items():
+            yield f"embedding.{name}", shape
         for name, shape in self.module_buffers.items():
             yield f"module.{name}", shape
 
@@ -294,6 +309,8 @@ class Layout:
             found.get("module", NOTHING),
             measured.get("module", NOTHING),
             found.get("members", NOTHING),
+            found.get("embedding", NOTHING),
+            measured.get("embedding", NOTHING),
         )
 
 

@@ -116,6 +116,21 @@ class Weights:
             },
         )
 
+    def cooled(self, temperature: float, n_shared: int) -> Weights:
+        """Those of a network whose raw outputs are divided by a temperature."""
+        extras = self.extras
+        if n_shared > 1:  # members' own biases of the output
+            bias = self.extras["members.bias"]
+            extras = self.extras | {"members.bias": bias / bias.dtype.type(temperature)}
+
+        def divided(arrays: list[np.ndarray]) -> list[np.ndarray]:
+            *others, last = arrays
+            return [*others, last / last.dtype.type(temperature)]
+
+        return Weights(
+            divided(self.coefs), divided(self.intercepts), self.norms, self.statistics, extras
+        )
+
     def write(self, layout: Layout, theta: Tensor, statistics: Tensor) -> None:
         """Put the numbers into the buffers of a single member, (1, p) and (1, s)."""
         there = layout.network(theta, statistics)
@@ -172,6 +187,8 @@ class Weights:
             tensors(self._extra("module.")),
             tensors(self._extra("module.", measured=True)),
             tensors(self._extra("members.")),
+            tensors(self._extra("embedding.")),
+            tensors(self._extra("embedding.", measured=True)),
         )
 
     def _extra(self, prefix: str, measured: bool = False) -> dict[str, np.ndarray]:

@@ -15,6 +15,7 @@ from ..network.members import mean_values
 from ..network.mlp import Evaluator
 from .forward import raw_outputs
 from .gradients import Trained
+from .temperature import best_on_grid
 
 # Raw outputs that are collected before their losses are computed at one stroke.
 COLLECTED = 2**20
@@ -115,6 +116,9 @@ class ValidationSet:
         ``score(prediction, target, weight)`` gives one number a member.
     offsets : Tensor of int64, shape (m, 1), or None
         As in :class:`~sklearn_dnn.data.batches.TrainingSet`.
+    calibrated : bool
+        Whether losses are those at the best of a few temperatures: what is lost by being too
+        sure is mended by the one that is fitted at the end.
     """
 
     features: Features
@@ -123,6 +127,7 @@ class ValidationSet:
     rows: Tensor
     score: Callable[[Tensor, Tensor, Tensor | None], Tensor]
     offsets: Tensor | None = None
+    calibrated: bool = False
 
     def select(self, members: Sequence[int]) -> ValidationSet:
         """The same for some of the members."""
@@ -153,10 +158,14 @@ class ValidationSet:
         if raw.dim() - (k > 1) > there.dim() + 1:  # the same rows for all members
             target = target.expand(len(raw), *target.shape)
             weight = None if weight is None else weight.expand(len(raw), *weight.shape)
-        values = mean_values(loss, raw, target, k)
-        if weight is not None:
-            values = values * weight / weight.sum(-1, keepdim=True) * values.shape[-1]
-        losses = values.mean(-1)
+        if self.calibrated:
+            pooled = raw if k == 1 else raw.mean(-3)
+            losses = best_on_grid(loss, pooled, target, weight)
+        else:
+            values = mean_values(loss, raw, target, k)
+            if weight is not None:
+                values = values * weight / weight.sum(-1, keepdim=True) * values.shape[-1]
+            losses = values.mean(-1)
         predicted = loss.inverse_link(raw)
         scores = self.score(predicted if k == 1 else predicted.mean(-3), target, weight)
         return list(zip(losses.reshape(-1).tolist(), scores.reshape(-1).tolist(), strict=True))

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .._compat import from_numpy
 from .._threads import limit_threads
-from ..data.features import Features, Standardiser, Table
+from ..data.features import Encoding, Features, Table
 from ..network.mlp import Evaluator, InTurn
 from ..network.parameters import Layer
 
@@ -55,7 +55,7 @@ def for_all(x: Tensor, network: Evaluator | InTurn) -> Tensor:
 
 def table_outputs(
     X: Table,
-    standardiser: Standardiser,
+    encoding: Encoding,
     open_network: Callable[[], Evaluator | InTurn],
     finish: Callable[[Evaluator | InTurn, Tensor], Tensor],
     n_threads: int,
@@ -65,7 +65,7 @@ def table_outputs(
     Parameters
     ----------
     X : array or CSR matrix of shape (n, p)
-    standardiser : Standardiser
+    encoding : Encoding
     open_network : callable
         Gives an evaluator, whose memory is of one thread.
     finish : callable
@@ -77,14 +77,14 @@ def table_outputs(
 
     Returns
     -------
-    ndarray of shape (n, r), in the type of the standardiser
+    ndarray of shape (n, r), in the type of the encoding
     """
     evaluator = open_network()
     if X.shape[0] <= LEAST_ROWS:  # where asking for more would take longer than a small layer
-        return finish(evaluator, standardiser(_tensor(X))).cpu().numpy()
+        return finish(evaluator, encoding(_tensor(X))).cpu().numpy()
     piece = piece_rows(evaluator.layers, evaluator.architecture.n_shared)
     starts = range(0, X.shape[0], piece)
-    first = finish(evaluator, standardiser(_tensor(X[:piece]))).cpu()
+    first = finish(evaluator, encoding(_tensor(X[:piece]))).cpu()
     if len(starts) == 1:
         return first.numpy()
     results = torch.empty(X.shape[0], first.shape[1], dtype=first.dtype)
@@ -104,7 +104,7 @@ def table_outputs(
             if len(scratch) < len(x):
                 scratch = torch.empty_like(x)
             evaluator.begin_piece()
-            result = finish(evaluator, standardiser(x, out=scratch[: len(x)]))
+            result = finish(evaluator, encoding(x, out=scratch[: len(x)]))
             results[start : start + piece].copy_(result)
 
     if n_threads == 1:

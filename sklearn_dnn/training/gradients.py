@@ -14,12 +14,15 @@ from .._compat import foreach_copy_
 from ..components.augmentations import LossView
 from ..components.penalties import activity_penalty
 from ..data.batches import Batch
+from ..network.embedded_kernel import EmbeddedKernel
 from ..network.kernels import DenseKernel, SharedKernel, has_kernel
 from ..network.members import repeated
 from ..network.mlp import Noise, affine, hidden, outputs_of
 from ..network.parameters import Layout, Network
 from ..specification import FitSpec
 from .numbers import column, is_on, per_row
+
+Kernel = DenseKernel | SharedKernel | EmbeddedKernel
 
 
 class Trained(NamedTuple):
@@ -85,7 +88,7 @@ class Gradients:
         self.activity = column([s.activity_l1 for s in specs], grad)
         self._smooths = is_on(self.smoothing)
         self.by_hand = all(has_kernel(s) for s in specs)
-        self._kernels: dict[int, DenseKernel | SharedKernel] = {}
+        self._kernels: dict[int, Kernel] = {}
         self._leaves: list[Tensor] = []
         self._filled: list[Tensor] = []
         if not self.by_hand:
@@ -93,6 +96,8 @@ class Gradients:
             self._filled = list(self.network.trained().values())
         each = [[a.coefficients() for a in s.augmentation] for s in specs]
         self.augmented = bool(spec.augmentation)
+        #: columns that are no numbers, behind those that are
+        self._n_beside = spec.task.n_features - spec.task.n_numbers
         self._is_plain = self.by_hand and not self.augmented
         self._coefficients = [
             {
@@ -160,11 +165,16 @@ class Gradients:
         kernel.backward(delta.view(raw.shape))
         return raw
 
-    def _new_kernel(self, n_rows: int) -> DenseKernel | SharedKernel:
-        activations = self.architecture.activations
+    def _new_kernel(self, n_rows: int) -> Kernel:
+        a, networks = self.architecture, (self.source, self.network)
+        noise = None if self.noise is None else lambda: self.noise
+        rest = (a.activations, n_rows, a.dropouts, noise)
+        kernel: DenseKernel | SharedKernel
         if self._n_shared > 1:
-            return SharedKernel(self.source, self.network, activations, n_rows)
-        return DenseKernel(self.source.layers, self.network.layers, activations, n_rows)
+            kernel = SharedKernel(*networks, *rest)
+        else:
+            kernel = DenseKernel(*(n.layers for n in networks), *rest)
+        return EmbeddedKernel(kernel, *networks, a) if a.embeds else kernel
 
     def _for_each(
         self, target: Tensor, share: float | Tensor, axis: int
@@ -238,7 +248,12 @@ class Gradients:
             target = _as_distribution(target, spec.task.n_outputs, x.dtype)
         view = LossView(self._input_gradient, self._smooth)
         for augmentation, c in zip(spec.augmentation, self._coefficients, strict=True):
+            beside = None
+            if augmentation.numbers_alone and self._n_beside:
+                x, beside = x.split([x.shape[-1] - self._n_beside, self._n_beside], -1)
             x, target, share = augmentation.forward(x, target, share, c, self.generator, view)
+            if beside is not None:
+                x = torch.cat([x, beside], -1)
         return x, target, share
 
     def _input_gradient(self, x: Tensor, target: Tensor) -> Tensor:

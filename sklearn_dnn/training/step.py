@@ -227,7 +227,7 @@ class Step:
             norms = clip_by_norm_(self.grad, self.clip_norm)
         else:
             tensors = list(self.gradients.network.trained().values())
-            norms = clip_each_by_norm_(tensors, self.clip_norm)
+            norms = clip_each_by_norm_(tensors, self.clip_norm, stacked=len(self.theta) > 1)
         self._n_normed += 1
         self._norm_sum = self._norm_sum + norms.square().sum(1).sqrt()
         self._clipped_sum = self._clipped_sum + (norms > self.clip_norm).any(1)

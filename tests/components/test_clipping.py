@@ -166,3 +166,15 @@ def test_infinite_limits_of_members_do_nothing():
     for old, new in zip(before, after, strict=True):
         assert torch.equal(old[:2], new[:2])
         assert (new[2].norm() <= 0.1 + 1e-9).all()
+
+
+def test_tensors_of_many_dimensions_are_one_networks_where_that_is_said():
+    alone = [torch.arange(60.0).view(3, 4, 5), torch.ones(2)]
+    together = [torch.stack([t, 2 * t]) for t in alone]
+    norms = clip_each_by_norm_(alone, 0.1, stacked=False)
+    of_both = clip_each_by_norm_(together, 0.1, stacked=True)
+    assert norms.shape == (1, 2)
+    torch.testing.assert_close(of_both, torch.cat([norms, 2 * norms]))
+    for one, both in zip(alone, together, strict=True):
+        assert float(torch.linalg.vector_norm(one)) <= 0.1 + 1e-6
+        torch.testing.assert_close(both[1], one)

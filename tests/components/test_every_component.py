@@ -15,6 +15,7 @@ from sklearn_dnn.components.augmentations import AUGMENTATIONS
 from sklearn_dnn.components.constraints import CONSTRAINTS
 from sklearn_dnn.components.curricula import CURRICULA
 from sklearn_dnn.components.dropouts import DROPOUTS
+from sklearn_dnn.components.embeddings import EMBEDDINGS
 from sklearn_dnn.components.initializers import INITIALIZERS
 from sklearn_dnn.components.losses import LOSSES
 from sklearn_dnn.components.norms import NORMS
@@ -28,6 +29,7 @@ REGISTRIES = [
     CONSTRAINTS,
     CURRICULA,
     DROPOUTS,
+    EMBEDDINGS,
     INITIALIZERS,
     LOSSES,
     NORMS,

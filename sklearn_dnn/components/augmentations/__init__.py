@@ -57,6 +57,7 @@ class FunctionAugmentation(Augmentation):
     """
 
     needs_distribution = True
+    takes_codes = False
     _parameter_constraints = {"function": [callable]}
 
     def __init__(self, function: Callable[..., tuple[Tensor, Tensor]]) -> None:

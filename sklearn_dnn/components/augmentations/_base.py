@@ -59,6 +59,11 @@ class Augmentation(Component):
         Whether ``smooth`` is asked for, which a loss may lack.
     needs_gradient : bool
         Whether the loss' derivative by the inputs is asked for.
+    takes_codes : bool
+        Whether rows may have columns of codes, which come out as the code of some level.
+    numbers_alone : bool
+        Whether it gets the columns of numbers alone, and gives back as many rows; all other
+        columns pass it by.
     """
 
     varying: ClassVar[tuple[str, ...]] = ()
@@ -66,6 +71,8 @@ class Augmentation(Component):
     needs_distribution: ClassVar[bool] = False
     needs_smoothing: ClassVar[bool] = False
     needs_gradient: ClassVar[bool] = False
+    takes_codes: ClassVar[bool] = True
+    numbers_alone: ClassVar[bool] = False
 
     def coefficients(self) -> dict[str, float]:
         """The numbers in which members of a stack may differ."""

@@ -51,6 +51,7 @@ class InputNoise(Augmentation):
     """
 
     varying = ("std",)
+    numbers_alone = True
     _parameter_constraints = {
         "std": [NON_NEGATIVE],
         "distribution": [StrOptions({"normal", "uniform"})],

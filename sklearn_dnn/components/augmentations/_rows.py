@@ -51,6 +51,7 @@ class Mixup(Augmentation):
 
     varying = ("alpha",)
     needs_distribution = True
+    takes_codes = False
     _parameter_constraints = {"alpha": [NON_NEGATIVE]}
 
     def __init__(self, alpha: float = 0.2) -> None:

@@ -56,6 +56,9 @@ class Loss(Component):
     has_probabilities : bool
         Of a loss for classes or labels: True if :meth:`inverse_link` gives probabilities.
         Otherwise its results only rank, and a label is predicted where they are above 0.5.
+    is_calibratable : bool
+        True if the loss is the negative logarithm of the probability that :meth:`inverse_link`
+        gives, so that a temperature of raw outputs can be fitted by it.
     has_symmetric_link : bool
         Of a loss of two classes: True if :meth:`inverse_link` of ``-raw`` is one less that of
         `raw`. The probability of the first class is then computed so, which keeps the digits of
@@ -75,6 +78,7 @@ class Loss(Component):
     outputs_per_target: int = 1
     has_gradient: bool = False
     has_probabilities: bool = True
+    is_calibratable: bool = False
     has_symmetric_link: bool = False
     takes_distributions: bool = False
     has_deviation: ClassVar[bool] = False
@@ -262,6 +266,10 @@ class WeightedLoss(ElementwiseLoss):
     @property
     def has_probabilities(self) -> bool:
         return self.loss.has_probabilities
+
+    @property
+    def is_calibratable(self) -> bool:
+        return self.loss.is_calibratable
 
     @property
     def has_deviation(self) -> bool:

@@ -100,6 +100,7 @@ class BernoulliLogLoss(LabelLoss):
     :math:`\sum_j \log(1 + e^{z_j}) - y_j z_j` with :math:`y_j \in [0, 1]`.
     """
 
+    is_calibratable = True
     out_activation = "logistic"
     has_symmetric_link = True
 
@@ -125,6 +126,7 @@ class CategoricalLogLoss(ClassLoss):
     ``(b, k)`` is taken as a distribution over the classes.
     """
 
+    is_calibratable = True
     out_activation = "softmax"
 
     def values(self, raw: Tensor, target: Tensor) -> Tensor:

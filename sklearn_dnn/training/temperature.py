@@ -1,0 +1,66 @@
+"""One temperature for raw outputs, by which probabilities are neither too sure nor too timid.
+
+Guo et al., "On Calibration of Modern Neural Networks", 2017.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from scipy.optimize import minimize_scalar
+from torch import Tensor
+
+from ..components.losses import Loss
+
+# Logarithms to the base 2 of the temperatures among which is sought.
+BOUNDS = (-4.0, 4.0)
+# Those that losses of each epoch are compared at.
+GRID = tuple(2.0 ** np.arange(-1.5, 3.25, 0.5))
+
+
+def fitted_temperature(
+    loss: Loss, raw: Tensor, target: Tensor, weight: Tensor | None = None
+) -> float:
+    """The temperature T with the lowest mean loss of ``raw / T``.
+
+    Parameters
+    ----------
+    loss : Loss
+        With ``is_calibratable``.
+    raw : Tensor of shape (n, k)
+        Outputs of rows that did not train.
+    target : Tensor of shape (n, ...)
+    weight : Tensor of shape (n,) or None
+    """
+    raw = raw.double()
+    share = torch.full((len(raw),), 1 / len(raw), dtype=torch.float64, device=raw.device)
+    if weight is not None:
+        share = weight.double() / weight.double().sum()
+
+    def mean_loss(log_temperature: float) -> float:
+        return float(loss.values(raw * 2.0**-log_temperature, target).double() @ share)
+
+    found = minimize_scalar(mean_loss, bounds=BOUNDS, method="bounded", options={"xatol": 1e-4})
+    return float(2.0**found.x)
+
+
+def best_on_grid(loss: Loss, raw: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
+    """The lowest mean loss over a few temperatures, of each member.
+
+    Parameters
+    ----------
+    raw : Tensor of shape (.., b, k)
+    target : Tensor of shape (.., b, ...)
+    weight : Tensor of shape (.., b) or None
+
+    Returns
+    -------
+    Tensor of shape (..)
+    """
+    means = []
+    for temperature in GRID:
+        values = loss.values(raw / temperature, target)
+        if weight is not None:
+            values = values * weight / weight.sum(-1, keepdim=True) * values.shape[-1]
+        means.append(values.mean(-1))
+    return torch.stack(means).amin(0)
