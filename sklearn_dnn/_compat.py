@@ -23,6 +23,7 @@ from sklearn.utils._param_validation import (
     validate_parameter_constraints,
 )
 from sklearn.utils.metaestimators import _safe_split as safe_split
+from sklearn.utils.validation import _check_categorical_features as check_categorical_features
 from sklearn.utils.validation import _check_method_params as check_method_params
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _num_features as num_features
@@ -126,6 +127,7 @@ __all__ = [
     "Options",
     "StrOptions",
     "TerminatedWorkerError",
+    "check_categorical_features",
     "check_method_params",
     "check_sample_weight",
     "elu_backward",

@@ -20,6 +20,7 @@ from .components.augmentations import AUGMENTATIONS
 from .components.constraints import CONSTRAINTS
 from .components.curricula import CURRICULA
 from .components.dropouts import DROPOUTS
+from .components.embeddings import EMBEDDINGS
 from .components.initializers import INITIALIZERS
 from .components.losses import LOSSES
 from .components.norms import NORMS
@@ -35,6 +36,7 @@ _REGISTRIES = (
     CONSTRAINTS,
     CURRICULA,
     DROPOUTS,
+    EMBEDDINGS,
     INITIALIZERS,
     LOSSES,
     NORMS,

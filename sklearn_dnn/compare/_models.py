@@ -89,7 +89,7 @@ def build(
     """
     if name == "random_forest":
         prepare = _ordinal(numeric, categorical)
-    elif name == "hist_gradient_boosting":
+    elif name in {"hist_gradient_boosting", "sklearn_dnn"}:
         prepare = _native(numeric, categorical)
     else:
         prepare = _dense(numeric, categorical)
@@ -118,7 +118,9 @@ def _regressor(name: str, n_numeric: int, n_categorical: int, seed: int, n_rows:
         ),
         # It learns little from targets far from unit scale; ours standardises them itself.
         "sklearn_mlp": _scaled(SklearnMLPRegressor(random_state=seed)),
-        "sklearn_dnn": MLPRegressor(random_state=seed),
+        "sklearn_dnn": MLPRegressor(
+            categorical_features=_last(n_numeric, n_categorical), random_state=seed
+        ),
     }[name]
 
 
@@ -137,7 +139,9 @@ def _classifier(
             categorical_features=_last(n_numeric, n_categorical), random_state=seed
         ),
         "sklearn_mlp": SklearnMLPClassifier(random_state=seed),
-        "sklearn_dnn": MLPClassifier(random_state=seed),
+        "sklearn_dnn": MLPClassifier(
+            categorical_features=_last(n_numeric, n_categorical), random_state=seed
+        ),
     }[name]
 
 

@@ -232,7 +232,7 @@ class Batcher:
 
     def _batches(self, y: Tensor, weight: Tensor | None, index: Tensor) -> Iterator[Batch]:
         features = self.data.features
-        width = features.X.shape[1] * features.standardiser.dtype.itemsize
+        width = features.width * features.encoding.dtype.itemsize
         ahead = None
         if features.resident is not None and index.numel() * width <= RESIDENT_BYTES:
             ahead = features.rows(index)

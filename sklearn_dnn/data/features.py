@@ -1,12 +1,13 @@
 """Tables as the network reads them: rows of standardised numbers.
 
-A table that is small, or that fits on the GPU, is standardised once and kept as one tensor.
+A table that is small, or that fits on the GPU, is encoded once and kept as one tensor.
 Any other table stays where it is (an array, a read-only memory map, a CSR matrix) and is
-gathered, made dense and standardised batch by batch.
+gathered, made dense and encoded batch by batch.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from copy import copy
 from typing import NamedTuple
@@ -34,7 +35,19 @@ class Scaling(NamedTuple):
     scale: np.ndarray
 
 
-def fit_scaling(X: Table, rows: np.ndarray | None, sample_weight: np.ndarray | None) -> Scaling:
+def has_gaps(X: Table) -> bool:
+    """Whether a table of finite numbers and NaN has any NaN; a sparse one can't."""
+    if sp.issparse(X) or X.size == 0:
+        return False
+    return bool(np.isnan(np.min(X)))
+
+
+def fit_scaling(
+    X: Table,
+    rows: np.ndarray | None,
+    sample_weight: np.ndarray | None,
+    fill: np.ndarray | None = None,
+) -> Scaling:
     """Weighted means and standard deviations of the rows to train on, without a copy of X.
 
     Parameters
@@ -43,19 +56,61 @@ def fit_scaling(X: Table, rows: np.ndarray | None, sample_weight: np.ndarray | N
     rows : ndarray of int or None
         The rows to take; None for all.
     sample_weight : ndarray of shape (n,) or None
+    fill : ndarray of shape (p,) or None
+        What stands for NaN in each column; without it they do not count.
     """
     scaler = StandardScaler(with_mean=not sp.issparse(X))
     n = X.shape[0] if rows is None else len(rows)
     step = max(1, CHUNK_BYTES // (8 * max(1, X.shape[1])))
     for start in range(0, n, step):
         part = slice(start, start + step) if rows is None else rows[start : start + step]
-        scaler.partial_fit(X[part], None, None if sample_weight is None else sample_weight[part])
+        chunk = X[part]
+        if fill is not None and not sp.issparse(chunk):
+            chunk = np.where(np.isnan(chunk), fill, chunk)
+        scaler.partial_fit(chunk, None, None if sample_weight is None else sample_weight[part])
     # A CSR chunk's means are computed for its variances, and kept.
     return Scaling(np.asarray(scaler.mean_, np.float64), np.asarray(scaler.scale_, np.float64))
 
 
-class Standardiser:
+class Encoding(ABC):
     """Turns rows of a table into rows of network inputs.
+
+    Attributes
+    ----------
+    dtype : torch.dtype
+        Of the result.
+    device : str
+    by_member : bool
+        Whether members of a stack have numbers of their own.
+    """
+
+    dtype: torch.dtype
+    device: str
+    by_member: bool
+
+    @abstractmethod
+    def width(self, n_raw: int) -> int:
+        """Columns of the network's input, for a table of `n_raw` columns."""
+
+    @abstractmethod
+    def select(self, members: Sequence[int]) -> Encoding:
+        """The same for some of the members."""
+
+    @abstractmethod
+    def __call__(self, x: Tensor, out: Tensor | None = None) -> Tensor:
+        """Rows in the network's type and place.
+
+        Parameters
+        ----------
+        x : Tensor of shape (b, p), or (m, b, p) where members differ
+        out : Tensor of the shape and type of `x`, default=None
+            Memory to work in, `x` itself if it may be lost: for large pieces, taking new
+            memory costs as much time as the arithmetic.
+        """
+
+
+class Standardiser(Encoding):
+    """Brings numbers without gaps to mean 0 and standard deviation 1, or leaves them.
 
     Parameters
     ----------
@@ -73,12 +128,12 @@ class Standardiser:
         self.scaling = scaling
         self.dtype = dtype
         self.device = device
+        self.by_member = isinstance(scaling, list)
         self._columns: dict[tuple[torch.dtype, torch.device], tuple[Tensor, Tensor]] = {}
 
-    @property
-    def by_member(self) -> bool:
-        """Whether members of a stack have columns of different means and scales."""
-        return isinstance(self.scaling, list)
+    def width(self, n_raw: int) -> int:
+        """As many as the table has."""
+        return n_raw
 
     def select(self, members: Sequence[int]) -> Standardiser:
         """The same for some of the members."""
@@ -87,15 +142,7 @@ class Standardiser:
         return Standardiser([self.scaling[i] for i in members], self.dtype, self.device)
 
     def __call__(self, x: Tensor, out: Tensor | None = None) -> Tensor:
-        """``(x - mean) / scale`` in the network's type and place.
-
-        Parameters
-        ----------
-        x : Tensor of shape (b, p), or (m, b, p) where members differ
-        out : Tensor of the shape and type of `x`, default=None
-            Memory to work in, `x` itself if it may be lost: for large pieces, taking new
-            memory costs as much time as the arithmetic.
-        """
+        """``(x - mean) / scale`` in the network's type and place."""
         if self.scaling is not None:
             mean, factor = self._in(x.dtype, x.device)
             x = torch.sub(x, mean, out=out).mul_(factor)
@@ -128,14 +175,20 @@ class Features:
     Parameters
     ----------
     X : array or CSR matrix of shape (n, p), float32 or float64
-    standardiser : Standardiser
+    encoding : Encoding
         Where members of a stack have means and scales of their own, what is resident is the
         table as it is, for all of them.
+
+    Attributes
+    ----------
+    width : int
+        Columns of the network's input.
     """
 
-    def __init__(self, X: Table, standardiser: Standardiser) -> None:
+    def __init__(self, X: Table, encoding: Encoding) -> None:
         self.X = X
-        self.standardiser = standardiser
+        self.encoding = encoding
+        self.width = encoding.width(X.shape[1])
         self.resident: Tensor | None = None
         self._buffer = np.empty((0, X.shape[1]), dtype=X.dtype)
         if self._fits():
@@ -143,32 +196,32 @@ class Features:
 
     def select(self, members: Sequence[int]) -> Features:
         """The same table for some of the members."""
-        if not self.standardiser.by_member:
+        if not self.encoding.by_member:
             return self
         twin = copy(self)
-        twin.standardiser = self.standardiser.select(members)
+        twin.encoding = self.encoding.select(members)
         return twin
 
     def _filled(self) -> Tensor:
-        """The whole table, standardised where it is to stay a piece at a time."""
+        """The whole table, encoded where it is to stay a piece at a time."""
         n, p = self.X.shape
-        raw = self.standardiser.by_member
+        raw = self.encoding.by_member
         if raw and not sp.issparse(self.X) and self.X.flags.c_contiguous:
-            return from_numpy(self.X).to(self.standardiser.device)
+            return from_numpy(self.X).to(self.encoding.device)
         own = torch.float32 if self.X.dtype == np.float32 else torch.float64
-        dtype = own if raw else self.standardiser.dtype
-        resident = torch.empty(n, p, dtype=dtype, device=self.standardiser.device)
+        dtype = own if raw else self.encoding.dtype
+        resident = torch.empty(n, self.width, dtype=dtype, device=self.encoding.device)
         step = max(1, CHUNK_BYTES // max(1, p * self.X.dtype.itemsize))
         for start in range(0, n, step):
             x = self._read(np.arange(start, min(n, start + step)))
-            resident[start : start + step] = x if raw else self.standardiser(x, out=x)
+            resident[start : start + step] = x if raw else self.encoding(x, out=x)
         self._buffer = np.empty((0, p), dtype=self.X.dtype)
         return resident
 
     def _fits(self) -> bool:
-        needed = self.X.shape[0] * self.X.shape[1] * self.standardiser.dtype.itemsize
-        if torch.device(self.standardiser.device).type == "cuda":
-            free, _ = torch.cuda.mem_get_info(self.standardiser.device)
+        needed = self.X.shape[0] * self.width * self.encoding.dtype.itemsize
+        if torch.device(self.encoding.device).type == "cuda":
+            free, _ = torch.cuda.mem_get_info(self.encoding.device)
             return needed <= free // 3
         return needed <= RESIDENT_BYTES
 
@@ -196,9 +249,9 @@ class Features:
             x = self.resident.index_select(0, flat.to(self.resident.device))
         else:
             x = self._read(flat.numpy())
-        if self.standardiser.by_member:
+        if self.encoding.by_member:
             x = x.view(*index.shape, -1)
-            return self.standardiser(x, out=x)
+            return self.encoding(x, out=x)
         if self.resident is None:
-            x = self.standardiser(x, out=x)
+            x = self.encoding(x, out=x)
         return x.view(*index.shape, -1)

@@ -80,6 +80,43 @@ def inner_split(
     return Split(np.sort(training), np.sort(validation))
 
 
+def folds(
+    rows: np.ndarray, n_folds: int, *, labels: np.ndarray | None, shuffle: bool, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Hold out another part of the rows for each member of an ensemble.
+
+    All parts are of equal size, ``n // n_folds``, and no two share a row; the few rows that are
+    left over train every member.
+
+    Parameters
+    ----------
+    rows : ndarray of int, shape (n,)
+        The rows that may be used; at least two a fold.
+    n_folds : int
+    labels : ndarray of shape (n,) or None
+        Class of each of `rows`: parts have equal shares of each, to within one row.
+    shuffle : bool
+        If False, every `n_folds`-th row is in the same part.
+    seed : int
+
+    Returns
+    -------
+    training : ndarray of int, shape (n_folds, n - n // n_folds)
+    judging : ndarray of int, shape (n_folds, n // n_folds)
+    """
+    n = len(rows)
+    assert n >= 2 * n_folds
+    chance = np.random.default_rng(seed).permutation(n) if shuffle else np.arange(n)
+    order = np.lexsort((chance, np.zeros(n) if labels is None else labels))
+    size = n // n_folds
+    # dealt out in turn, the rows of a class come to all parts alike
+    judging = np.sort(np.stack([order[fold::n_folds][:size] for fold in range(n_folds)]), axis=1)
+    stays = np.ones((n_folds, n), dtype=bool)
+    np.put_along_axis(stays, judging, False, axis=1)
+    training = np.nonzero(stays)[1].reshape(n_folds, n - size)
+    return rows[training], rows[judging]
+
+
 def _with_every_class(rows: np.ndarray, labels: np.ndarray | None, split: Split) -> Split:
     """The split, unless a class would have no row left to train on."""
     if labels is None:

@@ -40,6 +40,7 @@ from ..components.optimizers import OPTIMIZERS
 from ..data.targets import Codec
 from ..network.export import TorchEnsemble, TorchNetwork
 from ..network.weights import Weights
+from ..specification import plain_value
 from ..training.engine import (
     DIVERGED,
     INTERRUPTED,
@@ -52,6 +53,7 @@ from ..training.engine import (
 )
 from ..training.range_test import RangeTest
 from ._beginning import begin
+from ._calibration import calibrated
 from ._fitted import (
     STATE_FORMAT,
     Fitted,
@@ -59,6 +61,7 @@ from ._fitted import (
     fitted_attributes,
     member_attributes,
     outcomes_now,
+    with_columns,
     with_members,
 )
 from ._going_on import go_on
@@ -73,7 +76,8 @@ from ._messages import (
     told_of,
 )
 from ._parameters import Parameter
-from ._session import Session
+from ._session import SIZES, Session
+from ._tables import Reading, names_of_categories, reading_of
 from ._weights import get_weights, set_weights, summary
 
 
@@ -130,9 +134,10 @@ class BaseMLP(
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame, Tensor} of shape (n_samples, n_features)
-            Finite numbers. A CSR matrix and a memory map are read, and made dense, batch by
-            batch; on the CPU a table of up to 64 MiB is held as a dense copy instead, on a GPU
-            one of up to a third of its free memory.
+            Numbers and categories, with gaps (NaN, None); in a sparse matrix finite numbers
+            alone. A CSR matrix and a memory map are read, and made dense, batch by batch; on the
+            CPU a table of up to 64 MiB is held as a dense copy instead, on a GPU one of up to a
+            third of its free memory.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets: numbers for a regressor; labels, or a 0/1 indicator matrix of several
             labels, for a classifier.
@@ -174,9 +179,11 @@ class BaseMLP(
                     f"early_stopping={self.early_stopping!r} trains a new network at the end, "
                     "which warm_start=True can't go on from. Set refit=False or warm_start=False."
                 )
+            if self.warm_start:
+                _refuse_folds(session, "warm_start=True")
             if going_on:
                 self._forgive(session)
-            root = self._init_callback_context(max_subtasks=int(self.max_iter))
+            root = self._init_callback_context(max_subtasks=session.spec.max_iter)
             metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
             told = {"estimator": self, "X": X, "y": y, "metadata": metadata}
             root.call_on_fit_task_begin(**told)
@@ -187,9 +194,9 @@ class BaseMLP(
             everyone = range(len(session.progress))
             began = perf_counter()
             kept, outcomes = self._train(
-                session, observers, n_epochs=int(self.max_iter), patient=True
+                session, observers, n_epochs=session.spec.max_iter, patient=True
             )
-            session = session.only(kept)
+            session = calibrated(session.only(kept), outcomes)
             judged = session.held is not None and all(o.best_iter > 0 for o in outcomes)
             interrupted = any(o.end_reason == INTERRUPTED for o in outcomes)
             if session.spec.refits and judged and not interrupted:
@@ -261,7 +268,9 @@ class BaseMLP(
         if DIVERGED in ends or len(still) < len(outcomes):
             _tell_of_no_refit("it diverged", "Lower learning_rate_init")
             return session, outcomes
-        session = replace(session, scaling=whole.scaling, codec=whole.codec)
+        sizes = {name: getattr(whole.spec.task, name) for name in SIZES}
+        spec = replace(session.spec, task=replace(session.spec.task, **sizes))
+        session = replace(session, spec=spec, columns=whole.columns, codec=whole.codec)
         return session, [
             replace(outcome, weights=new.weights, progress=new.progress)
             for outcome, new in zip(outcomes, again, strict=True)
@@ -280,6 +289,7 @@ class BaseMLP(
         difficulty: Any = None,
         changes: dict[str, Any] | None = None,
         seed: int | None = None,
+        piecewise: bool = False,
     ) -> Session:
         """Check everything that was given, and set up what the engine needs.
 
@@ -289,12 +299,14 @@ class BaseMLP(
             Parameters that take the place of the estimator's own.
         seed : int or None
             Of all streams of chance; None draws one from `random_state`.
+        piecewise : bool
+            Whether the rows are the first of several calls.
         """
         given, codec = self._read_training(X, y, sample_weight, classes, going_on=going_on)
         given = replace(given, difficulty=read_difficulty(difficulty, given.X))
-        held = self._read_held(validation, codec, going_on=going_on)
+        held = self._read_held(validation, codec, given.reading, going_on=going_on)
         parameters = {name: getattr(self, name) for name in self._parameters} | (changes or {})
-        if groups is not None and isinstance(self.validation_fraction, Real):
+        if groups is not None and isinstance(self.validation_fraction, Real | str):
             raise ValueError(
                 f"groups was given, but validation_fraction={self.validation_fraction!r} holds out "
                 "rows without regard to groups. Give a splitter such as "
@@ -312,6 +324,7 @@ class BaseMLP(
                 weigher=weigher,
                 splitter=lambda how, rows: first_split(how, rows, given.y, groups),
                 seed=seed,
+                goes_on=piecewise or bool(self.warm_start),
             )
         fitted = Fitted(self)
         return go_on(
@@ -322,7 +335,7 @@ class BaseMLP(
             weigher=weigher,
             seed=seed,
             samples=self.t_,
-            scaling=fitted.scaling,
+            columns=fitted.columns,
             before=self.spec_,
             saved=vars(self).get("_progress"),
             weights=fitted.weights.members(),
@@ -334,17 +347,27 @@ class BaseMLP(
     ) -> tuple[Given, Codec]:
         """The rows to train on, checked, and the codec of their targets."""
         numeric = self._numeric_targets
-        given = read_given(self, X, y, sample_weight, y_numeric=numeric, reset=not going_on)
+        reading = reading_of(self) if going_on else None
+        given = read_given(
+            self, X, y, sample_weight, y_numeric=numeric, reset=not going_on, reading=reading
+        )
         given, codec = self._read_targets(given, classes, going_on=going_on)
         self._refuse_targets(given, "")
         return given, codec
 
     def _read_held(
-        self, validation: tuple[Any, Any, Any], codec: Codec, *, going_on: bool
+        self,
+        validation: tuple[Any, Any, Any],
+        codec: Codec,
+        reading: Reading | None,
+        *,
+        going_on: bool,
     ) -> Given | None:
         """The validation set that the caller gave, checked; None where there is none."""
         with told_of("The validation set (X_val, y_val, sample_weight_val)"):
-            held = read_validation(self, *validation, y_numeric=self._numeric_targets)
+            held = read_validation(
+                self, *validation, y_numeric=self._numeric_targets, reading=reading
+            )
             if held is None:
                 return None
             held, _ = self._read_targets(held, codec, going_on=going_on)
@@ -444,7 +467,7 @@ class BaseMLP(
         """End a fit that was trained elsewhere, beside others."""
         kept, outcomes = _with_hope(session, outcomes)
         n_left_out = len(session.progress) - len(kept)
-        session = session.only(kept)
+        session = calibrated(session.only(kept), outcomes)
         self._store(session, outcomes, keep_progress=bool(self.warm_start))
         self._tell_how_it_ended(session, outcomes, warn_of_max_iter=True)
         self._tell_of_left_out(session, n_left_out)
@@ -490,7 +513,7 @@ class BaseMLP(
                 f"version of sklearn_dnn reads formats up to {STATE_FORMAT}. Load it with the "
                 "version that saved it, or a newer one."
             )
-        super().__setstate__(with_members(state))
+        super().__setstate__(with_columns(with_members(state)))
 
     # Outputs
 
@@ -510,6 +533,21 @@ class BaseMLP(
         return Fitted(self).outputs(
             X, lambda network, x: network.hidden(x).clone(), join=beside_each_other, fold=False
         )
+
+    @property
+    def embeddings_(self) -> dict[str, np.ndarray] | None:
+        """What embeddings have learnt and measured, by name; None without any.
+
+        The arrays are those of `extra_weights_`. "codes" has a row for each level of each
+        category, those of one category together.
+        """
+        prefix = "embedding."
+        found = {
+            name.removeprefix(prefix).rstrip("*"): array
+            for name, array in self.extra_weights_.items()
+            if name.startswith(prefix)
+        }
+        return found or None
 
     @property
     def _n_features_out(self) -> int:
@@ -548,19 +586,31 @@ class BaseMLP(
         -------
         torch.nn.Module
             On the CPU, in evaluation mode and in the type it was trained in; of an ensemble, the
-            mean of its members, each a module within. It standardises
-            its input (n, n_features) itself. A regressor's gives predictions (n, n_outputs) in
-            the units of y; a classifier's gives probabilities: of the second class (n, 1) for
-            two classes, else one a class or label (n, n_classes).
+            mean of its members, each a module within. It scales its input (n, n_features) itself
+            and fills gaps (NaN), unless there were none in `fit`. A regressor's gives predictions
+            (n, n_outputs) in the units of y; a classifier's gives probabilities: of the second
+            class (n, 1) for two classes, else one a class or label (n, n_classes).
+
+        Raises
+        ------
+        ValueError
+            If there are columns of categories: a module takes numbers.
         """
         fitted, codec = Fitted(self), self._fitted_codec()
+        categories = names_of_categories(self)
+        if categories:
+            raise ValueError(
+                "to_torch gives a module of numbers, but the estimator was fitted with categories "
+                f"in the columns {categories}. Fit it on encoded columns, such as those of "
+                "sklearn.preprocessing.OneHotEncoder in a pipeline."
+            )
         with torch_ready():
             networks = [
                 TorchNetwork(
                     weights,
                     fitted.architecture,
                     fitted.loss,
-                    fitted.scaling,
+                    fitted.columns,
                     codec.units(),
                     codec.bounds,
                 )
@@ -657,12 +707,15 @@ class BaseMLP(
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        # not `categorical`, nor `string`: arrays of numbers are numbers, and text in arrays is
+        # refused, unless `categorical_features` says otherwise
+        tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
     def _has_steps(self) -> bool:
         """True if the optimizer learns from batches: what ``partial_fit`` needs."""
-        if OPTIMIZERS.resolve(self.optimizer).full_batch:
+        if OPTIMIZERS.resolve(plain_value(self, "optimizer")).full_batch:
             raise AttributeError(
                 f"partial_fit is only available for optimizers that learn from batches; "
                 f"optimizer={self.optimizer!r} takes all rows at once. Use fit, or "
@@ -689,10 +742,12 @@ class BaseMLP(
                     None,
                     going_on=self.__sklearn_is_fitted__(),
                     classes=classes,
+                    piecewise=True,
                 )
+            _refuse_folds(session, "partial_fit")
             n_members = len(session.progress)
             kept, outcomes = self._train(session, [], n_epochs=1, patient=False)
-            session = session.only(kept)
+            session = calibrated(session.only(kept), outcomes)
             self._store(session, outcomes, keep_progress=True)
             self._tell_how_it_ended(session, outcomes, warn_of_max_iter=False)
             self._tell_of_left_out(session, n_members - len(kept))
@@ -707,6 +762,15 @@ def _with_hope(session: Session, outcomes: list[Outcome]) -> tuple[list[int], li
             f"The loss was not finite after any epoch. {divergence_advice(session.spec)}"
         )
     return kept, [outcomes[i] for i in kept]
+
+
+def _refuse_folds(session: Session, what: str) -> None:
+    """Refuse to go on later from members that each hold out rows of a table."""
+    if session.held is not None and session.held.by_member:
+        raise ValueError(
+            f"{what} can't go on with validation_fraction='folds', whose parts are those of one "
+            "table. Give a fraction, or early_stopping=False."
+        )
 
 
 def _tell_of_no_refit(why: str, way_out: str) -> None:

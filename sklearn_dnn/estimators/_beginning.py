@@ -11,13 +11,21 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
+from .._compat import from_numpy
+from ..data.columns import MIN_COUNT, SCALINGS, Columns, fit_columns
 from ..data.features import fit_scaling
-from ..data.splits import inner_split
+from ..data.splits import folds, inner_split
 from ..data.targets import Codec, RegressionCodec
+from ..network.architecture import Architecture
 from ..network.data_dependent import scale_to_data
+from ..network.parameters import Layout
 from ..specification import (
     FitSpec,
+    follows_recipe,
+    holds_out_folds,
+    is_auto,
     resolve,
+    settled,
     stops_early,
     warn_of_broken_conditions,
     warn_of_missing_blocks,
@@ -52,6 +60,7 @@ def begin(
     weigher: Weigher,
     splitter: Callable[[Any, np.ndarray], tuple[np.ndarray, np.ndarray]],
     seed: int,
+    goes_on: bool = False,
 ) -> Session:
     """A session from the first step.
 
@@ -69,35 +78,28 @@ def begin(
     splitter : callable
         ``splitter(how, rows)`` gives the first split of a scikit-learn splitter.
     seed : int
+    goes_on : bool
+        Whether training may be gone on with later.
     """
+    by_recipe = follows_recipe(
+        parameters, len(given.rows), is_sparse=sp.issparse(given.X), goes_on=goes_on
+    )
+    parameters = settled(parameters, codec.kind, *_shape(given), by_recipe=by_recipe)
     shares = parameters["ensemble"] == "shared"
     streams = Streams.of_members(seed, 1 if shares else int(parameters["n_members"]))
-    rows, held = given.rows, None
-    if validation is not None:
-        held = Held(validation, validation.rows, inner=False)
-    elif stops_early(parameters["early_stopping"], len(rows), has_validation=False):
-        stratify = codec.kind in {"binary", "multiclass"}
-        training, judging = inner_split(
-            rows,
-            parameters["validation_fraction"],
-            labels=given.y[rows] if stratify else None,
-            shuffle=parameters["shuffle"],
-            seed=streams[0].split,
-            splitter=lambda how: splitter(how, rows),
-        )
-        rows = training
-        if judging is not None:
-            held = Held(given, judging, inner=True)
-    given, rows, held = weighted(weigher, given, rows, held)
+    given, rows, training, held = _parted(
+        parameters, given, codec, validation, weigher, splitter, streams[0].split
+    )
     draws = [stream.rows for stream in streams]
-    own = member_rows(rows, draws, parameters)
-    spec = resolve(parameters, task_of(given, codec, own.shape[1], validation is not None))
+    own = member_rows(training, draws, parameters)
+    # folds make "auto" early stopping stop; who asks for it himself may have them train again
+    in_folds = held is not None and held.by_member
+    judged = validation is not None or (in_folds and is_auto(parameters["early_stopping"]))
+    columns = _fitted_columns(parameters["input_scaling"], given, rows)
+    spec = resolve(parameters, task_of(given, codec, columns, own.shape[1], judged))
+    spec = replace(spec, by_recipe=by_recipe)
     if held is None:
         spec = without_validation(spec)
-    scaling = None
-    if spec.input_scaling == "standard":
-        whole = len(rows) == given.X.shape[0]
-        scaling = fit_scaling(given.X, None if whole else rows, given.weight)
     refuse_targets_outside(spec, given, rows, held)
     if isinstance(codec, RegressionCodec):
         codec = _fitted_units(codec, spec, given, rows)
@@ -105,7 +107,10 @@ def begin(
     if spec.bias_initializer == "prior":
         prior = _prior(spec, codec, given, rows)
     progress = [Progress.begin([spec], [stream], prior) for stream in streams]
-    session = Session(spec, codec, scaling, progress, given, rows, own, held, draws)
+    session = Session(spec, codec, columns, progress, given, rows, own, held, draws)
+    embedding = spec.numeric_embedding
+    if embedding is not None and embedding.measures and spec.task.n_numbers > 0:
+        _measure_numbers(session)
     _warn_of_scales(session)
     warn_of_missing_blocks(spec)
     if any(initializer.data_dependent for initializer in spec.initializer):
@@ -121,6 +126,97 @@ def begin(
     return session
 
 
+def _shape(given: Given) -> tuple[int, int]:
+    """Rows that count, and columns."""
+    return len(given.rows), given.X.shape[1]
+
+
+def _parted(
+    parameters: Mapping[str, Any],
+    given: Given,
+    codec: Codec,
+    validation: Given | None,
+    weigher: Weigher,
+    splitter: Callable[[Any, np.ndarray], tuple[np.ndarray, np.ndarray]],
+    seed: int,
+) -> tuple[Given, np.ndarray, np.ndarray, Held | None]:
+    """The weighted table, its rows that train, those of them of each member, and what judges."""
+    rows, held = given.rows, None
+    if validation is not None:
+        held = Held(validation, validation.rows, inner=False)
+    elif holds_out_folds(parameters):
+        given, rows, _ = weighted(weigher, given, rows, None)
+        return given, rows, *_folds(parameters, given, codec, rows, seed)
+    elif stops_early(parameters["early_stopping"], len(rows), has_validation=False):
+        rows, judging = inner_split(
+            rows,
+            parameters["validation_fraction"],
+            labels=_labels(given, codec, rows),
+            shuffle=parameters["shuffle"],
+            seed=seed,
+            splitter=lambda how: splitter(how, given.rows),
+        )
+        if judging is not None:
+            held = Held(given, judging, inner=True)
+    given, rows, held = weighted(weigher, given, rows, held)
+    return given, rows, rows, held
+
+
+def _labels(given: Given, codec: Codec, rows: np.ndarray) -> np.ndarray | None:
+    """The classes of rows, to stratify by."""
+    return given.y[rows] if codec.kind in {"binary", "multiclass"} else None
+
+
+def _folds(
+    parameters: Mapping[str, Any], given: Given, codec: Codec, rows: np.ndarray, seed: int
+) -> tuple[np.ndarray, Held]:
+    """The rows that each member may train on, (m, n), and those that judge it."""
+    n_members = int(parameters["n_members"])
+    if len(rows) < 2 * n_members:
+        raise ValueError(
+            f"validation_fraction='folds' needs two rows a member at least, but there are "
+            f"{len(rows)} for n_members={n_members}. Use fewer members, or give more rows."
+        )
+    training, judging = folds(
+        rows,
+        n_members,
+        labels=_labels(given, codec, rows),
+        shuffle=parameters["shuffle"],
+        seed=seed,
+    )
+    return training, Held(given, judging, inner=True)
+
+
+def _fitted_columns(scaling: Any, given: Given, rows: np.ndarray) -> Columns:
+    """What the rows that train make of the table's columns."""
+    reading = given.reading
+    columns = fit_columns(
+        given.X,
+        None if len(rows) == given.X.shape[0] else rows,
+        given.weight,
+        scaling=scaling if isinstance(scaling, str) and scaling in SCALINGS else None,
+        categorical=None if reading is None else reading.categorical,
+        n_levels=() if reading is None else reading.n_levels,
+        gappy=given.gappy,
+    )
+    if columns.width == 0:
+        raise ValueError(
+            "No column of X is left to learn from: all are without values, or without a level "
+            f"that {MIN_COUNT} rows that train have. Give other columns, or more rows."
+        )
+    empty, rare = columns.left_out
+    for left, why in (
+        (empty, "have no value among the rows that train"),
+        (rare, f"have no level with {MIN_COUNT} rows that train"),
+    ):
+        if len(left):
+            names = left if given.names is None else given.names[left]
+            warnings.warn(
+                f"Columns {list(names)} {why}, and are left out.", UserWarning, stacklevel=8
+            )
+    return columns
+
+
 def _drawn_rows(given: Given, rows: np.ndarray, n: int, seed: int) -> np.ndarray:
     """`n` rows that stand for all: each is expected as often as its weight says.
 
@@ -133,6 +229,29 @@ def _drawn_rows(given: Given, rows: np.ndarray, n: int, seed: int) -> np.ndarray
     reached = np.cumsum(weight, dtype=np.float64)
     steps = (np.arange(n) + rng.random()) * (reached[-1] / n)
     return shuffled[np.minimum(np.searchsorted(reached, steps, side="right"), len(rows) - 1)]
+
+
+def _measure_numbers(session: Session) -> None:
+    """Write what the embedding measures on rows to train on, the same for all members.
+
+    Of many rows some stand for all, at equal steps.
+    """
+    spec, given, rows = session.spec, session.given, session.training
+    embedding, n_numbers = spec.numeric_embedding, spec.task.n_numbers
+    assert embedding is not None
+    if len(rows) > SEEN_ROWS:
+        rows = rows[np.linspace(0, len(rows) - 1, SEEN_ROWS).astype(np.int64)]
+    some = given.X[rows]
+    x = from_numpy(some.toarray() if sp.issparse(some) else np.ascontiguousarray(some))
+    x = session.encoding(gappy=given.gappy)(x)[:, :n_numbers]
+    weight = None if given.weight is None else given.weight[rows]
+    found = embedding.measure(x.cpu().numpy(), weight)
+    layout = Layout(Architecture.of(spec))
+    for member in session.progress:
+        own = layout.network(member.theta, member.statistics).embedding_statistics
+        for name, values in found.items():
+            own[name].copy_(torch.from_numpy(values))
+        member.best_statistics.copy_(member.statistics)
 
 
 def _fitted_units(
@@ -160,8 +279,11 @@ def _warn_of_scales(session: Session) -> None:
         warn_of_broken_conditions(session.spec, standardised=True)
         return
     some = session.training[:SEEN_ROWS]
-    scaling = fit_scaling(session.given.X, some, None)
-    varied = np.ptp(session.given.X[some], axis=0) > 0
+    fill = np.nan_to_num(session.columns.fill) if session.given.gappy else None
+    scaling = fit_scaling(session.given.X, some, None, fill)
+    seen = session.given.X[some]
+    spread = np.fmin.reduce(seen, axis=0) < np.fmax.reduce(seen, axis=0)
+    varied = spread & ~session.columns.categorical
     mean, scale = np.abs(scaling.mean[varied]), scaling.scale[varied]
     if mean.size and (mean.max() > FAR or scale.max() > FAR):
         warnings.warn(

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from .._compat import fit_context
 from ..components.constraints import Constraint
+from ..components.embeddings import NumericEmbedding
 from ..components.initializers import Initializer
 from ..components.losses import LOSSES, as_loss
 from ..components.norms import Norm
@@ -26,7 +27,6 @@ from ..components.optimizers import Optimizer
 from ..components.stopping import EarlyStopping
 from ..components.topologies import Topology
 from ..data.targets import BinaryCodec, Codec, MulticlassCodec, MultilabelCodec
-from ..network.mlp import Evaluator, InTurn
 from ._base import BaseMLP, partial_fit_available
 from ._fitted import Finish, Fitted
 from ._inputs import Given
@@ -64,9 +64,12 @@ _NAMES = [
     "weight_decay",
     "constraint",
     "ema_decay",
+    "categorical_features",
     "input_scaling",
+    "numeric_embedding",
     "class_weight",
     "label_smoothing",
+    "calibration",
     "early_stopping",
     "validation_fraction",
     "n_iter_no_change",
@@ -101,18 +104,29 @@ Attributes
 classes_ : ndarray of shape (n_classes,)
     Labels, sorted; for an indicator matrix the numbers of its columns.
 coefs_ : list of ndarray of shape (n_in, n_out)
-    Weights of each layer; the first one's refer to standardised columns. With ``n_members > 1``
-    these arrays, and those of the next four attributes, have a leading axis of members.
+    Weights of each layer; the first one's refer to standardised columns, or to what
+    `numeric_embedding` makes of them. With ``n_members > 1`` these arrays, and those of the next
+    five attributes, have a leading axis of members.
 intercepts_ : list of ndarray of shape (n_out,)
     Biases of each layer; zeros where a norm behind it makes them redundant.
 norm_weights_, norm_statistics_ : list of dict of ndarray
     What the norm of each hidden layer has learnt and measured.
 extra_weights_ : dict of ndarray
     What else the network consists of, by name: learnt slopes, skip connections, the norm of the
-    inputs, an auxiliary output, a hidden part of the user's own, and what each of the members
-    that share the network has for its own.
+    inputs, embeddings, an auxiliary output, a hidden part of the user's own, and what each of the
+    members that share the network has for its own.
+embeddings_ : dict of ndarray or None
+    Of these, what `numeric_embedding` has learnt and measured, and the vectors of categories'
+    levels ("codes"); None where there are none.
 input_mean_, input_scale_ : ndarray of shape (n_features,) or None
-    The standardisation of the inputs.
+    The standardisation of the inputs; NaN for columns that are no numbers.
+input_columns_ : dict
+    What else becomes of the columns: medians that stand for gaps, which columns have an indicator
+    of gaps, other scalings, and slots of levels (:class:`sklearn_dnn.data.columns.Columns`).
+is_categorical_ : ndarray of bool, shape (n_features,), or None
+    Columns of categories; None without any.
+categories_ : list of ndarray
+    The levels of each column of categories that were seen in `fit`.
 n_features_in_ : int
     Columns seen in `fit`.
 feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -146,6 +160,9 @@ validation_scores_ : list of float or None
     `sample_weight` and `class_weight`; the `monitor`'s score where one is given.
 best_validation_score_ : float or None
     The largest of them.
+temperature_ : float
+    What `calibration` divided raw outputs by, which `coefs_` and `intercepts_` of the output
+    layer hold already; 1.0 without.
 lr_curve_ : list of float
     Learning rate of each epoch's last step.
 history_ : dict of list
@@ -193,30 +210,30 @@ True
     _parameters = table(_NAMES, LOSS_OF_CLASSIFIER)
     _parameter_constraints = {name: p.constraint for name, p in _parameters.items()}
 
-    def __init__(
+    def __init__(  # noqa: PLR0915 - a line a parameter
         self,
-        hidden_layer_sizes: Any = (100,),
-        activation: Any = "relu",
+        hidden_layer_sizes: Any = "auto",
+        activation: Any = "auto",
         *,
         topology: str | Topology = "plain",
         initializer: Any = "auto",
         bias_initializer: float | str | Initializer = 0.0,
         norm: str | Norm | None = None,
-        dropout: Any = 0.0,
+        dropout: Any = "auto",
         input_dropout: float = 0.0,
         weight_noise: float = 0.0,
         augmentation: Any = None,
         curriculum: Any = None,
         loss: Any = "log_loss",
-        optimizer: str | Optimizer = "adam",
-        learning_rate_init: float | str = 0.001,
-        schedule: Any = "constant",
+        optimizer: str | Optimizer = "auto",
+        learning_rate_init: float | str = "auto",
+        schedule: Any = "auto",
         momentum_schedule: Any = None,
         dropout_schedule: Any = None,
         weight_decay_schedule: Any = None,
         batch_size: int | str = "auto",
         accumulation_steps: int = 1,
-        max_iter: int = 200,
+        max_iter: int | str = "auto",
         clip_norm: float | None = None,
         clip_value: float | None = None,
         clip_scope: str = "global",
@@ -226,17 +243,20 @@ True
         weight_decay: float = 0.0,
         constraint: str | Constraint | None = None,
         ema_decay: float = 0.0,
-        input_scaling: str | Norm | None = "standard",
+        categorical_features: Any = "from_dtype",
+        input_scaling: str | Norm | None = "auto",
+        numeric_embedding: str | NumericEmbedding | None = "auto",
         class_weight: dict | str | None = None,
         label_smoothing: float = 0.0,
+        calibration: str | None = "auto",
         early_stopping: bool | str | EarlyStopping = "auto",
-        validation_fraction: Any = 0.1,
-        n_iter_no_change: float = 10,
+        validation_fraction: Any = "auto",
+        n_iter_no_change: float | str = "auto",
         tol: float = 0.0001,
         monitor: str | Callable[..., float] = "loss",
         max_time: float | None = None,
         shuffle: bool = True,
-        n_members: int = 1,
+        n_members: int | str = "auto",
         ensemble: str = "independent",
         bootstrap: bool = False,
         member_fraction: float | None = None,
@@ -277,9 +297,12 @@ True
         self.weight_decay = weight_decay
         self.constraint = constraint
         self.ema_decay = ema_decay
+        self.categorical_features = categorical_features
         self.input_scaling = input_scaling
+        self.numeric_embedding = numeric_embedding
         self.class_weight = class_weight
         self.label_smoothing = label_smoothing
+        self.calibration = calibration
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
@@ -361,6 +384,9 @@ True
     ) -> Any:
         """Probabilities of classes, or of labels; of an ensemble, their mean over members.
 
+        With `calibration`, an ensemble's lie halfway between these and those of the members' mean
+        raw output.
+
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
@@ -384,9 +410,10 @@ True
             If there is no noise to sample, or nothing to take deviations from.
         """
         fitted = Fitted(self)
+        codec, loss = self._fitted_codec(), fitted.loss
         finish = self._probabilities(fitted)
         if n_samples is None and not return_std:
-            return fitted.outputs(X, finish)
+            return fitted.linked(X, lambda raw: codec.probabilities(raw, loss))
         if n_samples is None and fitted.n_members is None:
             raise ValueError(
                 "return_std=True needs n_samples, the number of random passes, or an ensemble "
@@ -395,6 +422,8 @@ True
         if n_samples is None:
             each = fitted.member_outputs(X, finish)
             mean, deviation = over_members(each, np.zeros_like(each))
+            if fitted.is_calibrated:
+                mean = fitted.linked(X, lambda raw: codec.probabilities(raw, loss))
         else:
             mean, deviation = over_members(*sampled(fitted, X, finish, n_samples))
         return (mean, deviation) if return_std else mean
@@ -410,7 +439,8 @@ True
         Returns
         -------
         ndarray of shape (n_members, n_samples, n_classes), in X's type
-            `predict_proba` is their mean.
+            `predict_proba` is their mean; of calibrated members the mean of that and of what
+            their mean raw output gives.
         """
         fitted = Fitted(self)
         return fitted.member_outputs(X, self._probabilities(fitted)).swapaxes(0, 1)
@@ -464,8 +494,7 @@ True
             raw = fitted.raw(X)
         else:
 
-            def finish(network: Evaluator | InTurn, x: Tensor) -> Tensor:
-                raw = network.raw(x)
+            def link(raw: Tensor) -> Tensor:
                 p = loss.inverse_link(raw)
                 if kind == "multiclass":
                     return p
@@ -473,7 +502,7 @@ True
                 other = loss.inverse_link(-raw) if loss.has_symmetric_link else 1 - p
                 return torch.cat([p, other], -1)
 
-            means = fitted.outputs(X, finish)
+            means = fitted.linked(X, link)
             logs = np.log(np.maximum(means, np.finfo(means.dtype).tiny))
             raw = logs if kind == "multiclass" else np.subtract(*np.split(logs, 2, axis=1))
         return raw[:, 0] if kind == "binary" else raw

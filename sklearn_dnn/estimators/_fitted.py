@@ -17,10 +17,13 @@ from ..components.activations import ACTIVATIONS, Activation
 from ..components.architectures import HiddenModule
 from ..components.base import Component, Registry
 from ..components.dropouts import DROPOUTS, DropoutRule
+from ..components.embeddings import EMBEDDINGS, NumericEmbedding, entering_width
 from ..components.losses import LOSSES, Loss
 from ..components.norms import NORMS
 from ..components.topologies import TOPOLOGIES, Plain
-from ..data.features import Scaling, Standardiser
+from ..data.columns import Columns
+from ..data.encoder import encoding_for
+from ..data.features import Encoding, Scaling, Standardiser
 from ..network.architecture import Architecture
 from ..network.fold import folded, folds
 from ..network.mlp import Evaluator, InTurn, Noise
@@ -44,6 +47,7 @@ _FAMILIES: dict[str, Registry[Any]] = {
     "output_activation": ACTIVATIONS,
     "norm": NORMS,
     "input_scaling": NORMS,
+    "numeric_embedding": EMBEDDINGS,
     "topology": TOPOLOGIES,
     "dropout": DROPOUTS,
     "loss": LOSSES,
@@ -63,11 +67,14 @@ def fitted_attributes(session: Session, outcomes: Sequence[Outcome]) -> dict[str
     outcomes : sequence of Outcome
         One a member.
     """
-    spec, scaling = session.spec, session.scaling
+    spec, scaling = session.spec, session.columns.plain_scaling
+    reading = session.given.reading
     weights, history = outcomes[0].weights, outcomes[0].history
     if spec.n_networks > 1:
         weights = Weights.stacked([outcome.weights for outcome in outcomes])
         history = mean_history([outcome.history for outcome in outcomes])
+    if session.temperature != 1:
+        weights = weights.cooled(session.temperature, spec.n_shared)
     last = max(outcomes, key=lambda outcome: outcome.n_iter)  # of equals the first
     judged = session.held is not None
     scores = list(history["validation_score"]) if judged else None
@@ -82,6 +89,9 @@ def fitted_attributes(session: Session, outcomes: Sequence[Outcome]) -> dict[str
         "extra_weights_": weights.extras,
         "input_mean_": None if scaling is None else scaling.mean,
         "input_scale_": None if scaling is None else scaling.scale,
+        "input_columns_": session.columns.as_dict(),
+        "is_categorical_": None if reading is None else reading.categorical,
+        "categories_": [] if reading is None else list(reading.categories),
         "n_layers_": len(weights.coefs) + 1,
         "n_outputs_": weights.coefs[-1].shape[-1],
         "n_parameters_": sum(int(o.progress.theta.shape[1]) for o in outcomes),
@@ -101,7 +111,7 @@ def fitted_attributes(session: Session, outcomes: Sequence[Outcome]) -> dict[str
         "lr_curve_": list(history["learning_rate"]),
         "history_": {name: list(values) for name, values in history.items()},
         "members_": [_member(outcome, judged) for outcome in outcomes],
-    }
+    } | ({} if spec.task.kind == "regression" else {"temperature_": session.temperature})
 
 
 def _member(outcome: Outcome, judged: bool) -> dict[str, Any]:
@@ -191,7 +201,7 @@ def member_attributes(estimator: Any, i: int) -> dict[str, Any]:
 def with_members(state: dict[str, Any]) -> dict[str, Any]:
     """A state that was saved before there were ensembles, as one of a single network."""
     first = {"n_members": 1, "ensemble": "independent", "bootstrap": False, "member_fraction": None}
-    state = first | state
+    state = first | {"numeric_embedding": None} | state
     if "coefs_" in state and "members_" not in state:
         member = {
             "n_iter": state["n_iter_"],
@@ -203,6 +213,17 @@ def with_members(state: dict[str, Any]) -> dict[str, Any]:
             "history": state["history_"],
         }
         state["members_"] = [member]
+    return state
+
+
+def with_columns(state: dict[str, Any]) -> dict[str, Any]:
+    """A state that was saved before there were categories and gaps, which still refuses both."""
+    state = {"categorical_features": None} | state
+    if "coefs_" in state and "input_columns_" not in state:
+        scaling = state["spec_"]["input_scaling"]
+        scaling = scaling if isinstance(scaling, str) else None
+        state["input_columns_"] = {"scaling": scaling, "fill": None}
+        state |= {"is_categorical_": None, "categories_": []}
     return state
 
 
@@ -225,6 +246,15 @@ def _outcome_now(progress: Progress, weights: Weights) -> Outcome:
 
 
 Finish = Callable[[Evaluator | InTurn, Tensor], Tensor]
+
+
+def joined(raw: Tensor, link: Callable[[Tensor], Tensor]) -> Tensor:
+    """What calibrated members predict together: ``(m, b, k) -> (b, r)``.
+
+    The mean of their probabilities is less sure than each of them, that of their raw outputs is
+    surer than it; halfway is nearest to how often they are right.
+    """
+    return 0.5 * (link(raw).mean(0) + link(raw.mean(0)))
 
 
 def mean_of_members(values: Tensor) -> Tensor:
@@ -275,6 +305,21 @@ class Fitted:
         return None if e.input_mean_ is None else Scaling(e.input_mean_, e.input_scale_)
 
     @property
+    def columns(self) -> Columns:
+        """What becomes of the columns of a table."""
+        e = self.estimator
+        kept = e.input_columns_
+        if kept["fill"] is None:
+            kept = kept | {"fill": np.zeros(e.n_features_in_)}
+        return Columns.from_dict(kept, e.is_categorical_, self.scaling)
+
+    def encoding(self, dtype: torch.dtype, device: str, *, gappy: bool) -> Encoding:
+        """What turns rows of a table, which may have gaps, into rows of network inputs."""
+        if not gappy and "slots" not in self.estimator.input_columns_:
+            return Standardiser(self.scaling, dtype, device)
+        return encoding_for(self.columns, dtype, device, gappy=gappy)
+
+    @property
     def architecture(self) -> Architecture:
         """With the noise of training, which plain predictions do without."""
         return self._architecture(tuple(self._components("dropout")))
@@ -285,15 +330,26 @@ class Fitted:
         module: HiddenModule | None = e.own_components_.get("hidden_layer_sizes")
         hidden = () if module is not None else spec["hidden_layer_sizes"]
         normed = isinstance(spec["input_scaling"], dict)
+        task = spec["task"]
+        # not there in states that were saved before there were embeddings
+        n_passed, levels = task.get("n_passed", 0), tuple(task.get("levels", ()))
+        n_numbers = task["n_features"] - n_passed - len(levels)
+        embedding: NumericEmbedding | None = None
+        if n_numbers > 0 and spec.get("numeric_embedding") is not None:
+            embedding = self._component("numeric_embedding")
+        width = entering_width(embedding, n_numbers, n_passed, len(levels))
         return Architecture(
-            sizes=(spec["task"]["n_features"], *hidden, e.coefs_[-1].shape[-1]),
+            sizes=(width, *hidden, e.coefs_[-1].shape[-1]),
             activations=tuple(self._components("activation")),
             norm=self._component("norm"),
             topology=_PLAIN if spec["topology"] == _PLAIN_AS_DICT else self._component("topology"),
-            input_norm=self._component("input_scaling") if normed else None,
+            input_norm=self._component("input_scaling") if normed and n_numbers > 0 else None,
             dropouts=dropouts,
             module=module,
             n_shared=self.n_shared,
+            embedding=embedding,
+            n_passed=n_passed,
+            levels=levels,
         )
 
     @property
@@ -326,8 +382,23 @@ class Fitted:
         return self.outputs(X, lambda network, x: network.raw(x))
 
     def predictions(self, X: Any) -> np.ndarray:
-        """Raw outputs through the inverse link, of shape (n, k); of an ensemble the mean."""
-        link = self.loss.inverse_link
+        """Raw outputs through the inverse link, of shape (n, k); of an ensemble joined."""
+        return self.linked(X, self.loss.inverse_link)
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether a temperature was asked for."""
+        return self.estimator.spec_["calibration"] is not None
+
+    def linked(self, X: Any, link: Callable[[Tensor], Tensor]) -> np.ndarray:
+        """What a link (.., k) -> (.., r) makes of raw outputs, of shape (n, r).
+
+        Of an ensemble the members' mean, or of calibrated ones :func:`joined`.
+        """
+        if self.n_members is not None and self.is_calibrated:
+            return self.outputs(
+                X, lambda network, x: network.raw(x), join=lambda raw: joined(raw, link)
+            )
         return self.outputs(X, lambda network, x: link(network.raw(x)))
 
     def outputs(
@@ -354,7 +425,7 @@ class Fitted:
         noise_from : torch.Generator or None
             For a pass with the noise of training.
         """
-        table = read_table(self.estimator, X)
+        table, gappy = read_table(self.estimator, X)
         device = present(self.estimator.device_)
         dtype = torch.float64 if table.dtype == np.float64 else torch.float32
         with torch_ready(), torch.no_grad(), memory_advice(device):
@@ -364,13 +435,13 @@ class Fitted:
             noise = None if noise_from is None else self._noise(noise_from)
             is_stack = self.n_members is not None
             open_network = self._opener(dtype, device, architecture, noise, fold=fold)
-            standardiser = Standardiser(self.scaling, dtype, device)
+            encoding = self.encoding(dtype, device, gappy=gappy)
             alone = noise is not None or architecture.module is not None
             n_threads = 1 if alone else self._n_threads(table.shape[0], device)
             with self._one_thread_a_kernel(table.shape[0], device):
                 return table_outputs(
                     table,
-                    standardiser,
+                    encoding,
                     open_network,
                     (lambda n, x: join(finish(n, for_all(x, n)))) if is_stack else finish,
                     n_threads,

@@ -11,7 +11,8 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
-from ..data.features import Scaling
+from ..data.columns import Columns
+from ..data.features import has_gaps
 from ..data.targets import Codec
 from ..network.architecture import Architecture
 from ..network.parameters import Layout
@@ -19,6 +20,7 @@ from ..network.weights import Weights
 from ..specification import (
     FitSpec,
     resolve,
+    settled,
     without_validation,
 )
 from ..training.state import Progress, Streams, driven_schedules
@@ -43,7 +45,7 @@ def go_on(
     *,
     weigher: Weigher,
     seed: int,
-    scaling: Scaling | None,
+    columns: Columns,
     samples: int,
     before: Mapping[str, Any],
     saved: Mapping[str, Any] | None,
@@ -54,7 +56,7 @@ def go_on(
 
     Parameters
     ----------
-    scaling : Scaling or None
+    columns : Columns
         Of the first call.
     samples : int
         Rows that training has seen before.
@@ -67,6 +69,13 @@ def go_on(
     histories : sequence of mapping of list
         The curves of each member's earlier epochs.
     """
+    parameters = settled(
+        parameters,
+        codec.kind,
+        before["task"]["n_samples"],
+        given.X.shape[1],
+        by_recipe=before["by_recipe"],
+    )
     streams = Streams.of_members(seed, len(weights))
     draws = [stream.rows for stream in streams]
     if saved is not None:
@@ -79,7 +88,8 @@ def go_on(
     given, rows, fresh = weighted(weigher, given, rows, fresh)
     held = held if fresh is None else fresh
     own = member_rows(rows, draws, parameters)
-    spec = resolve(parameters, task_of(given, codec, own.shape[1], held is not None))
+    task = task_of(given, codec, columns, own.shape[1], held is not None)
+    spec = replace(resolve(parameters, task), by_recipe=before["by_recipe"])
     if not (spec.mixes_precision and weights[0].coefs[0].dtype == np.float32):
         spec = replace(spec, dtype=str(weights[0].coefs[0].dtype))
     if isinstance(parameters["learning_rate_init"], str) and tests_rates(parameters):
@@ -102,7 +112,7 @@ def go_on(
             _from_weights(spec, stream, own_weights, history, samples)
             for stream, own_weights, history in zip(streams, weights, histories, strict=True)
         ]
-    return Session(spec, codec, scaling, progress, given, rows, own, held, draws)
+    return Session(spec, codec, columns, progress, given, rows, own, held, draws)
 
 
 def saved_members(saved: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -197,7 +207,9 @@ def _equal(a: Any, b: Any) -> bool:
         return a is b
     if a.shape != b.shape:
         return False
-    return bool((a != b).nnz == 0) if sp.issparse(a) else np.array_equal(a, b)
+    if sp.issparse(a):
+        return bool((a != b).nnz == 0)
+    return np.array_equal(a, b, equal_nan=a.dtype.kind == "f" and b.dtype.kind == "f")
 
 
 def _held_before(
@@ -209,6 +221,7 @@ def _held_before(
     table train.
     """
     part = Given(saved["X"], saved["y"], saved["weight"])
+    part = replace(part, reading=given.reading, gappy=has_gaps(part.X))
     positions = saved["positions"]
     if positions is not None and saved["n"] == given.X.shape[0]:
         again = given.X[positions]
@@ -232,6 +245,7 @@ def _refuse_other_shape(spec: FitSpec, before: Mapping[str, Any], weights: Weigh
         ("output_activation", before["output_activation"], now["output_activation"]),
         ("output_range", before["output_range"], now["output_range"]),
         ("input_scaling", before["input_scaling"], now["input_scaling"]),
+        ("numeric_embedding", before.get("numeric_embedding"), now["numeric_embedding"]),
         ("target_scaling", before["target_scaling"], now["target_scaling"]),
         ("optimizer", _rules(before["optimizer"]), _rules(now["optimizer"])),
     ):

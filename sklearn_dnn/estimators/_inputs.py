@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_consistent_length
+from sklearn.utils import assert_all_finite, check_array, check_consistent_length, check_X_y
 from sklearn.utils.validation import validate_data
 
 from .._compat import check_sample_weight
-from ..data.features import Table
+from ..data.features import Table, has_gaps
+from ._tables import ADVICE, Reading, learn_reading, needs_reading, read_as_before, reading_of
 
 NUMBERS = (np.float64, np.float32)
 SMALL = 10_000
@@ -27,11 +31,54 @@ def as_array(value: Any) -> Any:
     return value.detach().cpu().numpy()
 
 
-def read_table(estimator: BaseEstimator, X: Any) -> Table:
-    """X to predict from: finite float32 or float64 numbers, or a CSR matrix of them."""
+def read_table(estimator: BaseEstimator, X: Any) -> tuple[Table, bool]:
+    """X to predict from as a matrix, or a CSR matrix, and whether it has gaps.
+
+    It is of float32 or float64, with codes for categories and NaN for gaps.
+    """
     if _is_plain(estimator, X):
-        return X
-    return validate_data(estimator, as_array(X), accept_sparse="csr", dtype=NUMBERS, reset=False)
+        return X, False
+    X, reading = as_array(X), reading_of(estimator)
+    checks = _checks(X, may_have_gaps=estimator.input_columns_["fill"] is not None)
+    with _way_out():
+        if reading is None and not needs_reading(X):
+            return _with_gaps(validate_data(estimator, X, reset=False, **checks))
+        _check_axes(estimator, X)
+        validate_data(estimator, X, reset=False, skip_check_array=True)
+        table = read_as_before(X, reading)
+        return _with_gaps(check_array(table, estimator=estimator, input_name="X", **checks))
+
+
+def _checks(X: Any, *, may_have_gaps: bool = True) -> dict[str, Any]:
+    """What is asked of a table: scikit-learn's arguments."""
+    gaps = may_have_gaps and not sp.issparse(X)
+    finite = "allow-nan" if gaps else True
+    return {"accept_sparse": "csr", "dtype": NUMBERS, "ensure_all_finite": finite}
+
+
+def _with_gaps(table: Table) -> tuple[Table, bool]:
+    """A checked table, and whether it has gaps."""
+    if sp.issparse(table):  # it may have been a data frame
+        assert_all_finite(table.data, input_name="X")
+    return table, has_gaps(table)
+
+
+def _check_axes(estimator: BaseEstimator, X: Any) -> None:
+    """Refuse, in scikit-learn's words, what has not two axes."""
+    if np.ndim(X) != 2:
+        check_array(X, dtype=None, ensure_all_finite=False, estimator=estimator, input_name="X")
+
+
+@contextmanager
+def _way_out() -> Iterator[None]:
+    """Say what to do about text where numbers are needed."""
+    try:
+        yield
+    except ValueError as error:
+        known = "could not convert string to float"
+        if known not in str(error) or ADVICE in str(error):
+            raise
+        raise ValueError(f"{error}. {ADVICE}") from error
 
 
 def _is_plain(estimator: BaseEstimator, X: Any) -> bool:
@@ -43,8 +90,8 @@ def _is_plain(estimator: BaseEstimator, X: Any) -> bool:
         return False
     if X.dtype not in NUMBERS or X.shape[1] != estimator.n_features_in_:
         return False
-    if "feature_names_in_" in vars(estimator):
-        return False  # there is a warning to give
+    if "feature_names_in_" in vars(estimator) or estimator.is_categorical_ is not None:
+        return False  # there is a warning to give, or levels to look up
     return bool(np.isfinite(X).all())
 
 
@@ -55,6 +102,7 @@ class Given:
     Attributes
     ----------
     X : ndarray or CSR matrix of shape (n, p), float32 or float64
+        Categories are the codes of their levels, and gaps NaN.
     y : ndarray of shape (n,) or (n, k)
     weight : ndarray of shape (n,) or None
         Not negative, and not all zero.
@@ -62,6 +110,12 @@ class Given:
         How hard each row is, in any unit.
     only : ndarray of int or None
         The rows that were given, where the table has more; None for all.
+    reading : Reading or None
+        How the raw table was read; None where all columns are numbers.
+    gappy : bool
+        Whether the table has gaps.
+    names : ndarray of str or None
+        Of the columns.
     """
 
     X: Table
@@ -69,6 +123,14 @@ class Given:
     weight: np.ndarray | None
     difficulty: np.ndarray | None = None
     only: np.ndarray | None = None
+    reading: Reading | None = None
+    gappy: bool = False
+    names: np.ndarray | None = None
+
+    def raw(self, rows: np.ndarray) -> Table:
+        """Rows with levels in place of their codes, as the user gave them."""
+        X = self.X[rows]
+        return X if self.reading is None else self.reading.decoded(X)
 
     @property
     def rows(self) -> np.ndarray:
@@ -81,29 +143,57 @@ class Given:
 
 
 def read_given(
-    estimator: BaseEstimator, X: Any, y: Any, sample_weight: Any, *, y_numeric: bool, reset: bool
+    estimator: BaseEstimator,
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    *,
+    y_numeric: bool,
+    reset: bool,
+    reading: Reading | None = None,
 ) -> Given:
-    """Check a table, its targets and its weights by scikit-learn's rules."""
-    X, y = validate_data(
-        estimator,
-        as_array(X),
-        as_array(y),
-        accept_sparse="csr",
-        multi_output=True,
-        y_numeric=y_numeric,
-        dtype=NUMBERS,
-        reset=reset,
-    )
+    """Check a table, its targets and its weights by scikit-learn's rules.
+
+    Parameters
+    ----------
+    reset : bool
+        Whether this is the first table of a fit, which decides how tables are read.
+    reading : Reading or None
+        How to read another table.
+    """
+    X, y = as_array(X), as_array(y)
+    with _way_out():
+        table = X
+        if reset:
+            table, reading = learn_reading(X, estimator.categorical_features)
+        elif reading is not None or needs_reading(X):
+            _check_axes(estimator, X)
+            validate_data(estimator, X, y, reset=False, skip_check_array=True)
+            table = read_as_before(X, reading)
+        asked = {"multi_output": True, "y_numeric": y_numeric, **_checks(X)}
+        if table is X:
+            table, y = validate_data(estimator, X, y, reset=reset, **asked)
+        else:
+            validate_data(estimator, X, y, reset=reset, skip_check_array=True)
+            table, y = check_X_y(table, y, estimator=estimator, **asked)
+    table, gappy = _with_gaps(table)
     weight = None
     if sample_weight is not None:
         weight = check_sample_weight(
-            as_array(sample_weight), X, dtype=np.float64, ensure_non_negative=True
+            as_array(sample_weight), table, dtype=np.float64, ensure_non_negative=True
         )
-    return Given(X, y, weight)
+    names = vars(estimator).get("feature_names_in_")
+    return Given(table, y, weight, reading=reading, gappy=gappy, names=names)
 
 
 def read_validation(
-    estimator: BaseEstimator, X_val: Any, y_val: Any, sample_weight_val: Any, *, y_numeric: bool
+    estimator: BaseEstimator,
+    X_val: Any,
+    y_val: Any,
+    sample_weight_val: Any,
+    *,
+    y_numeric: bool,
+    reading: Reading | None,
 ) -> Given | None:
     """The caller's validation set, or None where there is none.
 
@@ -121,7 +211,15 @@ def read_validation(
         raise ValueError("X_val was given without y_val. Give both, or neither.")
     X_val, y_val = as_array(X_val), as_array(y_val)
     check_consistent_length(X_val, y_val)
-    return read_given(estimator, X_val, y_val, sample_weight_val, y_numeric=y_numeric, reset=False)
+    return read_given(
+        estimator,
+        X_val,
+        y_val,
+        sample_weight_val,
+        y_numeric=y_numeric,
+        reset=False,
+        reading=reading,
+    )
 
 
 def read_difficulty(difficulty: Any, X: Table) -> np.ndarray | None:

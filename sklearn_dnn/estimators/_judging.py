@@ -38,7 +38,7 @@ def scorer_judge(
     extra = {}
     if given.weight is not None and scorer_takes_weights(scorer):
         extra["sample_weight"] = given.weight[rows]
-    X, y = given.X[rows], given.y[rows]
+    X, y = given.raw(rows), given.y[rows]
 
     def judge(weights: Weights) -> float:
         network = fitted_copy(estimator, attributes(lambda _: weights))

@@ -16,6 +16,7 @@ from ..components.base import Component, nearest
 from ..components.constraints import CONSTRAINTS
 from ..components.curricula import CURRICULA
 from ..components.dropouts import DROPOUTS
+from ..components.embeddings import EMBEDDINGS
 from ..components.initializers import INITIALIZERS
 from ..components.losses import LOSSES
 from ..components.norms import NORMS
@@ -50,6 +51,7 @@ _REGISTRIES = (
     CONSTRAINTS,
     CURRICULA,
     DROPOUTS,
+    EMBEDDINGS,
     INITIALIZERS,
     LOSSES,
     NORMS,

@@ -17,6 +17,7 @@ from ..components.augmentations import AUGMENTATIONS, Augmentation
 from ..components.constraints import CONSTRAINTS, Constraint
 from ..components.curricula import CURRICULA, Curriculum
 from ..components.dropouts import DROPOUTS, DropoutRule
+from ..components.embeddings import EMBEDDINGS, NumericEmbedding
 from ..components.initializers import INITIALIZERS, Initializer
 from ..components.losses import LOSSES, Loss
 from ..components.norms import NORMS, Norm
@@ -24,6 +25,7 @@ from ..components.optimizers import OPTIMIZERS, Optimizer
 from ..components.schedules import SCHEDULES, Schedule
 from ..components.stopping import EarlyStopping
 from ..components.topologies import TOPOLOGIES, Topology
+from ..data.columns import SCALINGS
 
 
 @dataclass(frozen=True)
@@ -66,19 +68,28 @@ _POSITIVE_OR_NONE = [Interval(Real, 0, None, closed="neither"), None]
 
 PARAMETERS: dict[str, Parameter] = {
     "hidden_layer_sizes": Parameter(
-        ["array-like", Interval(Integral, 1, None, closed="left"), Architecture, HiddenModule],
-        (100,),
-        "int, tuple of int, Rectangular or HiddenModule, default=(100,)",
+        [
+            "array-like",
+            Interval(Integral, 1, None, closed="left"),
+            StrOptions({"auto"}),
+            Architecture,
+            HiddenModule,
+        ],
+        "auto",
+        "'auto', int, tuple of int, Rectangular or HiddenModule, default='auto'",
         """Units of each hidden layer. ``()`` is the linear model; an int is one layer;
         ``Rectangular(depth, width)`` lets a search vary depth and width apart;
-        ``HiddenModule(cls, ...)`` puts a ``torch.nn.Module`` of your own in their place.""",
+        ``HiddenModule(cls, ...)`` puts a ``torch.nn.Module`` of your own in their place. "auto"
+        lets the recipe for tables (:ref:`defaults`) choose the network, and all else that is at
+        "auto". Where layers are named, on fewer than 100 rows, on a sparse table, and with
+        `warm_start` or `partial_fit`, "auto" stands for the plain values, here ``(100,)``.""",
     ),
     "activation": Parameter(
-        [StrOptions(set(ACTIVATIONS)), Activation, list, tuple, callable],
-        "relu",
-        f"{_names(ACTIVATIONS)}, component, or a sequence of these, default='relu'",
+        [StrOptions({"auto", *ACTIVATIONS}), Activation, list, tuple, callable],
+        "auto",
+        f"'auto', {_names(ACTIVATIONS)}, component, or a sequence of these, default='auto'",
         """Function of the hidden layers: one for all, or one a layer. A function of tensors or
-        a class of ``torch.nn`` is taken too.""",
+        a class of ``torch.nn`` is taken too. "auto" is "relu", or the recipe's.""",
     ),
     "output_activation": Parameter(
         [StrOptions(set(ACTIVATIONS)), Activation],
@@ -132,16 +143,17 @@ PARAMETERS: dict[str, Parameter] = {
     "dropout": Parameter(
         [
             Interval(Real, 0, 1, closed="left"),
-            StrOptions(set(DROPOUTS)),
+            StrOptions({"auto", *DROPOUTS}),
             DropoutRule,
             list,
             tuple,
         ],
-        0.0,
-        f"float, {_names(DROPOUTS)}, component, or a sequence of these, default=0.0",
+        "auto",
+        f"'auto', float, {_names(DROPOUTS)}, component, or a sequence of these, default='auto'",
         """Share of each hidden layer's units that a training step drops, after the activation:
         one for all layers, or one a layer. ``AlphaDropout(rate)`` keeps mean and variance, for
-        selu; ``DropConnect(rate)`` drops weights. A name takes its component's rate.""",
+        selu; ``DropConnect(rate)`` drops weights. A name takes its component's rate. "auto" is
+        none, or the recipe's.""",
     ),
     "input_dropout": Parameter(
         [Interval(Real, 0, 1, closed="left")],
@@ -178,26 +190,29 @@ PARAMETERS: dict[str, Parameter] = {
         "What the loss of each target counts; None for 1 each.",
     ),
     "optimizer": Parameter(
-        [StrOptions(set(OPTIMIZERS)), Optimizer],
-        "adam",
-        f"{_names(OPTIMIZERS)} or component, default='adam'",
+        [StrOptions({"auto", *OPTIMIZERS}), Optimizer],
+        "auto",
+        f"'auto', {_names(OPTIMIZERS)} or component, default='auto'",
         """The update rule. Its own numbers are parameters of the component:
         ``optimizer=SGD(momentum=0.9)`` has the nested parameter ``optimizer__momentum``.
-        "lbfgs" takes all rows at once and finds its own step length.""",
+        "lbfgs" takes all rows at once and finds its own step length. "auto" is "adam", or the
+        recipe's.""",
     ),
     "learning_rate_init": Parameter(
         [Interval(Real, 0, None, closed="neither"), StrOptions({"auto", "range_test"})],
-        0.001,
-        "float, 'auto' or 'range_test', default=0.001",
-        """Learning rate, which the schedule multiplies. "auto" is the optimizer's own;
+        "auto",
+        "float, 'auto' or 'range_test', default='auto'",
+        """Learning rate, which the schedule multiplies. "auto" is the optimizer's own (0.001 for
+        "adam"), or the recipe's;
         "range_test" tries rates on the training rows first and takes a tenth of the one with
         the lowest loss.""",
     ),
     "schedule": Parameter(
-        [StrOptions(set(SCHEDULES)), Schedule, callable],
-        "constant",
-        f"{_names(SCHEDULES)}, component or callable, default='constant'",
-        """How the learning rate changes with time; times are in epochs. A schedule with a
+        [StrOptions({"auto", *SCHEDULES}), Schedule, callable],
+        "auto",
+        f"'auto', {_names(SCHEDULES)}, component or callable, default='auto'",
+        """How the learning rate changes with time; times are in epochs. "auto" is "constant", or
+        the recipe's. A schedule with a
         horizon ends at `max_iter` unless its component states another. With `warm_start` such
         a schedule begins anew in each call of `fit`, and one without goes on: "performance" keeps
         its cuts. Over calls of `partial_fit` a horizon runs once, and stays at its end. A
@@ -237,10 +252,10 @@ PARAMETERS: dict[str, Parameter] = {
         an epoch's last step takes what is left.""",
     ),
     "max_iter": Parameter(
-        [Interval(Integral, 1, None, closed="left")],
-        200,
-        "int, default=200",
-        "Epochs at most in one call of `fit`.",
+        [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "auto",
+        "int or 'auto', default='auto'",
+        """Epochs at most in one call of `fit`. "auto" is 200, or the recipe's.""",
     ),
     "clip_norm": Parameter(
         _POSITIVE_OR_NONE,
@@ -307,13 +322,37 @@ PARAMETERS: dict[str, Parameter] = {
         average judges and predicts. The first n steps remember at most ``(1 + n) / (10 + n)``
         (Polyak & Juditsky, 1992; 0.999 is usual).""",
     ),
+    "categorical_features": Parameter(
+        ["array-like", StrOptions({"from_dtype"}), None],
+        "from_dtype",
+        "'from_dtype', array-like of bool, int or str, or None, default='from_dtype'",
+        """Which columns hold categories instead of numbers: a mask, positions or names.
+        "from_dtype" takes the columns of a data frame that hold text or are of a type for
+        categories; those of arrays are numbers. None takes all for numbers. With `warm_start` and
+        `partial_fit` the first call decides.""",
+    ),
     "input_scaling": Parameter(
-        [StrOptions({"standard", "batch_norm"}), Norm, None],
-        "standard",
-        "'standard', 'batch_norm', norm component or None, default='standard'",
-        """"standard" brings the columns of the training rows to mean 0 and standard deviation
-        1 inside the estimator; `coefs_` then refer to the standardised columns. "batch_norm"
-        lets a norm in front of the first layer do it, trained with the network.""",
+        [StrOptions({"auto", "batch_norm", *SCALINGS}), Norm, None],
+        "auto",
+        "'auto', 'standard', 'robust', 'quantile', 'quantile_robust', 'batch_norm', norm component "
+        "or None, "
+        "default='auto'",
+        """"standard" brings the columns of numbers to mean 0 and standard deviation 1, by the
+        training rows; `coefs_` then refer to the standardised columns. "robust" takes median and
+        inter-quartile range instead, and draws what is far out smoothly to within 3
+        (Holzmueller et al., 2024). "quantile" gives each number the normal one of its rank,
+        and "quantile_robust" the robust one beside it, which no embedding touches.
+        "batch_norm" lets a norm in front of the first layer do it, trained with the network.
+        "auto" is "standard", or the recipe's.""",
+    ),
+    "numeric_embedding": Parameter(
+        [StrOptions({"auto", *EMBEDDINGS}), NumericEmbedding, None],
+        "auto",
+        f"'auto', {_names(EMBEDDINGS)}, component or None, default='auto'",
+        """What stands in the place of each column of numbers in front of the first layer, behind
+        `input_scaling`: "periodic" has waves of trained frequencies, "piecewise_linear" how far
+        the number has come through bins of the training rows. Neither penalties nor decay act on
+        it. "auto" is None, or the recipe's.""",
     ),
     "target_scaling": Parameter(
         [StrOptions({"standard"}), None],
@@ -337,29 +376,51 @@ PARAMETERS: dict[str, Parameter] = {
         """Share of each target that is spread evenly over the K classes: the right one gets
         ``1 - label_smoothing + label_smoothing / K`` (Szegedy et al., 2016).""",
     ),
+    "calibration": Parameter(
+        [StrOptions({"auto", "temperature"}), None],
+        "auto",
+        "'auto', 'temperature' or None, default='auto'",
+        """"temperature" divides raw outputs by one number, `temperature_`, that is fitted by the
+        log loss of the rows that early stopping holds out (Guo et al., 2017); the best epoch is
+        then that of the lowest loss at any temperature. An ensemble's probabilities lie
+        halfway between the mean of its members' and those of their mean raw output. "auto" is
+        None, or the recipe's.""",
+    ),
     "early_stopping": Parameter(
         ["boolean", StrOptions({"auto"}), EarlyStopping],
         "auto",
         "bool, 'auto' or EarlyStopping, default='auto'",
         """Whether a validation part decides when to stop and which weights are kept: always
-        the best ones seen. "auto" is on above 10,000 rows or when `X_val` is given. Without
+        the best ones seen. "auto" is on above 10,000 rows, when `X_val` is given, and in the recipe
+        for tables. Without
         it, training ends when the training loss no longer falls, with the last weights.
         ``EarlyStopping(...)`` has rules of its own, in place of `n_iter_no_change` and `tol`.""",
     ),
     "validation_fraction": Parameter(
-        [Interval(Real, 0, 1, closed="neither"), HasMethods(["split", "get_n_splits"])],
-        0.1,
-        "float or splitter, default=0.1",
+        [
+            Interval(Real, 0, 1, closed="neither"),
+            StrOptions({"auto", "folds"}),
+            HasMethods(["split", "get_n_splits"]),
+        ],
+        "auto",
+        "'auto', float, 'folds' or splitter, default='auto'",
         """The rows that early stopping holds out where `X_val` is not given: a share of them,
         stratified by class (the last ones with ``shuffle=False``), or the first split of a
-        scikit-learn splitter, which gets `groups`; rows in neither of its parts are not used.""",
+        scikit-learn splitter, which gets `groups`; rows in neither of its parts are not used.
+        "folds" lets each of `n_members` independent members hold out another ``1 / n_members`` of
+        the rows, so that together they learn from all; early stopping is then on unless it is
+        False. "auto" is 0.1, or the recipe's.""",
     ),
     "n_iter_no_change": Parameter(
-        [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
-        10,
-        "int, default=10",
+        [
+            Interval(Integral, 1, None, closed="left"),
+            Options(Real, {np.inf}),
+            StrOptions({"auto"}),
+        ],
+        "auto",
+        "int, inf or 'auto', default='auto'",
         """Training ends when more than this many epochs in a row did not improve the monitored
-        value by `tol`.""",
+        value by `tol`. "auto" is 10, or the recipe's.""",
     ),
     "tol": Parameter(
         [Interval(Real, 0, None, closed="left")],
@@ -385,12 +446,13 @@ PARAMETERS: dict[str, Parameter] = {
         ["boolean"], True, "bool, default=True", "Whether each epoch has a new order of rows."
     ),
     "n_members": Parameter(
-        [Interval(Integral, 1, None, closed="left")],
-        1,
-        "int, default=1",
+        [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "auto",
+        "int or 'auto', default='auto'",
         """Networks that are trained side by side and predict together: an ensemble. Members
         differ by first weights and order of rows; the first one is the network that
-        ``n_members=1`` gives. Probabilities and predictions are means over members.""",
+        ``n_members=1`` gives. Probabilities and predictions are means over members. "auto" is 1, or
+        the recipe's.""",
     ),
     "ensemble": Parameter(
         [StrOptions({"independent", "shared"})],

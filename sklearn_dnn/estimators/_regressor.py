@@ -16,6 +16,7 @@ from torch import Tensor
 from .._compat import fit_context
 from ..components.activations import Activation
 from ..components.constraints import Constraint
+from ..components.embeddings import NumericEmbedding
 from ..components.initializers import Initializer
 from ..components.losses import LOSSES, Loss, as_loss
 from ..components.norms import Norm
@@ -24,6 +25,7 @@ from ..components.stopping import EarlyStopping
 from ..components.topologies import Topology
 from ..data.targets import Codec, RegressionCodec
 from ..network.mlp import Evaluator, InTurn
+from ..specification import plain_value
 from ._base import BaseMLP, partial_fit_available
 from ._fitted import Finish, Fitted
 from ._inputs import Given
@@ -64,7 +66,9 @@ _NAMES = [
     "weight_decay",
     "constraint",
     "ema_decay",
+    "categorical_features",
     "input_scaling",
+    "numeric_embedding",
     "target_scaling",
     "early_stopping",
     "validation_fraction",
@@ -98,18 +102,29 @@ parameters a search can reach.
 Attributes
 ----------
 coefs_ : list of ndarray of shape (n_in, n_out)
-    Weights of each layer; the first one's refer to standardised columns. With ``n_members > 1``
-    these arrays, and those of the next four attributes, have a leading axis of members.
+    Weights of each layer; the first one's refer to standardised columns, or to what
+    `numeric_embedding` makes of them. With ``n_members > 1`` these arrays, and those of the next
+    five attributes, have a leading axis of members.
 intercepts_ : list of ndarray of shape (n_out,)
     Biases of each layer; zeros where a norm behind it makes them redundant.
 norm_weights_, norm_statistics_ : list of dict of ndarray
     What the norm of each hidden layer has learnt and measured.
 extra_weights_ : dict of ndarray
     What else the network consists of, by name: learnt slopes, skip connections, the norm of the
-    inputs, an auxiliary output, a hidden part of the user's own, and what each of the members
-    that share the network has for its own.
+    inputs, embeddings, an auxiliary output, a hidden part of the user's own, and what each of the
+    members that share the network has for its own.
+embeddings_ : dict of ndarray or None
+    Of these, what `numeric_embedding` has learnt and measured, and the vectors of categories'
+    levels ("codes"); None where there are none.
 input_mean_, input_scale_ : ndarray of shape (n_features,) or None
-    The standardisation of the inputs.
+    The standardisation of the inputs; NaN for columns that are no numbers.
+input_columns_ : dict
+    What else becomes of the columns: medians that stand for gaps, which columns have an indicator
+    of gaps, other scalings, and slots of levels (:class:`sklearn_dnn.data.columns.Columns`).
+is_categorical_ : ndarray of bool, shape (n_features,), or None
+    Columns of categories; None without any.
+categories_ : list of ndarray
+    The levels of each column of categories that were seen in `fit`.
 target_mean_, target_scale_ : ndarray of shape (n_outputs,)
     The units of the targets: the network learns ``(y - mean) / scale``.
 target_is_column_ : bool
@@ -196,8 +211,8 @@ True
 
     def __init__(  # noqa: PLR0915 - a line a parameter
         self,
-        hidden_layer_sizes: Any = (100,),
-        activation: Any = "relu",
+        hidden_layer_sizes: Any = "auto",
+        activation: Any = "auto",
         *,
         output_activation: str | Activation = "identity",
         output_range: tuple[float, float] | None = None,
@@ -205,22 +220,22 @@ True
         initializer: Any = "auto",
         bias_initializer: float | str | Initializer = 0.0,
         norm: str | Norm | None = None,
-        dropout: Any = 0.0,
+        dropout: Any = "auto",
         input_dropout: float = 0.0,
         weight_noise: float = 0.0,
         augmentation: Any = None,
         curriculum: Any = None,
         loss: Any = "squared_error",
         output_weights: Any = None,
-        optimizer: str | Optimizer = "adam",
-        learning_rate_init: float | str = 0.001,
-        schedule: Any = "constant",
+        optimizer: str | Optimizer = "auto",
+        learning_rate_init: float | str = "auto",
+        schedule: Any = "auto",
         momentum_schedule: Any = None,
         dropout_schedule: Any = None,
         weight_decay_schedule: Any = None,
         batch_size: int | str = "auto",
         accumulation_steps: int = 1,
-        max_iter: int = 200,
+        max_iter: int | str = "auto",
         clip_norm: float | None = None,
         clip_value: float | None = None,
         clip_scope: str = "global",
@@ -230,16 +245,18 @@ True
         weight_decay: float = 0.0,
         constraint: str | Constraint | None = None,
         ema_decay: float = 0.0,
-        input_scaling: str | Norm | None = "standard",
+        categorical_features: Any = "from_dtype",
+        input_scaling: str | Norm | None = "auto",
+        numeric_embedding: str | NumericEmbedding | None = "auto",
         target_scaling: str | None = "standard",
         early_stopping: bool | str | EarlyStopping = "auto",
-        validation_fraction: Any = 0.1,
-        n_iter_no_change: float = 10,
+        validation_fraction: Any = "auto",
+        n_iter_no_change: float | str = "auto",
         tol: float = 0.0001,
         monitor: str | Callable[..., float] = "loss",
         max_time: float | None = None,
         shuffle: bool = True,
-        n_members: int = 1,
+        n_members: int | str = "auto",
         ensemble: str = "independent",
         bootstrap: bool = False,
         member_fraction: float | None = None,
@@ -283,7 +300,9 @@ True
         self.weight_decay = weight_decay
         self.constraint = constraint
         self.ema_decay = ema_decay
+        self.categorical_features = categorical_features
         self.input_scaling = input_scaling
+        self.numeric_embedding = numeric_embedding
         self.target_scaling = target_scaling
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
@@ -435,7 +454,9 @@ True
         return codec.decode_quantiles(found.astype(values.dtype, copy=False))
 
     def _has_quantiles(self) -> bool:
-        if self.n_members == 1 and not LOSSES.resolve(as_loss(self.loss)).has_quantiles:
+        fitted = self.__sklearn_is_fitted__()
+        n_members = self.spec_["n_members"] if fitted else plain_value(self, "n_members")
+        if n_members == 1 and not LOSSES.resolve(as_loss(self.loss)).has_quantiles:
             raise AttributeError(
                 f"predict_quantiles needs a loss that predicts quantiles, but loss={self.loss!r}. "
                 "Use loss=Quantile((0.1, 0.5, 0.9)), or an ensemble (n_members > 1)."

@@ -12,7 +12,9 @@ import torch
 from .._compat import from_numpy
 from ..components.curricula import ranks
 from ..data.batches import TrainingSet
-from ..data.features import Features, Scaling, Standardiser
+from ..data.columns import Columns
+from ..data.encoder import encoding_for
+from ..data.features import Encoding, Features
 from ..data.targets import Codec
 from ..specification import (
     FitSpec,
@@ -23,6 +25,8 @@ from ..training.range_test import RangeTest, range_test
 from ..training.state import Progress
 from ._inputs import Given
 
+# What a plan of columns says of a task.
+SIZES = ("n_features", "n_passed", "levels")
 Weigher = Callable[[Given, np.ndarray], Callable[[Given], Given]]
 
 
@@ -34,8 +38,8 @@ class Held:
     ----------
     given : Given
         Targets and weights of a table.
-    rows : ndarray of int
-        The table's rows that judge.
+    rows : ndarray of int, shape (n_val,) or (m, n_val)
+        The table's rows that judge: all members, or each one.
     inner : bool
         True if the table is the training table, and the rows were taken out of it.
     origin : tuple of ndarray and int, or None
@@ -46,6 +50,11 @@ class Held:
     rows: np.ndarray
     inner: bool
     origin: tuple[np.ndarray, int] | None = None
+
+    @property
+    def by_member(self) -> bool:
+        """Whether each member is judged by rows of its own."""
+        return self.rows.ndim == 2
 
     def export(self) -> dict[str, Any]:
         """A copy of the judging rows alone, to go on with."""
@@ -69,8 +78,8 @@ class Session:
     spec : FitSpec
         Of every member.
     codec : Codec
-    scaling : Scaling or None
-        Of the inputs.
+    columns : Columns
+        What becomes of those of the table.
     progress : list of Progress
         One a member.
     given : Given
@@ -83,17 +92,20 @@ class Session:
         The same for all members.
     draws : list of int
         Seeds that members' rows are drawn from.
+    temperature : float
+        That raw outputs are divided by, once it is fitted.
     """
 
     spec: FitSpec
     codec: Codec
-    scaling: Scaling | None
+    columns: Columns
     progress: list[Progress]
     given: Given
     training: np.ndarray
     rows: np.ndarray
     held: Held | None
     draws: list[int]
+    temperature: float = 1.0
 
     @property
     def specs(self) -> list[FitSpec]:
@@ -110,30 +122,37 @@ class Session:
             progress=[self.progress[i] for i in keep],
             rows=self.rows[keep],
             draws=[self.draws[i] for i in keep],
+            held=self._held_of(keep),
         )
+
+    def _held_of(self, members: Any) -> Held | None:
+        """What judges a member, or some."""
+        if self.held is None or not self.held.by_member:
+            return self.held
+        return replace(self.held, rows=self.held.rows[members])
 
     def alone(self, member: int) -> Session:
         """The session of one member as if it were the fit of a single network."""
         if self.spec.n_networks == 1:
             return self
-        return replace(self.only([member]), spec=replace(self.spec, n_members=1))
+        single = replace(self.only([member]), spec=replace(self.spec, n_members=1))
+        if self.held is None or not self.held.by_member:
+            return single
+        return replace(single, training=self.rows[member], held=self._held_of(member))
 
     def part(self, which: str) -> tuple[Any, Any, Any] | None:
-        """The rows (X, y, weights) that train, or that judge; None where none do.
+        """The rows (X, y, weights) that train, or that judge all members; None where none do.
 
         Parameters
         ----------
         which : {"training", "validation"}
         """
-        if which == "validation" and self.held is None:
+        if which == "validation" and (self.held is None or self.held.by_member):
             return None
         given, rows = self.given, self.training
         if which == "validation":
             given, rows = self.held.given, self.held.rows
-        return given.X[rows], given.y[rows], None if given.weight is None else given.weight[rows]
-
-    def standardiser(self) -> Standardiser:
-        return Standardiser(self.scaling, self.spec.torch_dtype, self.spec.device)
+        return given.raw(rows), given.y[rows], None if given.weight is None else given.weight[rows]
 
     def training_set(self) -> TrainingSet:
         """The rows that train, as the engine reads them."""
@@ -172,8 +191,9 @@ class Session:
             table = (training.features, y, training.weight)
         else:
             table = self._tensors(self.held.given)
-        rows = from_numpy(self.held.rows)[None]  # the same for all members
-        return ValidationSet(*table, rows, self.codec.score)
+        rows = from_numpy(np.atleast_2d(self.held.rows))
+        calibrated = self.spec.calibration is not None
+        return ValidationSet(*table, rows, self.codec.score, calibrated=calibrated)
 
     def _tensors(self, given: Given) -> tuple[Features, torch.Tensor, torch.Tensor | None]:
         spec = self.spec
@@ -181,7 +201,16 @@ class Session:
         weight = None
         if given.weight is not None:
             weight = from_numpy(given.weight).to(device=spec.device, dtype=spec.torch_dtype)
-        return Features(given.X, self.standardiser()), y, weight
+        return self.features(given), y, weight
+
+    def features(self, given: Given) -> Features:
+        """Rows of a table as the network reads them."""
+        return Features(given.X, self.encoding(gappy=given.gappy))
+
+    def encoding(self, *, gappy: bool) -> Encoding:
+        """What turns rows of a table into the network's inputs."""
+        spec = self.spec
+        return encoding_for(self.columns, spec.torch_dtype, spec.device, gappy=gappy)
 
 
 def member_rows(
@@ -191,31 +220,37 @@ def member_rows(
 
     Parameters
     ----------
-    training : ndarray of int, shape (n,)
+    training : ndarray of int, shape (n,) or (m, n)
+        Those there are, for all members or for each one.
     draws : sequence of int
         A seed a member.
     parameters : mapping
         Those of the estimator: ``bootstrap`` and ``member_fraction``.
     """
     repeats, fraction = bool(parameters["bootstrap"]), parameters["member_fraction"]
-    n = len(training)
+    n = training.shape[-1]
     if not repeats and fraction is None:
-        return training[None] if len(draws) == 1 else np.tile(training, (len(draws), 1))
+        return np.broadcast_to(training, (len(draws), n)).copy()
     size = n if fraction is None else max(1, round(float(fraction) * n))
     drawn = [np.random.default_rng(seed).choice(n, size, replace=repeats) for seed in draws]
-    return training[np.sort(np.stack(drawn), axis=1)]
+    drawn_rows = np.sort(np.stack(drawn), axis=1)
+    return np.take_along_axis(np.broadcast_to(training, (len(draws), n)), drawn_rows, axis=1)
 
 
-def task_of(given: Given, codec: Codec, n_training: int, has_validation: bool) -> Task:
+def task_of(
+    given: Given, codec: Codec, columns: Columns, n_training: int, has_validation: bool
+) -> Task:
     return Task(
         kind=codec.kind,
-        n_features=given.X.shape[1],
+        n_features=columns.width,
         n_outputs=codec.n_outputs,
         n_samples=len(given.rows),
         n_training=n_training,
         dtype=given.X.dtype.name,
         has_validation=has_validation,
         has_difficulty=given.difficulty is not None,
+        n_passed=columns.n_passed,
+        levels=columns.levels,
     )
 
 

@@ -16,9 +16,10 @@ import torch
 from .._compat import from_numpy, has_callbacks
 from .._threads import torch_ready
 from ..data.batches import TrainingSet
-from ..data.features import Features, Scaling, Standardiser
+from ..data.encoder import encoding_for
+from ..data.features import Encoding, Features, Scaling, Standardiser
 from ..data.targets import BinaryCodec, Codec, MulticlassCodec
-from ..specification import structure
+from ..specification import plain_value, structure
 from ..training.engine import MAX_ITER, Observer, Outcome, train
 from ..training.evaluate import ValidationSet
 from ._base import BaseMLP
@@ -74,7 +75,8 @@ class Fit:
     @property
     def n_epochs(self) -> int:
         """Epochs to do, at most."""
-        return int(self.estimator.max_iter) - (0 if self.before is None else self.before.n_iter)
+        assert self.session is not None
+        return self.session.spec.max_iter - (0 if self.before is None else self.before.n_iter)
 
     @property
     def n_members(self) -> int:
@@ -195,7 +197,8 @@ def _begin(fit: Fit, tables: dict[Any, tuple[Given, Codec]]) -> Session:
     estimator._validate_params()
     if fit.before is not None:
         return _continued(fit, fit.before)
-    key = (type(estimator), id(fit.X), id(fit.y), id(fit.sample_weight))
+    categorical = repr(np.asarray(estimator.categorical_features).tolist())
+    key = (type(estimator), id(fit.X), id(fit.y), id(fit.sample_weight), categorical)
     if key not in tables:
         read = estimator._read_training(fit.X, fit.y, fit.sample_weight, None, going_on=False)
         tables[key] = (*read, estimator)
@@ -204,7 +207,7 @@ def _begin(fit: Fit, tables: dict[Any, tuple[Given, Codec]]) -> Session:
         if name in vars(reader):
             setattr(estimator, name, getattr(reader, name))
     if fit.rows is not None:
-        given = Given(given.X, given.y, given.weight, None, np.asarray(fit.rows))
+        given = replace(given, only=np.asarray(fit.rows))
         labelled = isinstance(codec, BinaryCodec | MulticlassCodec)
         if labelled and len(np.unique(given.y[fit.rows])) < len(codec.classes):
             raise UnstackableError("its rows lack a class")
@@ -217,6 +220,7 @@ def _begin(fit: Fit, tables: dict[Any, tuple[Given, Codec]]) -> Session:
         weigher=partial(estimator._weigher, codec),
         splitter=lambda how, rows: first_split(how, rows, given.y, None),
         seed=estimator._draw_seed(),
+        goes_on=bool(estimator.warm_start),
     )
     spec = session.spec
     if not spec.optimizer.stackable or spec.module is not None:
@@ -233,7 +237,7 @@ def _continued(fit: Fit, before: Fit) -> Session:
         if name in vars(before.estimator):
             setattr(fit.estimator, name, getattr(before.estimator, name))
     assert before.outcomes is not None
-    spec = replace(before.session.spec, max_iter=int(fit.estimator.max_iter))
+    spec = replace(before.session.spec, max_iter=int(plain_value(fit.estimator, "max_iter")))
     return replace(
         before.session, spec=spec, progress=[outcome.progress for outcome in before.outcomes]
     )
@@ -245,19 +249,25 @@ def _kind(session: Session) -> tuple[Any, ...]:
         json.dumps(structure(session.spec), sort_keys=True),
         id(session.given.X),
         session.rows.shape[1],
-        -1 if session.held is None else len(session.held.rows),
+        -1 if session.held is None else session.held.rows.shape[-1],
         session.given.weight is None,
-        session.scaling is None,
+        _plan(session),
         session.progress[0].counts,
     )
+
+
+def _plan(session: Session) -> bool | bytes:
+    """What the plans of a stack's tables have in common: means and scales may be each one's own."""
+    columns = session.columns
+    is_plain = columns.is_plain and not session.given.gappy
+    return columns.scaling is None if is_plain else columns.key
 
 
 def _data(sessions: Sequence[Session]) -> tuple[TrainingSet, ValidationSet | None]:
     """What the engine trains on: one table, and each member's rows, targets and scaling."""
     first = sessions[0]
     spec, given = first.spec, first.given
-    scaling = _common([s.scaling for s in sessions for _ in s.progress])
-    features = Features(given.X, Standardiser(scaling, spec.torch_dtype, spec.device))
+    features = Features(given.X, _encoding(sessions))
     found: dict[Any, int] = {}
     distinct: list[Session] = []
     which = []
@@ -291,11 +301,29 @@ def _data(sessions: Sequence[Session]) -> tuple[TrainingSet, ValidationSet | Non
         features,
         torch.cat(encoded).to(spec.device),
         weight,
-        torch.stack([from_numpy(s.held.rows) for s in sessions for _ in s.progress]),
+        torch.cat([_judging(s) for s in sessions]),
         first.codec.score,
         offsets=offsets,
+        calibrated=spec.calibration is not None,
     )
     return data, held
+
+
+def _judging(session: Session) -> torch.Tensor:
+    """The rows that judge each member, (m, n)."""
+    assert session.held is not None
+    rows = session.held.rows
+    return from_numpy(np.broadcast_to(rows, (len(session.progress), rows.shape[-1])).copy())
+
+
+def _encoding(sessions: Sequence[Session]) -> Encoding:
+    """What turns rows into network inputs, by member where only means and scales differ."""
+    first = sessions[0]
+    spec, gappy = first.spec, first.given.gappy
+    if gappy or not first.columns.is_plain:
+        return encoding_for(first.columns, spec.torch_dtype, spec.device, gappy=gappy)
+    common = _common([s.columns.plain_scaling for s in sessions for _ in s.progress])
+    return Standardiser(common, spec.torch_dtype, spec.device)
 
 
 def _common(scalings: Sequence[Scaling | None]) -> Scaling | list[Scaling] | None:

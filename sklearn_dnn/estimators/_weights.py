@@ -85,7 +85,7 @@ def summary(estimator: Any) -> str:
     trained = [(m.name, m.shape) for m in layout.matrices] + layout.vectors
     rows = [("layer", "units", "activation", "trained", "measured")]
     layers = [f"layers.{i}" for i in range(len(layout.fans))]
-    heads = ["entrance", "module", *layers, "members", "auxiliary"]
+    heads = ["entrance", "embedding", "module", *layers, "members", "auxiliary"]
     n_hidden = architecture.n_hidden
     for head in heads:
         own = _count(head, trained)
@@ -93,7 +93,10 @@ def summary(estimator: Any) -> str:
         if not own and not measured:
             continue
         units, activation = "", ""
-        name = {"entrance": "input norm", "module": "hidden module"}.get(head, head)
+        names = {"entrance": "input norm", "module": "hidden module"}
+        name = names.get(head, head)
+        if head == "embedding":
+            units = str(architecture.sizes[0])
         if head == "members":
             name, units = "members' own", str(architecture.n_shared)
         if head == "auxiliary":

@@ -11,6 +11,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 
 from .._threads import torch_ready
+from ..estimators._tables import names_of_categories
 from ._network import Opened, refuse_ensemble, refuse_own_module, require_network
 
 
@@ -41,6 +42,13 @@ def fgsm(estimator: Any, X: Any, y: Any, epsilon: float | Any) -> np.ndarray:
     ICLR 2015.
     """
     opened = Opened(estimator, "fgsm")
+    categories = names_of_categories(estimator)
+    if categories:
+        raise ValueError(
+            "fgsm moves numbers, but the estimator was fitted with categories in the columns "
+            f"{categories}, which can't be moved a little. Fit it on encoded columns, or without "
+            "them."
+        )
     step = np.asarray(epsilon, dtype=np.float64)
     n_features = estimator.n_features_in_
     if step.shape not in {(), (n_features,)} or not np.all(np.isfinite(step) & (step >= 0)):

@@ -13,17 +13,20 @@ import torch
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import assert_all_finite
 from torch import Tensor
 
 from .._compat import offers
 from .._threads import torch_ready
 from ..components.activations import Activation
 from ..components.optimizers import OPTIMIZERS
+from ..data.encoder import Parts, encode
 from ..estimators._classifier import MLPClassifier
 from ..estimators._fitted import Fitted
+from ..estimators._inputs import as_array, read_table
 from ..estimators._regressor import MLPRegressor
+from ..estimators._tables import learn_reading
 from ..network.mlp import affine, hidden
+from ..specification import plain_value
 
 # What holds a network back from fitting its rows, and the value that switches it off.
 REGULARISERS = {
@@ -101,7 +104,7 @@ def plain_copy(estimator: Any, **changes: Any) -> Any:
 
 def free_optimizer(estimator: Any) -> Any:
     """The estimator's optimizer as a component without decay of its own."""
-    optimizer = clone(OPTIMIZERS.resolve(estimator.optimizer))
+    optimizer = clone(OPTIMIZERS.resolve(plain_value(estimator, "optimizer")))
     if "weight_decay" in optimizer.get_params(deep=False):
         optimizer.set_params(weight_decay=0.0)
     return optimizer
@@ -135,6 +138,14 @@ def take(X: Any, rows: np.ndarray) -> Any:
 def dense(X: Any) -> np.ndarray:
     """A table as a float64 array."""
     return np.asarray(X.toarray() if sparse.issparse(X) else X, dtype=np.float64)
+
+
+def numbers(estimator: Any, X: Any) -> tuple[np.ndarray, np.ndarray]:
+    """The columns of a raw table that hold numbers, float64 and NaN for gaps; where they stand."""
+    table, reading = learn_reading(as_array(X), estimator.categorical_features)
+    table = dense(table)
+    chosen = np.ones(table.shape[1], dtype=bool) if reading is None else ~reading.categorical
+    return table[:, chosen], np.flatnonzero(chosen)
 
 
 def as_columns(y: Any) -> np.ndarray:
@@ -217,6 +228,7 @@ class Opened:
         fitted = Fitted(estimator)
         self.estimator = estimator
         self.loss = fitted.loss
+        self._inputs = Parts.of(fitted.columns, torch.float64, "cpu")
         architecture = fitted.architecture
         network = fitted.weights.network(torch.float64, "cpu")
         layers = [layer._replace(weight=layer.weight.clone()) for layer in network.layers]
@@ -228,11 +240,9 @@ class Opened:
         self._network = network._replace(layers=layers)
 
     def rows(self, X: Any) -> Tensor:
-        """Checked rows of X as a tensor (n, p), in its own units."""
-        self.estimator.predict(take(X, np.arange(1)))  # refuses what the estimator refuses
-        table = dense(X)
-        assert_all_finite(table, input_name="X")
-        return torch.tensor(table)
+        """Checked rows of X as a tensor (n, p), in its own units, with codes for categories."""
+        table, _ = read_table(self.estimator, X)
+        return torch.tensor(dense(table))
 
     def targets(self, y: Any) -> Tensor:
         """Targets as the loss takes them: ``(n, t)`` numbers or ``(n,)`` class indices."""
@@ -249,10 +259,7 @@ class Opened:
 
     def run(self, x: Tensor) -> Pass:
         """A pass as in prediction, which autograd can follow."""
-        e = self.estimator
-        if e.input_mean_ is not None:
-            mean, scale = (torch.tensor(a).double() for a in (e.input_mean_, e.input_scale_))
-            x = (x - mean) / scale
+        x = encode(x, self._inputs)
         watched = tuple(_Watched(activation) for activation in self.activations)
         architecture = replace(self._architecture, activations=watched)
         outputs: list[Tensor] = []

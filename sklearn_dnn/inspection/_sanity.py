@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import is_classifier
 
-from ._network import as_columns, dense, free_optimizer, require_network
+from ._network import as_columns, free_optimizer, numbers, require_network
 from ._start import InitialLoss, TinySubset, initial_loss, overfit_tiny_subset
 from ._steps import update_ratios
 
@@ -90,7 +90,7 @@ def sanity_check(estimator: Any, X: Any, y: Any) -> SanityReport:
     start = initial_loss(estimator, X, y)
     tiny = overfit_tiny_subset(estimator, X, y)
     checks = [
-        _columns_check(estimator, dense(X)),
+        _columns_check(estimator, *numbers(estimator, X)),
         _targets_check(estimator, np.asarray(y)),
         Check("initial loss", start.verdict == "ok", str(start).split(". ")[0], start.advice),
         Check("a few rows by heart", tiny.reached, str(tiny).split(". ")[0], tiny.advice),
@@ -102,10 +102,20 @@ def sanity_check(estimator: Any, X: Any, y: Any) -> SanityReport:
     return SanityReport(tuple(checks), start, tiny, ratios)
 
 
-def _columns_check(estimator: Any, x: np.ndarray) -> Check:
-    """Columns without spread, and columns far from standard that nothing scales."""
-    deviation, mean = x.std(axis=0), x.mean(axis=0)
-    constant = np.flatnonzero(deviation == 0)
+def _columns_check(estimator: Any, x: np.ndarray, at: np.ndarray) -> Check:
+    """Columns without spread, and columns far from standard that nothing scales.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n, q)
+        Columns of numbers; NaN for gaps.
+    at : ndarray of int, shape (q,)
+        Their positions in the table.
+    """
+    known = x[:, ~np.isnan(x).all(axis=0)]
+    at = at[~np.isnan(x).all(axis=0)]
+    deviation, mean = np.nanstd(known, axis=0), np.nanmean(known, axis=0)
+    constant = at[deviation == 0]
     advice = []
     if len(constant):
         advice.append(f"Columns {constant[:5].tolist()} are constant and teach nothing.")
@@ -114,7 +124,7 @@ def _columns_check(estimator: Any, x: np.ndarray) -> Check:
         far = (deviation > 10) | ((deviation > 0) & (deviation < 0.1)) | (np.abs(mean) > 10)
         if np.any(far):
             advice.append(
-                f"Columns {np.flatnonzero(far)[:5].tolist()} are far from mean 0 and deviation 1 "
+                f"Columns {at[far][:5].tolist()} are far from mean 0 and deviation 1 "
                 "and nothing scales them: use input_scaling='standard'."
             )
     found = f"{x.shape[1]} columns, {len(constant)} constant"

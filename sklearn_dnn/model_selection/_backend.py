@@ -227,6 +227,8 @@ class StackingBackend(ParallelBackendBase):
         wanted = Counter(calls[i].table_key for i in left if calls[i].reason is None)
         for unit in units([calls[i] for i in left], n_threads):
             members = [left[k] for k in unit if calls[left[k]].reason is None]
+            if not members:  # a transformer's own calls come while its pipeline has the turn
+                continue
             with self._turn:
                 fits = [calls[i].prepare(compositions, self.ended) for i in members]
                 owner |= {id(fit): i for i, fit in zip(members, fits, strict=True) if fit}

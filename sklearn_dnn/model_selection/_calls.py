@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from joblib import hash as hash_of
+from scipy.sparse import issparse
 from sklearn.base import clone
 
 from .._compat import (
@@ -21,7 +22,7 @@ from .._compat import (
     safe_split,
 )
 from ..estimators._together import Fit, why_not
-from ..specification import hidden_sizes, step_work
+from ..specification import follows_recipe, hidden_sizes, settled, step_work
 from ._composites import (
     may_hold_network,
     network_of,
@@ -134,23 +135,40 @@ class Call:
         """Epochs that its network may do; 1 where there is none."""
         if self.reason is not None:
             return 1
-        network = self.network
-        return int(network.max_iter) * (1 if network.ensemble == "shared" else network.n_members)
+        planned = self.planned
+        shares = planned["ensemble"] == "shared"
+        return int(planned["max_iter"]) * (1 if shares else int(planned["n_members"]))
+
+    @cached_property
+    def planned(self) -> dict[str, Any]:
+        """The network's parameters with those that the number of rows decides."""
+        assert self.asked is not None
+        given = self.network.get_params(deep=False)
+        n_rows = len(np.asarray(self.asked["train"]))
+        by_recipe = follows_recipe(
+            given,
+            n_rows,
+            is_sparse=issparse(self.asked["X"]),
+            goes_on=bool(given["warm_start"]),
+        )
+        return settled(
+            given, "regression", n_rows, num_features(self.asked["X"]), by_recipe=by_recipe
+        )
 
     @property
     def seconds(self) -> float:
         """About how long one core takes to train the network in a stack."""
         if self.reason is not None or self.asked is None:
             return 0.0
-        n_rows, network = len(np.asarray(self.asked["train"])), self.network
+        n_rows, planned = len(np.asarray(self.asked["train"])), self.planned
         try:
-            hidden = hidden_sizes(network.hidden_layer_sizes)
+            hidden = hidden_sizes(planned["hidden_layer_sizes"])
         except ValueError:  # which its fit will tell
             return 0.0
         if not isinstance(hidden, tuple):
             return 0.0
         sizes = (num_features(self.asked["X"]), *hidden, 1)
-        size = network.batch_size if isinstance(network.batch_size, int) else 200
+        size = planned["batch_size"] if isinstance(planned["batch_size"], int) else 200
         n_steps = self.n_epochs * -(-n_rows // size)
         return n_steps * SECONDS_A_STEP + self.n_epochs * step_work(sizes, n_rows) / WORK_A_SECOND
 

@@ -3,10 +3,12 @@
 Below this package nobody reads the estimator and nothing is "auto".
 """
 
+from ._auto import PLAIN, follows_recipe, is_auto, plain_value, settled
 from ._contradictions import warn_of_broken_conditions, warn_of_missing_blocks
 from ._resolve import (
     CUDA_WORK,
     hidden_sizes,
+    holds_out_folds,
     members_at_once,
     resolve,
     step_work,
@@ -25,13 +27,19 @@ from ._spec import (
 __all__ = [
     "COLUMNS",
     "CUDA_WORK",
+    "PLAIN",
     "FitSpec",
     "Task",
+    "follows_recipe",
     "hidden_sizes",
+    "holds_out_folds",
+    "is_auto",
     "is_on",
     "members_at_once",
     "objective",
+    "plain_value",
     "resolve",
+    "settled",
     "step_work",
     "stops_early",
     "structure",

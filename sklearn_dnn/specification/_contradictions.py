@@ -33,6 +33,7 @@ def refuse_contradictions(spec: FitSpec, parameters: Mapping[str, Any]) -> None:
     """
     _refuse_norms(spec)
     _refuse_targets(spec)
+    _refuse_calibration(spec)
     _refuse_augmentations(spec)
     _refuse_training(spec)
     if spec.module is not None:
@@ -52,7 +53,7 @@ def _refuse_norms(spec: FitSpec) -> None:
                 "batch_size >= 2, or norm='layer'."
             )
     if spec.input_norm is not None:
-        _refuse_norm_of_inputs(spec.input_norm, spec.task.n_features)
+        _refuse_norm_of_inputs(spec.input_norm, spec)
     if spec.norm is not None and spec.module is None:
         for width in spec.hidden_layer_sizes:
             spec.norm.check_width(width)
@@ -62,13 +63,21 @@ def _refuse_norms(spec: FitSpec) -> None:
         spec.topology.auxiliary_position(len(spec.hidden_layer_sizes))
 
 
-def _refuse_norm_of_inputs(norm: Norm, n_features: int) -> None:
+def _refuse_norm_of_inputs(norm: Norm, spec: FitSpec) -> None:
     if norm.on_weights:
         raise ValueError(
             f"input_scaling={norm!r} is a norm of weights, and inputs have none. Use "
             "input_scaling='standard' or a norm of outputs, such as 'batch_norm' or LayerNorm()."
         )
-    norm.check_width(n_features, "input_scaling")
+    if spec.task.n_numbers > 0:
+        norm.check_width(spec.task.n_numbers, "input_scaling")
+    embedding = spec.numeric_embedding
+    if embedding is not None and embedding.measures:
+        raise ValueError(
+            f"numeric_embedding={embedding!r} measures columns before the first step, but "
+            f"input_scaling={norm!r} changes them while it is trained. Use "
+            "input_scaling='standard', or numeric_embedding='periodic'."
+        )
 
 
 def _refuse_beside_norm_of_weights(spec: FitSpec) -> None:
@@ -101,6 +110,22 @@ def _refuse_targets(spec: FitSpec) -> None:
         )
 
 
+def _refuse_calibration(spec: FitSpec) -> None:
+    if spec.calibration is None:
+        return
+    if not spec.objective.is_calibratable:
+        raise ValueError(
+            f"calibration={spec.calibration!r} fits a temperature by the log loss, but "
+            f"loss={spec.loss!r} is another. Set calibration=None, or use loss='log_loss'."
+        )
+    if not spec.early_stopping:
+        raise ValueError(
+            f"calibration={spec.calibration!r} needs rows that do not train, but early stopping "
+            "holds none out. Set early_stopping=True, give X_val and y_val, or set "
+            "calibration=None."
+        )
+
+
 def _refuse_augmentations(spec: FitSpec) -> None:
     for augmentation in spec.augmentation:
         if spec.task.kind not in augmentation.kinds:
@@ -112,6 +137,12 @@ def _refuse_augmentations(spec: FitSpec) -> None:
             raise ValueError(
                 f"augmentation={augmentation!r} may leave the targets that loss={spec.loss!r} "
                 "allows. Use a loss and an output without bounds, or noise on the inputs."
+            )
+        if spec.task.levels and not augmentation.takes_codes:
+            raise ValueError(
+                f"augmentation={augmentation!r} makes rows that may lie between others, but "
+                f"{len(spec.task.levels)} columns hold categories, which have nothing between "
+                "them. Leave the augmentation out, or encode the categories as columns of numbers."
             )
         if augmentation.needs_smoothing and not _smooths(spec.objective):
             raise ValueError(
@@ -317,6 +348,8 @@ def warn_of_broken_conditions(spec: FitSpec, standardised: bool) -> None:
         broken.append(f"topology={spec.topology!r} (use 'plain')")
     if not standardised:
         broken.append("the inputs' scale (standardize them, e.g. input_scaling='standard')")
+    if spec.numeric_embedding is not None:
+        broken.append(f"numeric_embedding={spec.numeric_embedding!r} (use None)")
     strengths = spec.alpha if isinstance(spec.alpha, tuple) else (spec.alpha,)
     if max(strengths) > WEAK_ALPHA:
         broken.append(f"alpha={spec.alpha!r} (use alpha dropout instead of a penalty)")

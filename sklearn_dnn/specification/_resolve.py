@@ -22,6 +22,7 @@ from ..components.base import Component
 from ..components.constraints import CONSTRAINTS
 from ..components.curricula import as_curriculum
 from ..components.dropouts import DROPOUTS, Dropout, DropoutRule
+from ..components.embeddings import EMBEDDINGS, NumericEmbedding
 from ..components.initializers import INITIALIZERS, Initializer
 from ..components.losses import LOSSES, Loss, as_loss
 from ..components.norms import NORMS, BatchNorm, Norm
@@ -29,8 +30,9 @@ from ..components.optimizers import OPTIMIZERS, Optimizer
 from ..components.schedules import SCHEDULES, as_schedule
 from ..components.stopping import EarlyStopping
 from ..components.topologies import TOPOLOGIES
+from ._auto import plain
 from ._contradictions import refuse_contradictions
-from ._spec import FitSpec, Task
+from ._spec import FitSpec, Task, task_width
 
 # Multiply-adds of a step below which float64 costs no more time than float32: the step is
 # spent on calling kernels, not on arithmetic.
@@ -61,7 +63,7 @@ def resolve(parameters: Mapping[str, Any], task: Task) -> FitSpec:
     ValueError
         If parameters contradict each other or the task; both values are shown.
     """
-    p = dict(parameters)
+    p = plain(parameters)
     hidden = hidden_sizes(p["hidden_layer_sizes"])
     n_hidden = 0 if isinstance(hidden, HiddenModule) else len(hidden)
     activation = _per_layer("activation", p["activation"], n_hidden, as_activation)
@@ -69,7 +71,9 @@ def resolve(parameters: Mapping[str, Any], task: Task) -> FitSpec:
     loss = _resolve_loss(p["loss"], task)
     output_activation, output_range = _resolve_link(p)
     batch_size = _resolve_batch_size(p["batch_size"], optimizer, task.n_training)
-    work = _step_work(hidden, task, batch_size)
+    embedding = _optional(p["numeric_embedding"], EMBEDDINGS.resolve)
+    sizes = _sizes(hidden, task, embedding)
+    work = _step_work(hidden, sizes, batch_size)
     n_members, shares = int(p["n_members"]), p["ensemble"] == "shared"
     if shares:
         work *= n_members
@@ -77,7 +81,7 @@ def resolve(parameters: Mapping[str, Any], task: Task) -> FitSpec:
     device = _resolve_device(p["device"], work * together)
     dtype = _resolve_dtype(p["dtype"], task.dtype, work)
     if device == "cpu":
-        together = min(together, _at_once(hidden, task, batch_size, dtype))
+        together = min(together, _at_once(hidden, sizes, batch_size, dtype))
     spec = FitSpec(
         task=task,
         hidden_layer_sizes=hidden,
@@ -114,7 +118,9 @@ def resolve(parameters: Mapping[str, Any], task: Task) -> FitSpec:
         constraint=_optional(p["constraint"], CONSTRAINTS.resolve),
         ema_decay=float(p["ema_decay"]),
         label_smoothing=float(p.get("label_smoothing", 0.0)),
+        calibration=p.get("calibration"),
         input_scaling=_resolve_input_scaling(p["input_scaling"]),
+        numeric_embedding=embedding,
         target_scaling=p.get("target_scaling") if loss.scales_target else None,
         early_stopping=stops_early(p["early_stopping"], task.n_samples, task.has_validation),
         stopping=_resolve_stopping(p["early_stopping"]),
@@ -142,6 +148,27 @@ def stops_early(value: bool | str | EarlyStopping, n_samples: int, has_validatio
     if isinstance(value, EarlyStopping):
         return value.watch == "validation"
     return bool(value)
+
+
+def holds_out_folds(parameters: Mapping[str, Any]) -> bool:
+    """Whether each member of an ensemble is to hold out rows of its own.
+
+    Raises
+    ------
+    ValueError
+        If there are no members that could.
+    """
+    asked = parameters["validation_fraction"] == "folds"
+    if not asked or not stops_early(parameters["early_stopping"], 0, has_validation=True):
+        return False
+    if int(parameters["n_members"]) == 1 or parameters["ensemble"] == "shared":
+        raise ValueError(
+            "validation_fraction='folds' lets each of several independent members hold out rows "
+            f"of its own, but n_members={parameters['n_members']!r} and "
+            f"ensemble={parameters['ensemble']!r}. Set n_members to 2 or more with "
+            "ensemble='independent', or give a fraction."
+        )
+    return True
 
 
 def without_validation(spec: FitSpec) -> FitSpec:
@@ -190,11 +217,19 @@ def hidden_sizes(value: Any) -> tuple[int, ...] | HiddenModule:
     return tuple(int(size) for size in sizes)
 
 
-def _step_work(hidden: tuple[int, ...] | HiddenModule, task: Task, batch_size: int) -> int:
+def _sizes(
+    hidden: tuple[int, ...] | HiddenModule, task: Task, embedding: NumericEmbedding | None
+) -> tuple[int, ...]:
+    """Numbers that enter, units of each layer of ours, and targets."""
+    own = () if isinstance(hidden, HiddenModule) else hidden
+    return (task_width(embedding, task), *own, task.n_outputs)
+
+
+def _step_work(
+    hidden: tuple[int, ...] | HiddenModule, sizes: tuple[int, ...], batch_size: int
+) -> int:
     """Work of a step as its choices are made by; a guess for a user's own module."""
-    if isinstance(hidden, HiddenModule):
-        return FLOAT64_WORK + 1
-    return step_work((task.n_features, *hidden, task.n_outputs), batch_size)
+    return FLOAT64_WORK + 1 if isinstance(hidden, HiddenModule) else step_work(sizes, batch_size)
 
 
 def step_work(layer_sizes: tuple[int, ...], batch_size: int) -> int:
@@ -206,16 +241,17 @@ def members_at_once(spec: FitSpec) -> int:
     """Members of a stack that are worth training in one call of each kernel."""
     if spec.device != "cpu":
         return 2**31  # a GPU takes as many as it has memory for
-    return _at_once(spec.hidden_layer_sizes, spec.task, spec.batch_size, spec.dtype)
+    hidden = spec.hidden_layer_sizes
+    sizes = _sizes(hidden, spec.task, spec.numeric_embedding)
+    return _at_once(hidden, sizes, spec.batch_size, spec.dtype)
 
 
 def _at_once(
-    hidden: tuple[int, ...] | HiddenModule, task: Task, batch_size: int, dtype: str
+    hidden: tuple[int, ...] | HiddenModule, sizes: tuple[int, ...], batch_size: int, dtype: str
 ) -> int:
     """As many as keep what a step reads and writes in a core's cache."""
     if isinstance(hidden, HiddenModule):
         return 1
-    sizes = (task.n_features, *hidden, task.n_outputs)
     # weights, gradients and two slots of an optimizer; each layer's outputs and their derivatives
     numbers = 4 * step_work(sizes, 1) + 2 * batch_size * sum(sizes)
     return max(1, STACK_BYTES // (numbers * (8 if dtype == "float64" else 4)))

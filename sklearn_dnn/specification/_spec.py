@@ -18,6 +18,7 @@ from ..components.base import Component
 from ..components.constraints import Constraint
 from ..components.curricula import Curriculum
 from ..components.dropouts import DropoutRule
+from ..components.embeddings import NumericEmbedding, entering_width
 from ..components.initializers import Initializer
 from ..components.losses import Loss
 from ..components.norms import BatchNorm, Norm
@@ -36,7 +37,8 @@ class Task:
     kind : {"regression", "binary", "multiclass", "multilabel"}
         What is learnt.
     n_features, n_outputs : int
-        Columns of the network's input, and targets (classes of a softmax, labels, numbers).
+        Columns of the network's input, and targets (classes of a softmax, labels, numbers). In
+        the input, numbers come first, then what passes as it is, then codes of levels.
     n_samples : int
         Rows of positive weight that were given.
     n_training : int
@@ -44,9 +46,14 @@ class Task:
     dtype : str
         Type of the input, "float32" or "float64".
     has_validation : bool
-        True if the caller gave a validation set.
+        True if there are rows that judge even of a small table: the caller gave a validation
+        set, or each member holds out a fold.
     has_difficulty : bool
         True if the caller told how difficult each row is.
+    n_passed : int
+        Columns of zeros and ones: indicators of gaps, and levels that have a column each.
+    levels : tuple of int
+        For each column of codes the number of its levels, which are learned as vectors.
     """
 
     kind: str
@@ -57,6 +64,13 @@ class Task:
     dtype: str
     has_validation: bool = False
     has_difficulty: bool = False
+    n_passed: int = 0
+    levels: tuple[int, ...] = ()
+
+    @property
+    def n_numbers(self) -> int:
+        """Columns of numbers."""
+        return self.n_features - self.n_passed - len(self.levels)
 
 
 @dataclass(frozen=True)
@@ -65,6 +79,7 @@ class FitSpec:
 
     The fields have the meaning of the estimators' parameters of the same name; components are
     checked instances, one for each layer where layers may differ, and every number is a number.
+    `by_recipe` tells whether the recipe for tables chose what was left at "auto".
     """
 
     task: Task
@@ -102,7 +117,9 @@ class FitSpec:
     constraint: Constraint | None
     ema_decay: float
     label_smoothing: float
+    calibration: str | None
     input_scaling: str | Norm | None
+    numeric_embedding: NumericEmbedding | None
     target_scaling: str | None
     early_stopping: bool
     stopping: EarlyStopping | None
@@ -118,6 +135,7 @@ class FitSpec:
     device: str
     n_threads: int
     dtype: str
+    by_recipe: bool = False
 
     @cached_property
     def objective(self) -> Loss:
@@ -149,6 +167,11 @@ class FitSpec:
     def input_norm(self) -> Norm | None:
         """A norm of the inputs that is trained with the network."""
         return self.input_scaling if isinstance(self.input_scaling, Norm) else None
+
+    @property
+    def n_entering(self) -> int:
+        """Numbers that the first layer reads, embeddings included."""
+        return task_width(self.numeric_embedding, self.task)
 
     @property
     def schedules(self) -> dict[str, Schedule]:
@@ -231,6 +254,11 @@ def objective(
     return bound
 
 
+def task_width(embedding: NumericEmbedding | None, task: Task) -> int:
+    """What the first layer reads of a task's columns."""
+    return entering_width(embedding, task.n_numbers, task.n_passed, len(task.levels))
+
+
 def is_on(strength: float | Sequence[float]) -> bool:
     """Whether a penalty, one for all layers or one a layer, is above zero anywhere."""
     return any(s > 0 for s in strength) if isinstance(strength, Sequence) else strength > 0
@@ -299,9 +327,10 @@ def structure(spec: FitSpec) -> dict[str, Any]:
     for plain, component in zip(shared["augmentation"], spec.augmentation, strict=True):
         for name in component.varying:
             plain.pop(name, None)
-    if spec.constraint is not None:
-        for name in spec.constraint.varying:
-            shared["constraint"].pop(name, None)
+    for name in ("constraint", "numeric_embedding"):
+        component = getattr(spec, name)
+        for number in () if component is None else component.varying:
+            shared[name].pop(number, None)
     shared["n_shared"] = spec.n_shared
     shared["averages"] = spec.ema_decay > 0
     for name in ("momentum_schedule", "dropout_schedule", "weight_decay_schedule"):

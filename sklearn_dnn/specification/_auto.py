@@ -1,0 +1,188 @@
+"""What "auto" means where several parameters are chosen together.
+
+With ``hidden_layer_sizes="auto"`` all that is left at "auto" is chosen for tables, by experiment
+on real ones: :func:`recipe`. A network whose layers are named, one that is to be trained further,
+and one of a table too small to hold rows out, is scikit-learn's plain one: :data:`PLAIN`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from ..components.embeddings import Periodic
+from ..components.losses import LOSSES, as_loss
+from ..components.optimizers import OPTIMIZERS, AdamW
+from ..components.schedules import Cosine, Warmup
+from ..components.stopping import EarlyStopping
+
+# Rows below which no fold of them says anything.
+LEAST_ROWS = 100
+
+# Rows of a fold below which it can't tell how sure a network may be.
+LEAST_FOLD = 50
+# Columns above which each is no longer embedded: the first layer would take nearly all the time.
+MOST_EMBEDDED = 128
+MEMBERS, EPOCHS, BATCH = 8, 60, 256
+# Of the rows, what is held out where members can't take folds in turn.
+SHARE_HELD = 0.2
+# The rate of a table of so many rows or more; shorter ones, whose epochs are shorter, take less.
+RATE, ROWS_FOR_RATE = 0.01, 600
+
+PLAIN: dict[str, Any] = {
+    "hidden_layer_sizes": (100,),
+    "activation": "relu",
+    "dropout": 0.0,
+    "optimizer": "adam",
+    "schedule": "constant",
+    "input_scaling": "standard",
+    "numeric_embedding": None,
+    "calibration": None,
+    "validation_fraction": 0.1,
+    "n_iter_no_change": 10,
+    "max_iter": 200,
+    "n_members": 1,
+}
+
+
+def recipe(
+    n_samples: int, n_features: int, *, n_training: int, max_iter: int = EPOCHS
+) -> dict[str, Any]:
+    """What suits tables of numbers and categories.
+
+    Several networks, each of which holds out a fold of the rows to choose its best epoch by, so
+    that together they learn from all; numbers by their ranks, embedded periodically.
+
+    Parameters
+    ----------
+    n_samples, n_features : int
+        Rows and columns of the table.
+    n_training : int
+        Rows that each network learns from.
+    max_iter : int
+    """
+    n_steps = max(1, n_training // BATCH)
+    wide = n_features > MOST_EMBEDDED
+    return {
+        "hidden_layer_sizes": (128, 128),
+        "activation": "silu",
+        "initializer": ("he_normal", "he_normal", "lecun_normal"),
+        "dropout": 0.05,
+        "optimizer": AdamW(beta_2=0.95, weight_decay=0.01),
+        "learning_rate_init": RATE * min(1.0, math.sqrt(n_samples / ROWS_FOR_RATE)),
+        "schedule": Warmup(Cosine(), epochs=0.05 * max_iter),
+        "batch_size": -(-n_training // n_steps),  # of equal sizes
+        "max_iter": max_iter,
+        "input_scaling": "quantile" if wide else "quantile_robust",
+        "numeric_embedding": None if wide else Periodic(n_frequencies=8, size=4, scale=0.3),
+        "early_stopping": True,
+        "calibration": "temperature" if n_samples >= MEMBERS * LEAST_FOLD else None,
+        "validation_fraction": "folds",
+        "n_iter_no_change": 12,
+        "n_members": MEMBERS,
+        "dtype": "float32",
+    }
+
+
+def settled(
+    parameters: Mapping[str, Any], kind: str, n_samples: int, n_features: int, *, by_recipe: bool
+) -> dict[str, Any]:
+    """The parameters without those "auto" that :func:`recipe`, or :data:`PLAIN`, decides.
+
+    Parameters
+    ----------
+    parameters : mapping
+        The estimator's.
+    kind : str
+        Of the task.
+    n_samples : int
+        Rows of positive weight.
+    n_features : int
+        Columns of the table.
+    by_recipe : bool
+        Whether the recipe decides; see :func:`follows_recipe`.
+    """
+    if not by_recipe:
+        return plain(parameters)
+    given = dict(parameters)
+    n_members = MEMBERS if is_auto(given["n_members"]) else int(given["n_members"])
+    validation = given["validation_fraction"]
+    if is_auto(validation):
+        in_folds = given["ensemble"] == "independent" and n_members > 1
+        validation = "folds" if in_folds else SHARE_HELD
+    chosen = recipe(
+        n_samples,
+        n_features,
+        n_training=n_samples - _n_held(validation, n_samples, n_members),
+        max_iter=EPOCHS if is_auto(given["max_iter"]) else int(given["max_iter"]),
+    )
+    chosen["validation_fraction"] = validation
+    if given["weight_decay"] > 0:
+        chosen["optimizer"].set_params(weight_decay=0.0)
+    if not is_auto(given["optimizer"]):
+        del chosen["learning_rate_init"]  # what suits one optimizer does not suit another
+    if not is_auto(given["activation"]):
+        del chosen["initializer"]
+    stops = given["early_stopping"]
+    holds_out = stops.watch == "validation" if isinstance(stops, EarlyStopping) else stops
+    if not holds_out:
+        chosen["n_iter_no_change"] = np.inf
+    if not holds_out or kind == "regression" or not _is_calibratable(given["loss"], kind):
+        chosen["calibration"] = None
+    return given | {name: v for name, v in chosen.items() if is_auto(given.get(name))}
+
+
+def _n_held(validation: Any, n_samples: int, n_members: int) -> int:
+    """About how many rows do not train."""
+    if isinstance(validation, str):
+        return n_samples // n_members
+    return math.ceil(validation * n_samples) if isinstance(validation, Real) else n_samples // 2
+
+
+def follows_recipe(
+    parameters: Mapping[str, Any], n_samples: int, *, is_sparse: bool, goes_on: bool
+) -> bool:
+    """Whether what is left at "auto" is chosen by the recipe for tables.
+
+    Parameters
+    ----------
+    parameters : mapping
+    n_samples : int
+    is_sparse : bool
+        Whether the table is sparse, whose zeros a rank would fill.
+    goes_on : bool
+        Whether training may be gone on with later, for which held-out folds are no use.
+    """
+    if not is_auto(parameters["hidden_layer_sizes"]) or n_samples < LEAST_ROWS:
+        return False
+    if is_sparse or goes_on:
+        return False
+    if is_auto(parameters["optimizer"]):
+        return True
+    optimizer = OPTIMIZERS.resolve(parameters["optimizer"])
+    return optimizer.stackable and optimizer.follows_rate
+
+
+def plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters with plain values for those that are left at "auto"."""
+    given = dict(parameters)
+    return given | {name: v for name, v in PLAIN.items() if is_auto(given.get(name))}
+
+
+def plain_value(estimator: Any, name: str) -> Any:
+    """A parameter of an estimator, the plain value where it is left at "auto"."""
+    value = getattr(estimator, name)
+    return PLAIN[name] if is_auto(value) else value
+
+
+def is_auto(value: Any) -> bool:
+    """Whether a parameter is left to the estimator."""
+    return isinstance(value, str) and value == "auto"
+
+
+def _is_calibratable(loss: Any, kind: str) -> bool:
+    return LOSSES.resolve(as_loss(loss)).bind(kind).is_calibratable
