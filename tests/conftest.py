@@ -2,5 +2,25 @@
 
 import os
 
+import numpy as np
+import pytest
+
+from sklearn_dnn.specification import _auto, _resolve
+
 # examples call plt.show(), which waits for a person where there is a screen
 os.environ.setdefault("MPLBACKEND", "Agg")
+
+LEAST_ROWS = _auto.LEAST_ROWS
+# Tests of a single dial are of plain networks, small tables or large.
+_auto.LEAST_ROWS = np.inf
+
+
+@pytest.fixture(autouse=True)
+def recipe_where_marked(request, monkeypatch):
+    """Let the recipe for tables choose in tests that are marked so.
+
+    With one thread: a second one is a loss where other tests run beside.
+    """
+    if request.node.get_closest_marker("recipe") is not None:
+        monkeypatch.setattr(_auto, "LEAST_ROWS", LEAST_ROWS)
+        monkeypatch.setattr(_resolve, "available_threads", lambda: 1)

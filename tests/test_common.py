@@ -80,6 +80,8 @@ ONE_OF_TWO = [
     MLPClassifier(constraint="max_norm", optimizer=Lookahead("adam", k=3)),
     MLPRegressor(hidden_layer_sizes=(20, 20), topology=Plain(auxiliary_weight=0.3), norm="group"),
     MLPRegressor(input_scaling="batch_norm", activity_l1=1e-4, initializer="orthogonal"),
+    MLPClassifier(input_scaling="robust"),
+    MLPRegressor(input_scaling="quantile"),
     MLPRegressor(loss="huber"),
     MLPRegressor(loss=Quantile((0.25, 0.75))),
     MLPRegressor(loss=Gaussian()),

@@ -735,8 +735,9 @@ def test_tags_are_honest():
     for tags in (classifier, regressor):
         assert tags.target_tags.required
         assert tags.input_tags.sparse
-        assert not tags.input_tags.allow_nan
-        assert not tags.input_tags.categorical
+        assert tags.input_tags.allow_nan
+        assert not tags.input_tags.categorical  # arrays of numbers hold numbers
+        assert not tags.input_tags.string
         assert not tags.input_tags.positive_only
         assert not tags.non_deterministic
         assert not tags.array_api_support
@@ -745,14 +746,14 @@ def test_tags_are_honest():
         assert not tags.no_validation
 
 
-def test_gaps_are_refused_as_the_tags_say(numbers):
+def test_gaps_and_text_are_taken_as_the_tags_say(numbers):
     X, y = numbers
     holed = X.copy()
     holed[0, 0] = np.nan
-    with pytest.raises(ValueError, match="contains NaN"):
-        _regressor().fit(holed, y)
-    with pytest.raises(ValueError, match="contains NaN"):
-        _regressor().fit(X, y).predict(holed)
+    assert np.isfinite(_regressor().fit(holed, y).predict(X)).all()
+    assert np.isfinite(_regressor().fit(X, y).predict(holed)).all()
+    with pytest.raises(ValueError, match="could not convert string to float"):
+        _regressor().fit(np.full(X.shape, "text"), y)
 
 
 @pytest.mark.parametrize("layout", ["C", "F", "columns"])

@@ -30,6 +30,8 @@ from sklearn_dnn.components import (
     Linear,
     LinearCurriculum,
     Performance,
+    Periodic,
+    PiecewiseLinear,
     Plain,
     Quantile,
     Residual,
@@ -79,6 +81,8 @@ class Draw:
 
     def __init__(self, seed):
         self.rng = np.random.default_rng(seed)
+        # of dials that came later, so that they leave the draws of the others as they were
+        self.later = np.random.default_rng([seed, 1])
         self.kind = KINDS[seed % 4]
 
     def one(self, *values):
@@ -134,6 +138,10 @@ class Draw:
         }
         if n == 0:
             p["activity_l1"] = 0.0
+        embeddings = [None, Periodic(n_frequencies=3, size=2, scale=0.3)]
+        if p["input_scaling"] in ("standard", None):
+            embeddings += [PiecewiseLinear(n_bins=3, size=2), PiecewiseLinear(n_bins=3, size=None)]
+        p["numeric_embedding"] = embeddings[self.later.integers(len(embeddings))]
         return p | (self.targets() if self.kind == "regression" else self.labels())
 
     def targets(self):
@@ -277,7 +285,7 @@ def test_gradient_is_the_slope(seed):
     with torch.no_grad():
         step.gradient(batch)
         along = torch.randn(5, *theta.shape, generator=generator, dtype=torch.float64)
-        start, h = theta.clone(), 1e-6
+        start, h = theta.clone(), 1e-7
         for direction in along:
             theta.copy_(start + h * direction)
             above = objective_of(step, batch, statistics)

@@ -982,9 +982,9 @@ def test_unknown_labels_are_refused(classifier):
         evaluate(classifier, IRIS[0], IRIS[1] + 1)
 
 
-def test_gaps_and_missing_columns_are_refused(classifier):
-    gaps = np.where(np.arange(150)[:, None] == 7, np.nan, IRIS[0])
-    with pytest.raises(ValueError, match="X contains NaN"):
-        layer_statistics(classifier, gaps)
+def test_infinite_numbers_and_missing_columns_are_refused(classifier):
+    infinite = np.where(np.arange(150)[:, None] == 7, np.inf, IRIS[0])
+    with pytest.raises(ValueError, match="X contains infinity"):
+        layer_statistics(classifier, infinite)
     with pytest.raises(ValueError, match="3 features"):
         fgsm(classifier, IRIS[0][:, :3], IRIS[1], 0.1)

@@ -242,16 +242,12 @@ def test_the_cut_into_stacks_changes_nothing(optimizer, monkeypatch):
     whole = model("multiclass", n_members=7, optimizer=optimizer).fit(X, y)
     per_member = 4 * (4 * 6 + 6 * 5 + 5 * 3) + 2 * 16 * (4 + 6 + 5 + 3)
     monkeypatch.setattr(resolve_module, "STACK_BYTES", 3 * 8 * per_member)
-    assert resolve_module._at_once((6, 5), *_seen(whole)) == 3
+    seen = (whole.spec_["batch_size"], whole.spec_["dtype"])
+    assert resolve_module._at_once((6, 5), (4, 6, 5, 3), *seen) == 3
     cut = clone(whole).fit(X, y)
     for a, b in zip(whole.coefs_, cut.coefs_, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(whole.loss_curve_, cut.loss_curve_)
-
-
-def _seen(fitted):
-    task = resolve_module.Task(**fitted.spec_["task"])
-    return task, fitted.spec_["batch_size"], fitted.spec_["dtype"]
 
 
 # Rows of members

@@ -23,6 +23,7 @@ from sklearn_dnn.components.base import Component, Registry
 from sklearn_dnn.components.constraints import CONSTRAINTS
 from sklearn_dnn.components.curricula import CURRICULA
 from sklearn_dnn.components.dropouts import DROPOUTS
+from sklearn_dnn.components.embeddings import EMBEDDINGS
 from sklearn_dnn.components.foreign import ForeignClass
 from sklearn_dnn.components.initializers import INITIALIZERS
 from sklearn_dnn.components.losses import LOSSES
@@ -39,6 +40,7 @@ REGISTRIES = [
     CONSTRAINTS,
     CURRICULA,
     DROPOUTS,
+    EMBEDDINGS,
     INITIALIZERS,
     LOSSES,
     NORMS,
@@ -127,6 +129,7 @@ def test_constraints_are_the_tables_and_allow_the_defaults(cls):
 def test_the_estimators_differ_only_where_their_targets_do():
     of_classifier, of_regressor = (cls._parameters for cls in ESTIMATORS)
     assert set(of_classifier) ^ set(of_regressor) == {
+        "calibration",
         "class_weight",
         "label_smoothing",
         "output_activation",
@@ -174,6 +177,7 @@ ANOTHER = {
     "l1": 0.5,
     "weight_decay": 0.5,
     "input_scaling": None,
+    "numeric_embedding": "periodic",
     "target_scaling": None,
     "label_smoothing": 0.5,
     "early_stopping": True,
@@ -188,9 +192,17 @@ ANOTHER = {
     "dtype": "float32",
 }
 # Those that other steps of a fit read; a test of each is below.
-READ_ELSEWHERE = {"class_weight", "validation_fraction", "warm_start", "random_state", "verbose"}
+READ_ELSEWHERE = {
+    "categorical_features",
+    "class_weight",
+    "validation_fraction",
+    "warm_start",
+    "random_state",
+    "verbose",
+}
 # Those that need another one beside them, or whose "auto" may be the same.
 BESIDE = {
+    "calibration": ({"early_stopping": True}, "temperature"),
     "monitor": ({"early_stopping": True}, "r2"),
     "output_range": ({"output_activation": "logistic"}, (-1.0, 3.0)),
     "device": ({"device": "auto"}, "cpu"),
@@ -213,7 +225,7 @@ def spec_of(cls, difficult=False, **changes):
 
 @pytest.mark.parametrize("cls", ESTIMATORS)
 def test_every_parameter_is_resolved_or_read_elsewhere(cls):
-    known = set(ANOTHER) | {"monitor", "loss", "output_range", "curriculum"} | READ_ELSEWHERE
+    known = set(ANOTHER) | set(BESIDE) | {"loss", "curriculum"} | READ_ELSEWHERE
     assert set(cls._parameters) <= known
     assert known <= set(MLPClassifier._parameters) | set(MLPRegressor._parameters)
 
@@ -228,6 +240,8 @@ def test_the_specification_holds_what_was_asked_for(cls):
         same = {f.name for f in fields(FitSpec)} - {name}
         if name == "activation":  # "auto" follows it
             same.remove("initializer")
+        if name == "optimizer":  # its rate is its own
+            same.remove("learning_rate_init")
         if name == "output_activation":  # it says what it can reach
             same.remove("output_range")
         assert all(now.as_dict()[n] == before.as_dict()[n] for n in same), name
@@ -258,7 +272,7 @@ def test_resolving_needs_every_parameter_that_both_estimators_have(cls):
 
 
 def test_nothing_else_is_decided():
-    decided = {f.name for f in fields(FitSpec)} - {"task", "stopping"}
+    decided = {f.name for f in fields(FitSpec)} - {"task", "stopping", "by_recipe"}
     asked = set(MLPClassifier._parameters) | set(MLPRegressor._parameters)
     assert decided == asked - READ_ELSEWHERE
 

@@ -30,6 +30,7 @@ from sklearn_dnn.presets import (
 )
 
 pytestmark = [
+    pytest.mark.recipe,
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
     pytest.mark.filterwarnings("ignore:No validation part was held out:UserWarning"),
     # SKLEARN takes columns as they are, and some of the checks' are far from standard

@@ -21,6 +21,7 @@ from sklearn_dnn.components.base import Component
 from sklearn_dnn.components.constraints import CONSTRAINTS
 from sklearn_dnn.components.curricula import CURRICULA
 from sklearn_dnn.components.dropouts import DROPOUTS
+from sklearn_dnn.components.embeddings import EMBEDDINGS
 from sklearn_dnn.components.initializers import INITIALIZERS
 from sklearn_dnn.components.losses import LOSSES
 from sklearn_dnn.components.norms import NORMS
@@ -41,6 +42,7 @@ REGISTRIES = (
     CONSTRAINTS,
     CURRICULA,
     DROPOUTS,
+    EMBEDDINGS,
     INITIALIZERS,
     LOSSES,
     NORMS,

@@ -1,0 +1,186 @@
+"""What "auto" chooses: the recipe for tables, or the plain values."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+from sklearn.base import clone
+from sklearn.datasets import make_classification, make_regression
+from sklearn.inspection import permutation_importance
+from sklearn.model_selection import GridSearchCV as TheirGridSearchCV
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sklearn_dnn import MLPClassifier, MLPRegressor
+from sklearn_dnn.model_selection import GridSearchCV
+from sklearn_dnn.presets import BEST, FAST
+from sklearn_dnn.specification import PLAIN
+
+pytestmark = pytest.mark.recipe
+
+X, Y = make_classification(500, 6, n_informative=4, flip_y=0.1, random_state=0)
+SOME = {"max_iter": 6, "random_state": 0}
+
+
+def frame():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(X, columns=list("abcdef"))
+    table["kind"] = pd.Series(rng.choice(["x", "y", "z"], 500), dtype="category")
+    table.loc[rng.choice(500, 60, replace=False), "a"] = np.nan
+    return table
+
+
+def test_the_recipe_is_what_the_documentation_says():
+    spec = MLPClassifier(**SOME).fit(X, Y).spec_
+    assert spec["by_recipe"]
+    assert spec["hidden_layer_sizes"] == [128, 128]
+    assert spec["n_members"] == 8
+    assert [part["component"] for part in spec["activation"]] == ["Silu"] * 2
+    assert [rule["rate"] for rule in spec["dropout"]] == [0.05] * 2
+    assert [part["component"] for part in spec["initializer"]] == ["HeNormal"] * 2 + ["LecunNormal"]
+    assert spec["optimizer"]["component"] == "AdamW"
+    assert spec["learning_rate_init"] == pytest.approx(0.01 * np.sqrt(500 / 600))
+    assert spec["schedule"]["schedule"]["component"] == "Cosine"
+    assert spec["input_scaling"] == "quantile_robust"
+    assert spec["numeric_embedding"]["component"] == "Periodic"
+    assert spec["calibration"] == "temperature"
+    assert spec["n_iter_no_change"] == 12
+    assert spec["dtype"] == "float32"
+    assert spec["task"]["n_training"] == 500 - 500 // 8
+    assert spec["batch_size"] == spec["task"]["n_training"]  # one batch: there are less than 512
+    assert spec["max_iter"] == 6
+    assert MLPClassifier(random_state=0).fit(X[:200], Y[:200]).spec_["max_iter"] == 60
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"hidden_layer_sizes": (100,)},
+        {"warm_start": True},
+        {"optimizer": "lbfgs"},
+        {"optimizer": "rprop", "batch_size": "full"},
+    ],
+    ids=repr,
+)
+def test_plain_values_where_the_recipe_does_not_fit(change):
+    network = MLPClassifier(**SOME | change, dtype="float64")
+    asked = {name: value for name, value in PLAIN.items() if name not in SOME | change}
+    if "optimizer" in change:
+        asked["n_iter_no_change"] = 10
+    named = MLPClassifier(**SOME | change | asked, dtype="float64")
+    first, second = (_fitted(model) for model in (network, named))
+    assert not first.spec_["by_recipe"]
+    assert first.spec_ == second.spec_
+    assert np.array_equal(first.predict_proba(X), second.predict_proba(X))
+
+
+def _fitted(network, *table):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return network.fit(*(table or (X, Y)))
+
+
+def test_small_and_sparse_tables_and_partial_fit_are_plain():
+    assert not _fitted(MLPClassifier(**SOME), X[:99], Y[:99]).spec_["by_recipe"]
+    assert not _fitted(MLPClassifier(**SOME), sp.csr_matrix(X), Y).spec_["by_recipe"]
+    network = MLPClassifier(**SOME)
+    for _ in range(2):
+        network.partial_fit(X, Y, classes=[0, 1])
+    assert not network.spec_["by_recipe"]
+    assert len(network.members_) == 1
+
+
+def test_what_is_set_stays():
+    network = MLPClassifier(
+        **SOME, activation="relu", n_members=3, dropout=0.0, input_scaling="standard"
+    ).fit(X, Y)
+    spec = network.spec_
+    assert spec["by_recipe"]
+    assert [part["component"] for part in spec["activation"]] == ["Relu"] * 2
+    assert spec["n_members"] == 3
+    assert spec["input_scaling"] == "standard"
+    assert spec["task"]["n_training"] == 500 - 500 // 3
+    assert spec["numeric_embedding"]["component"] == "Periodic"
+
+
+def test_without_early_stopping_all_rows_train_to_the_end():
+    network = MLPClassifier(**SOME, early_stopping=False).fit(X, Y)
+    assert network.spec_["task"]["n_training"] == 500
+    assert network.spec_["calibration"] is None
+    assert network.temperature_ == 1
+    assert {member["n_iter"] for member in network.members_} == {6}
+
+
+def test_a_validation_set_judges_all_members():
+    network = MLPClassifier(**SOME).fit(X[:400], Y[:400], X_val=X[400:], y_val=Y[400:])
+    assert network.spec_["task"]["n_training"] == 400
+    assert network.temperature_ != 1
+
+
+def test_members_that_share_and_one_network_hold_out_a_part():
+    shared = MLPClassifier(**SOME, ensemble="shared").fit(X, Y)
+    single = MLPClassifier(**SOME, n_members=1).fit(X, Y)
+    for network in (shared, single):
+        assert network.spec_["task"]["n_training"] == 400
+
+
+def test_going_on_after_the_recipe():
+    network = _fitted(MLPClassifier(**SOME, schedule="constant"))
+    before = network.predict_proba(X)
+    with pytest.warns(UserWarning, match="was not kept"):
+        network.partial_fit(X, Y)
+    assert network.spec_["n_members"] == 8
+    assert not np.array_equal(network.predict_proba(X), before)
+
+
+@pytest.mark.parametrize("cls", [MLPClassifier, MLPRegressor])
+def test_raw_frames_in_searches_pickles_and_importances(cls):
+    table = frame()
+    network = cls(**SOME).fit(table, Y)
+    twin = pickle.loads(pickle.dumps(network))
+    assert np.array_equal(twin.predict(table), network.predict(table))
+    again = clone(network).fit(table, Y)
+    assert np.array_equal(again.predict(table), network.predict(table))
+    importance = permutation_importance(network, table, Y, n_repeats=2, random_state=0)
+    assert len(importance.importances_mean) == 7
+    asked = {"cv": 2, "refit": False, "n_jobs": 1, "error_score": "raise"}
+    space = {"weight_decay": [0.0, 0.1]}
+    ours = GridSearchCV(cls(**SOME), space, **asked).fit(table, Y)
+    theirs = TheirGridSearchCV(cls(**SOME), space, **asked).fit(table, Y)
+    # members draw their masks from the stack's stream: equal in distribution
+    np.testing.assert_allclose(
+        ours.cv_results_["mean_test_score"], theirs.cv_results_["mean_test_score"], atol=0.1
+    )
+    still = {"dropout": 0.0, **SOME}
+    ours = GridSearchCV(cls(**still), space, **asked).fit(table, Y)
+    theirs = TheirGridSearchCV(cls(**still), space, **asked).fit(table, Y)
+    np.testing.assert_allclose(
+        ours.cv_results_["mean_test_score"], theirs.cv_results_["mean_test_score"], atol=0.01
+    )
+
+
+def test_several_targets_and_deviations():
+    X, Y = make_regression(300, 5, n_targets=2, random_state=0)
+    network = MLPRegressor(**SOME).fit(X, Y)
+    mean, deviation = network.predict(X, return_std=True)
+    assert mean.shape == deviation.shape == (300, 2)
+    assert (deviation > 0).all()
+    with pytest.raises(ValueError, match="groups"):
+        MLPRegressor(**SOME).fit(X, Y, groups=np.arange(300))
+
+
+@pytest.mark.parametrize("preset", [FAST, BEST], ids=["FAST", "BEST"])
+def test_presets_follow_the_recipe(preset):
+    network = MLPClassifier(**{**preset, "max_iter": 20}, random_state=0).fit(X, Y)
+    assert network.spec_["by_recipe"]
+    assert network.spec_["n_members"] == preset["n_members"]
+    assert network.score(X, Y) > 0.8
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore:No validation part was held out:UserWarning")
+@parametrize_with_checks([MLPClassifier(), MLPRegressor()])
+def test_every_check_on_the_defaults(estimator, check):
+    check(estimator)
