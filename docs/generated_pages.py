@@ -72,6 +72,14 @@ FAMILIES = {
         "rate), a component, or a sequence with one a hidden layer. ``input_dropout`` is a rate "
         "alone, ``dropout_schedule`` changes the rates with time.",
     ),
+    "embeddings": Family(
+        "Embeddings",
+        "EMBEDDINGS",
+        "numeric_embedding",
+        "Several numbers in the place of each column of numbers, in front of the first layer and "
+        "behind ``input_scaling``. What they learn is neither penalised nor decayed, and is in "
+        "``embeddings_``.",
+    ),
     "losses": Family(
         "Losses",
         "LOSSES",
