@@ -107,6 +107,8 @@ def test_members_join_probabilities_and_raw_outputs(ensemble):
     np.testing.assert_allclose(mean, p)
     np.testing.assert_allclose(deviation, members.std(0), atol=1e-12)
     assert np.array_equal(network.predict(X), network.classes_[p.argmax(1)])
+    exported = network.to_torch()(torch.from_numpy(X)).detach().numpy()
+    np.testing.assert_allclose(exported, p, rtol=1e-8)
 
 
 def test_folds_use_every_row_with_the_member_that_did_not_see_it():

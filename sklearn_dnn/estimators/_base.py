@@ -613,6 +613,7 @@ class BaseMLP(
                     fitted.columns,
                     codec.units(),
                     codec.bounds,
+                    is_calibrated=fitted.is_calibrated,
                 )
                 for weights in fitted.weights.members()
             ]

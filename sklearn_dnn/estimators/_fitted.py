@@ -26,6 +26,7 @@ from ..data.encoder import encoding_for
 from ..data.features import Encoding, Scaling, Standardiser
 from ..network.architecture import Architecture
 from ..network.fold import folded, folds
+from ..network.members import joined
 from ..network.mlp import Evaluator, InTurn, Noise
 from ..network.weights import Weights
 from ..specification import FitSpec, objective
@@ -246,15 +247,6 @@ def _outcome_now(progress: Progress, weights: Weights) -> Outcome:
 
 
 Finish = Callable[[Evaluator | InTurn, Tensor], Tensor]
-
-
-def joined(raw: Tensor, link: Callable[[Tensor], Tensor]) -> Tensor:
-    """What calibrated members predict together: ``(m, b, k) -> (b, r)``.
-
-    The mean of their probabilities is less sure than each of them, that of their raw outputs is
-    surer than it; halfway is nearest to how often they are right.
-    """
-    return 0.5 * (link(raw).mean(0) + link(raw.mean(0)))
 
 
 def mean_of_members(values: Tensor) -> Tensor:

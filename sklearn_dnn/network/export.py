@@ -15,7 +15,7 @@ from .architecture import Architecture
 from .chance import seeded
 from .entrance import embedded
 from .inputs import inputs_module
-from .members import entering, heads
+from .members import entering, heads, joined
 from .parameters import Layer, Network
 from .weights import Weights
 
@@ -37,6 +37,9 @@ class TorchNetwork(nn.Module):
         Offset and factor of the targets' units.
     bounds : tuple of float
         What predictions stay within, rounding included.
+    is_calibrated : bool
+        Whether members join as calibrated ones do: see
+        :func:`~sklearn_dnn.network.members.joined`.
     """
 
     def __init__(
@@ -47,9 +50,12 @@ class TorchNetwork(nn.Module):
         columns: Columns,
         units: tuple[np.ndarray, np.ndarray],
         bounds: tuple[float, float] = (-np.inf, np.inf),
+        *,
+        is_calibrated: bool = False,
     ) -> None:
         super().__init__()
         self.bounds = bounds
+        self.is_calibrated = is_calibrated
         a = architecture
         dtype = torch.from_numpy(weights.coefs[0][:0].copy()).dtype
         self.inputs = inputs_module(columns, dtype)
@@ -80,15 +86,25 @@ class TorchNetwork(nn.Module):
         self.link = _Link(loss)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.link(self.layers(self.inputs(x)))
-        if self.n_shared > 1:
-            y = y.mean(0)
+        raw = self.raw(x)
+        return self.in_units(self.together(raw) if self.n_shared > 1 else self.link(raw))
+
+    def raw(self, x: Tensor) -> Tensor:
+        """Raw outputs of raw columns; those of members that share the network have an axis."""
+        return self.layers(self.inputs(x))
+
+    def together(self, raw: Tensor) -> Tensor:
+        """What members, (m, b, k), predict as one."""
+        return joined(raw, self.link) if self.is_calibrated else self.link(raw).mean(0)
+
+    def in_units(self, y: Tensor) -> Tensor:
+        """Predictions in the units of the targets."""
         y = y * self.target_scale + self.target_mean
         return y if self.bounds == (-np.inf, np.inf) else y.clamp(*self.bounds)
 
 
 class TorchEnsemble(nn.Module):
-    """Members side by side, each from raw columns on: the mean of what they predict.
+    """Members side by side, each from raw columns on: what they predict as one.
 
     Parameters
     ----------
@@ -100,7 +116,8 @@ class TorchEnsemble(nn.Module):
         self.networks = nn.ModuleList(networks)
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.stack([network(x) for network in self.networks]).mean(0)
+        first = self.networks[0]
+        return first.in_units(first.together(torch.stack([n.raw(x) for n in self.networks])))
 
 
 def _linear(layer: Layer, weight: Tensor | None = None) -> nn.Linear:

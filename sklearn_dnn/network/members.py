@@ -43,7 +43,7 @@ parameter-efficient ensembling", ICLR 2025.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -91,3 +91,12 @@ def mean_values(loss: Loss, raw: Tensor, target: Tensor, k: int) -> Tensor:
     n_rows = raw.shape[-2]
     values = loss.values(raw.flatten(-3, -2), repeated(target, k, raw.dim() - 3))
     return values.unflatten(-1, (k, n_rows)).mean(-2)
+
+
+def joined(raw: Tensor, link: Callable[[Tensor], Tensor]) -> Tensor:
+    """What calibrated members predict together: ``(m, b, k) -> (b, r)``.
+
+    The mean of their probabilities is less sure than each of them, that of their raw outputs is
+    surer than it; halfway is nearest to how often they are right.
+    """
+    return 0.5 * (link(raw).mean(0) + link(raw.mean(0)))
