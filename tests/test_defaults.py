@@ -43,6 +43,7 @@ def test_the_recipe_is_what_the_documentation_says():
     assert spec["optimizer"]["component"] == "AdamW"
     assert spec["learning_rate_init"] == pytest.approx(0.01 * np.sqrt(500 / 600))
     assert spec["schedule"]["schedule"]["component"] == "Cosine"
+    assert spec["schedule"]["initial_factor"] == 0.1
     assert spec["input_scaling"] == "quantile_robust"
     assert spec["numeric_embedding"]["component"] == "Periodic"
     assert spec["calibration"] == "temperature"
@@ -133,6 +134,75 @@ def test_going_on_after_the_recipe():
         network.partial_fit(X, Y)
     assert network.spec_["n_members"] == 8
     assert not np.array_equal(network.predict_proba(X), before)
+
+
+def test_a_plain_fit_can_be_gone_on_with_more_than_once():
+    network = MLPClassifier(**SOME).fit(X, Y)
+    with pytest.warns(UserWarning, match="was not kept"):
+        network.partial_fit(X, Y)
+    network.partial_fit(X, Y)
+    assert network.temperature_ == 1
+    assert network.spec_["calibration"] is None
+    network = MLPClassifier(**SOME).fit(X, Y).set_params(warm_start=True)
+    for _ in range(2):
+        _fitted(network)
+    assert network.n_iter_ == 18
+
+
+@pytest.mark.parametrize("cls", [MLPClassifier, MLPRegressor])
+def test_a_table_of_categories_alone(cls):
+    table = frame()[["kind"]]
+    network = cls(**SOME).fit(table, Y)
+    assert np.isfinite(network.predict(table)).all()
+
+
+def test_few_rows_to_judge_by_fit_no_temperature():
+    few = MLPClassifier(**SOME).fit(X, Y, X_val=X[:60], y_val=Y[:60])
+    assert few.spec_["calibration"] is None
+    two = MLPClassifier(**SOME, n_members=2).fit(X[:200], Y[:200])
+    assert two.spec_["calibration"] == "temperature"
+    one = MLPClassifier(**SOME, n_members=1, validation_fraction=0.1).fit(X, Y)
+    assert one.spec_["calibration"] is None
+
+
+def test_many_members_and_few_rows():
+    network = MLPClassifier(**SOME, n_members=16).fit(X[:120], Y[:120])
+    assert len(network.members_) == 16
+    assert network.spec_["task"]["n_training"] == 96
+
+
+@pytest.mark.parametrize(
+    ("change", "given", "n_training"),
+    [
+        ({"early_stopping": False}, {}, 1000),
+        ({}, {"X_val": X[:150], "y_val": Y[:150]}, 1000),
+        ({"member_fraction": 0.5}, {}, 438),
+        ({}, {}, 875),
+    ],
+)
+def test_batches_are_of_one_size(change, given, n_training):
+    table = np.tile(X, (2, 1)), np.tile(Y, 2)
+    spec = MLPClassifier(**SOME | {"max_iter": 2} | change).fit(*table, **given).spec_
+    assert spec["task"]["n_training"] == n_training
+    n_batches = -(-n_training // spec["batch_size"])
+    assert n_batches * spec["batch_size"] - n_training < n_batches
+    assert 256 <= spec["batch_size"] < 512
+
+
+def test_one_epoch_of_one_step_learns():
+    network = MLPClassifier(max_iter=1, random_state=0).fit(X, Y)
+    assert network.lr_curve_[0] > 0
+
+
+def test_what_goes_with_what_the_user_set():
+    selu = MLPClassifier(**SOME, activation="selu").fit(X, Y).spec_
+    assert selu["numeric_embedding"] is None
+    assert [rule["rate"] for rule in selu["dropout"]] == [0.0] * 2
+    assert selu["initializer"][0]["component"].startswith("Lecun")
+    one_a_layer = _fitted(MLPClassifier(**SOME, activation=["tanh"]))
+    assert not one_a_layer.spec_["by_recipe"]
+    assert hasattr(MLPRegressor(), "predict_quantiles")
+    assert not hasattr(MLPRegressor((5,)), "predict_quantiles")
 
 
 @pytest.mark.parametrize("cls", [MLPClassifier, MLPRegressor])

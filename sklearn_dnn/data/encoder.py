@@ -132,6 +132,8 @@ def encode(x: Tensor, parts: Parts) -> Tensor:
 def to_normal(x: Tensor, knots: Tensor, scores: Tensor) -> Tensor:
     """Numbers (..., q) as normal ones, interpolated between knots (q, k); constant beyond them."""
     shape = x.shape
+    if shape[-1] == 0:
+        return x
     values = x.reshape(-1, shape[-1]).T.contiguous()  # (..., q) -> (q, b)
     right = torch.searchsorted(knots, values.detach(), right=True).clamp_(1, knots.shape[-1] - 1)
     low, high = knots.gather(1, right - 1), knots.gather(1, right)

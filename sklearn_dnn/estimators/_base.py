@@ -63,6 +63,7 @@ from ._fitted import (
     outcomes_now,
     with_columns,
     with_members,
+    with_recipe,
 )
 from ._going_on import go_on
 from ._inputs import Given, read_difficulty, read_given, read_validation
@@ -513,7 +514,8 @@ class BaseMLP(
                 f"version of sklearn_dnn reads formats up to {STATE_FORMAT}. Load it with the "
                 "version that saved it, or a newer one."
             )
-        super().__setstate__(with_columns(with_members(state)))
+        state = with_columns(with_members(state))
+        super().__setstate__(with_recipe(state, is_classifier=not self._numeric_targets))
 
     # Outputs
 
@@ -585,10 +587,10 @@ class BaseMLP(
         Returns
         -------
         torch.nn.Module
-            On the CPU, in evaluation mode and in the type it was trained in; of an ensemble, the
-            mean of its members, each a module within. It scales its input (n, n_features) itself
-            and fills gaps (NaN), unless there were none in `fit`. A regressor's gives predictions
-            (n, n_outputs) in the units of y; a classifier's gives probabilities: of the second
+            On the CPU, in evaluation mode and in the type it was trained in; of an ensemble, what
+            its members predict as one. It scales its input (n, n_features) itself and fills gaps
+            (NaN), unless there were none in `fit`. A regressor's gives predictions (n, n_outputs)
+            in the units of y; a classifier's gives probabilities: of the second
             class (n, 1) for two classes, else one a class or label (n, n_classes).
 
         Raises

@@ -84,7 +84,13 @@ def begin(
     by_recipe = follows_recipe(
         parameters, len(given.rows), is_sparse=sp.issparse(given.X), goes_on=goes_on
     )
-    parameters = settled(parameters, codec.kind, *_shape(given), by_recipe=by_recipe)
+    parameters = settled(
+        parameters,
+        codec.kind,
+        *_shape(given),
+        by_recipe=by_recipe,
+        n_validation=None if validation is None else len(validation.rows),
+    )
     shares = parameters["ensemble"] == "shared"
     streams = Streams.of_members(seed, 1 if shares else int(parameters["n_members"]))
     given, rows, training, held = _parted(

@@ -217,6 +217,18 @@ def with_members(state: dict[str, Any]) -> dict[str, Any]:
     return state
 
 
+def with_recipe(state: dict[str, Any], *, is_classifier: bool) -> dict[str, Any]:
+    """A state that was saved before parameters were chosen together, with plain values."""
+    if is_classifier:
+        state = {"calibration": None} | state
+    if "spec_" in state:
+        plain = {"calibration": None, "numeric_embedding": None, "by_recipe": False}
+        state = state | {"spec_": plain | state["spec_"]}
+        if is_classifier:
+            state = {"temperature_": 1.0} | state
+    return state
+
+
 def with_columns(state: dict[str, Any]) -> dict[str, Any]:
     """A state that was saved before there were categories and gaps, which still refuses both."""
     state = {"categorical_features": None} | state

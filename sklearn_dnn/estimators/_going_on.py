@@ -19,6 +19,7 @@ from ..network.parameters import Layout
 from ..network.weights import Weights
 from ..specification import (
     FitSpec,
+    is_auto,
     resolve,
     settled,
     without_validation,
@@ -69,6 +70,10 @@ def go_on(
     histories : sequence of mapping of list
         The curves of each member's earlier epochs.
     """
+    asked = parameters["early_stopping"]
+    if before["by_recipe"] and is_auto(parameters["schedule"]):
+        # that of the recipe has come to its end, where nothing is learnt any more
+        parameters = {**parameters, "schedule": "constant"}
     parameters = settled(
         parameters,
         codec.kind,
@@ -98,7 +103,7 @@ def go_on(
     _refuse_other_shape(spec, before, weights[0])
     refuse_targets_outside(spec, given, rows, held)
     if held is None and spec.early_stopping:
-        _tell_no_part_is_held(parameters, before, saved)
+        _tell_no_part_is_held(asked, before, saved)
         spec = without_validation(spec)
     if saved is not None:
         anew = _judged_otherwise(spec, before, fresh, saved["validation"])
@@ -164,7 +169,7 @@ def _from_weights(
 
 
 def _tell_no_part_is_held(
-    parameters: Mapping[str, Any], before: Mapping[str, Any], saved: Mapping[str, Any] | None
+    asked: Any, before: Mapping[str, Any], saved: Mapping[str, Any] | None
 ) -> None:
     """Refuse, or warn, where early stopping is on but nothing can judge."""
     if saved is None and before["early_stopping"]:
@@ -175,7 +180,7 @@ def _tell_no_part_is_held(
             UserWarning,
             stacklevel=6,
         )
-    elif saved is not None and parameters["early_stopping"] is True and not saved["asked"]:
+    elif saved is not None and asked is True and not saved["asked"]:
         raise ValueError(
             "early_stopping=True needs a validation part, but training began without one. Give "
             "X_val and y_val, or call fit with warm_start=False."

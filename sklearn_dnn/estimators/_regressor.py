@@ -25,7 +25,7 @@ from ..components.stopping import EarlyStopping
 from ..components.topologies import Topology
 from ..data.targets import Codec, RegressionCodec
 from ..network.mlp import Evaluator, InTurn
-from ..specification import plain_value
+from ..specification import is_auto
 from ._base import BaseMLP, partial_fit_available
 from ._fitted import Finish, Fitted
 from ._inputs import Given
@@ -454,8 +454,11 @@ True
         return codec.decode_quantiles(found.astype(values.dtype, copy=False))
 
     def _has_quantiles(self) -> bool:
-        fitted = self.__sklearn_is_fitted__()
-        n_members = self.spec_["n_members"] if fitted else plain_value(self, "n_members")
+        n_members = self.n_members
+        if self.__sklearn_is_fitted__():
+            n_members = self.spec_["n_members"]
+        elif is_auto(n_members) and not is_auto(self.hidden_layer_sizes):
+            n_members = 1
         if n_members == 1 and not LOSSES.resolve(as_loss(self.loss)).has_quantiles:
             raise AttributeError(
                 f"predict_quantiles needs a loss that predicts quantiles, but loss={self.loss!r}. "

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..components.activations import Selu
 from ..components.embeddings import Periodic
 from ..components.losses import LOSSES, as_loss
 from ..components.optimizers import OPTIMIZERS, AdamW
@@ -23,11 +24,15 @@ from ..components.stopping import EarlyStopping
 # Rows below which no fold of them says anything.
 LEAST_ROWS = 100
 
-# Rows of a fold below which it can't tell how sure a network may be.
-LEAST_FOLD = 50
+# Rows that judge a network below which they can't tell how sure it may be, and all of them.
+LEAST_FOLD, LEAST_JUDGING = 50, 100
+# Rows a member below which members do not take folds in turn.
+LEAST_A_MEMBER = 10
 # Columns above which each is no longer embedded: the first layer would take nearly all the time.
 MOST_EMBEDDED = 128
 MEMBERS, EPOCHS, BATCH = 8, 60, 256
+# Parameters that may have one value a layer: who gives that has layers of his own in mind.
+BY_LAYER = ("activation", "initializer", "dropout", "alpha", "l1")
 # Of the rows, what is held out where members can't take folds in turn.
 SHARE_HELD = 0.2
 # The rate of a table of so many rows or more; shorter ones, whose epochs are shorter, take less.
@@ -74,13 +79,13 @@ def recipe(
         "dropout": 0.05,
         "optimizer": AdamW(beta_2=0.95, weight_decay=0.01),
         "learning_rate_init": RATE * min(1.0, math.sqrt(n_samples / ROWS_FOR_RATE)),
-        "schedule": Warmup(Cosine(), epochs=0.05 * max_iter),
+        "schedule": Warmup(Cosine(), epochs=0.05 * max_iter, initial_factor=0.1),
         "batch_size": -(-n_training // n_steps),  # of equal sizes
         "max_iter": max_iter,
         "input_scaling": "quantile" if wide else "quantile_robust",
         "numeric_embedding": None if wide else Periodic(n_frequencies=8, size=4, scale=0.3),
         "early_stopping": True,
-        "calibration": "temperature" if n_samples >= MEMBERS * LEAST_FOLD else None,
+        "calibration": "temperature",
         "validation_fraction": "folds",
         "n_iter_no_change": 12,
         "n_members": MEMBERS,
@@ -89,7 +94,13 @@ def recipe(
 
 
 def settled(
-    parameters: Mapping[str, Any], kind: str, n_samples: int, n_features: int, *, by_recipe: bool
+    parameters: Mapping[str, Any],
+    kind: str,
+    n_samples: int,
+    n_features: int,
+    *,
+    by_recipe: bool,
+    n_validation: int | None = None,
 ) -> dict[str, Any]:
     """The parameters without those "auto" that :func:`recipe`, or :data:`PLAIN`, decides.
 
@@ -105,6 +116,8 @@ def settled(
         Columns of the table.
     by_recipe : bool
         Whether the recipe decides; see :func:`follows_recipe`.
+    n_validation : int or None
+        Rows of a validation set of the caller's.
     """
     if not by_recipe:
         return plain(parameters)
@@ -112,28 +125,41 @@ def settled(
     n_members = MEMBERS if is_auto(given["n_members"]) else int(given["n_members"])
     validation = given["validation_fraction"]
     if is_auto(validation):
-        in_folds = given["ensemble"] == "independent" and n_members > 1
+        several = given["ensemble"] == "independent" and n_members > 1
+        in_folds = several and n_samples >= LEAST_A_MEMBER * n_members
         validation = "folds" if in_folds else SHARE_HELD
+    stops = given["early_stopping"]
+    holds_out = stops.watch == "validation" if isinstance(stops, EarlyStopping) else bool(stops)
+    n_held = _n_held(validation, n_samples, n_members) if holds_out else 0
+    n_judging, n_all_judging = n_held, n_samples if validation == "folds" else n_held
+    if n_validation is not None and holds_out:
+        n_held, n_judging, n_all_judging = 0, n_validation, n_validation
     chosen = recipe(
         n_samples,
         n_features,
-        n_training=n_samples - _n_held(validation, n_samples, n_members),
+        n_training=max(1, round((n_samples - n_held) * float(given["member_fraction"] or 1))),
         max_iter=EPOCHS if is_auto(given["max_iter"]) else int(given["max_iter"]),
     )
     chosen["validation_fraction"] = validation
+    if not holds_out:
+        chosen["n_iter_no_change"] = np.inf
+    too_few = n_judging < LEAST_FOLD or n_all_judging < LEAST_JUDGING
+    if too_few or kind == "regression" or not _is_calibratable(given["loss"], kind):
+        chosen["calibration"] = None
+    _suit(chosen, given)
+    return given | {name: v for name, v in chosen.items() if is_auto(given.get(name))}
+
+
+def _suit(chosen: dict[str, Any], given: Mapping[str, Any]) -> None:
+    """Take out of the recipe what does not go with what the user chose."""
     if given["weight_decay"] > 0:
         chosen["optimizer"].set_params(weight_decay=0.0)
     if not is_auto(given["optimizer"]):
         del chosen["learning_rate_init"]  # what suits one optimizer does not suit another
     if not is_auto(given["activation"]):
         del chosen["initializer"]
-    stops = given["early_stopping"]
-    holds_out = stops.watch == "validation" if isinstance(stops, EarlyStopping) else stops
-    if not holds_out:
-        chosen["n_iter_no_change"] = np.inf
-    if not holds_out or kind == "regression" or not _is_calibratable(given["loss"], kind):
-        chosen["calibration"] = None
-    return given | {name: v for name, v in chosen.items() if is_auto(given.get(name))}
+    if given["activation"] == "selu" or isinstance(given["activation"], Selu):
+        chosen |= {"dropout": 0.0, "numeric_embedding": None}  # it keeps scales by itself
 
 
 def _n_held(validation: Any, n_samples: int, n_members: int) -> int:
@@ -160,6 +186,8 @@ def follows_recipe(
     if not is_auto(parameters["hidden_layer_sizes"]) or n_samples < LEAST_ROWS:
         return False
     if is_sparse or goes_on:
+        return False
+    if any(isinstance(parameters[name], list | tuple | np.ndarray) for name in BY_LAYER):
         return False
     if is_auto(parameters["optimizer"]):
         return True

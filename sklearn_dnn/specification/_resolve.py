@@ -192,7 +192,7 @@ def without_validation(spec: FitSpec) -> FitSpec:
             )
         changes = {"mode": "auto", "target": None, "baseline": None, "baseline_patience": None}
         rule = clone(rule).set_params(**changes)
-    return replace(spec, early_stopping=False, monitor="loss", stopping=rule)
+    return replace(spec, early_stopping=False, monitor="loss", stopping=rule, calibration=None)
 
 
 def hidden_sizes(value: Any) -> tuple[int, ...] | HiddenModule:
