@@ -141,6 +141,19 @@ def test_quantile_gives_the_mean_rank():
     assert np.array_equal(constant, [[0.0], [0.0]])
 
 
+@pytest.mark.parametrize("sign", [-1, 1])
+@pytest.mark.parametrize("n_equal", [20, 50, 2000, 45000])
+def test_quantile_of_many_numbers_with_a_mass_at_an_end(n_equal, sign):
+    mass = np.arange(5000 + n_equal) >= 5000
+    x = np.where(mass, 9.0, np.random.default_rng(0).normal(size=len(mass)))
+    X = sign * x[:, np.newaxis]
+    found = sign * encoded(plan(X, scaling="quantile"), X)[:, 0]
+    assert np.allclose(found[mass], ndtri(1 - mass.mean() / 2))
+    rank = (np.argsort(np.argsort(x, kind="stable")) + 0.5) / len(x)
+    others = (x > -1) & (x < 1)
+    assert np.allclose(found[others], ndtri(rank[others]), atol=0.02)
+
+
 @pytest.mark.parametrize("scaling", ["robust", "quantile"])
 def test_gaps_do_not_count_in_scales_of_order(scaling):
     X = table()

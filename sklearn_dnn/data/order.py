@@ -69,7 +69,8 @@ def normal_scores(
     rank = (np.cumsum(count) - 0.5 * count) / count.sum()
     if len(knots) > most:
         inner = np.searchsorted(rank, np.linspace(0, 1, most)[1:-1])
-        keep = np.unique([0, *inner, len(knots) - 1])
+        # a mass at the upper end has the middle of its ranks, which may lie below the last steps
+        keep = np.unique([0, *np.minimum(inner, len(knots) - 1), len(knots) - 1])
         knots, rank = knots[keep], rank[keep]
     return knots.astype(np.float64), ndtri(rank)
 
