@@ -209,7 +209,8 @@ def _refuse_dates(column: Column) -> None:
     name, values, _ = column
     dated = values.dtype.kind in "mM"
     if values.dtype.kind == "O" and not column.by_type:
-        dated = any(isinstance(v, _DATES) and v == v for v in values)  # noqa: PLR0124
+        dates = (*_DATES, *_types_of_pandas("Period"))
+        dated = any(isinstance(v, dates) and v == v for v in values)  # noqa: PLR0124
     if dated:
         raise TypeError(
             f"Column {name} holds dates or times, which a network can't read. Make numbers of them "
@@ -307,9 +308,14 @@ def _look_up(column: Column, levels: np.ndarray) -> np.ndarray:
 
 
 def _plain_values(column: Column, known: np.ndarray) -> list[Any]:
-    """Values as plain Python ones; those of other types than text and numbers are refused."""
+    """Values as plain Python ones; those of other types than text and numbers are refused.
+
+    Intervals, as pandas.cut makes them, become their text.
+    """
     name, values, _ = column
     plain = [v.item() if isinstance(v, np.generic) else v for v in values[known].tolist()]
+    intervals = _types_of_pandas("Interval")
+    plain = [str(v) if isinstance(v, intervals) else v for v in plain]
     for value in {type(v): v for v in plain}.values():
         if not isinstance(value, str | bytes | Real):
             raise TypeError(
@@ -317,6 +323,12 @@ def _plain_values(column: Column, known: np.ndarray) -> list[Any]:
                 "are text, numbers or booleans. Convert the column, or drop it."
             )
     return plain
+
+
+def _types_of_pandas(name: str) -> tuple[type, ...]:
+    """A type of pandas; none where pandas is not in use."""
+    pandas = sys.modules.get("pandas")
+    return () if pandas is None else (getattr(pandas, name),)
 
 
 def _refuse_infinite(column: Column) -> None:
