@@ -62,7 +62,7 @@ def training(specs: list[FitSpec], X: np.ndarray, y: np.ndarray) -> Callable[[],
     m, n = len(specs), len(X)
     features = Features(X, Standardiser(None, torch.float32, "cpu"))
     data = TrainingSet(features, torch.from_numpy(y), None, torch.arange(n).repeat(m, 1))
-    streams = [Streams.from_seed(seed) for seed in range(m)]
+    streams = Streams.of_members(0, m)
     return lambda: train(specs, Progress.begin(specs, streams), data)
 
 

@@ -192,8 +192,7 @@ def stack(repeats: int) -> None:
                 None,
                 torch.arange(len(X)).expand(m, -1),
             )
-            streams = [Streams.from_seed(seed) for seed in range(m)]
-            train([spec] * m, Progress.begin([spec] * m, streams), data)
+            train([spec] * m, Progress.begin([spec] * m, Streams.of_members(0, m)), data)
 
         seconds = interleaved(
             {"stack": run, "scikit-learn": lambda: SklearnRegressor(**shared).fit(X, y)}, repeats

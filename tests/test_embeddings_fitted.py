@@ -107,8 +107,7 @@ def measured(specs, progress):
 
 
 def begun(specs):
-    streams = [Streams.from_seed(i) for i in range(len(specs))]
-    return measured(specs, Progress.begin(specs, streams))
+    return measured(specs, Progress.begin(specs, Streams.of_members(0, len(specs))))
 
 
 def a_step(specs, levels=LEVELS):
@@ -253,7 +252,7 @@ def test_dense_layers_start_as_they_would_without_vectors_behind_them():
     bare = replace(task((), 0), n_features=width)
     plain = resolve(spec_parameters(), bare)
     ours = begun([spec_of()]).theta
-    alone = Progress.begin([plain], [Streams.from_seed(0)]).theta
+    alone = Progress.begin([plain], Streams.of_members(0, 1)).theta
     torch.testing.assert_close(ours[:, : alone.shape[1]], alone)
 
 
@@ -272,8 +271,8 @@ def outcomes(specs, members, levels=LEVELS):
     rows = torch.stack(
         [torch.randperm(N, generator=torch.Generator().manual_seed(i))[:32] for i in members]
     )
-    streams = [Streams.from_seed(i) for i in members]
-    chosen = [specs[i] for i in members]
+    everyone = Streams.of_members(0, len(specs))
+    chosen, streams = [specs[i] for i in members], [everyone[i] for i in members]
     progress = measured(chosen, Progress.begin(chosen, streams))
     return train(chosen, progress, TrainingSet(features, y, None, rows))
 

@@ -493,7 +493,7 @@ def a_step(specs, weighted):
     weight = torch.from_numpy(rng.uniform(0.5, 2.0, 20)) if weighted else None
     rows = torch.from_numpy(np.stack([rng.permutation(20)[:N_ROWS] for _ in specs]))
     data = TrainingSet(features, torch.from_numpy(y), weight, rows)
-    progress = Progress.begin(specs, [Streams.from_seed(i) for i in range(m)])
+    progress = Progress.begin(specs, Streams.of_members(0, m))
     noise = torch.randn(progress.theta.shape, generator=torch.Generator().manual_seed(1))
     progress.theta.add_(noise, alpha=0.3)
     step = Step(specs, progress)

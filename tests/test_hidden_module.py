@@ -263,10 +263,10 @@ def test_members_of_a_stack_are_trained_one_after_another(table):
     rows = torch.arange(N)[None]
     target = torch.tensor(t)[:, None]
 
+    streams = Streams.of_members(0, len(specs))
+
     def outcomes(members):
-        progress = Progress.begin(
-            [specs[i] for i in members], [Streams.from_seed(i) for i in members]
-        )
+        progress = Progress.begin([specs[i] for i in members], [streams[i] for i in members])
         data = TrainingSet(features, target, None, rows.expand(len(members), -1))
         return train([specs[i] for i in members], progress, data)
 

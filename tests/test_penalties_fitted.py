@@ -273,7 +273,7 @@ def test_members_of_a_stack_have_bounds_of_their_own(table):
     data = TrainingSet(
         features, torch.tensor(y)[:, None], None, torch.arange(N)[None].expand(3, -1)
     )
-    progress = Progress.begin(specs, [Streams.from_seed(i) for i in range(3)])
+    progress = Progress.begin(specs, Streams.of_members(0, 3))
     with torch.no_grad():
         step = Step(specs, progress)
         for batch in Batcher(data, 20, False, False).epoch(progress.orders).batches:

@@ -99,7 +99,7 @@ def training_set(kind="regression", m=1, weighted=False, n_rows=N):
 def a_step(specs, kind="regression", weighted=False):
     """A step away from its start, and a batch of 9 rows for it."""
     m = len(specs)
-    progress = Progress.begin(specs, [Streams.from_seed(i) for i in range(m)])
+    progress = Progress.begin(specs, Streams.of_members(0, m))
     noise = torch.randn(progress.theta.shape, generator=torch.Generator().manual_seed(1))
     progress.theta.add_(noise, alpha=0.3)
     step = Step(specs, progress)
@@ -231,7 +231,7 @@ def test_a_prior_starts_every_member_at_the_best_constant():
 
 def test_weights_scaled_to_data_bring_each_layer_to_unit_variance():
     spec = spec_of(initializer="lsuv", activation="relu", hidden_layer_sizes=(30, 30))
-    progress = Progress.begin([spec], [Streams.from_seed(0)])
+    progress = Progress.begin([spec], Streams.of_members(0, 1))
     x = torch.from_numpy(np.random.default_rng(0).normal(size=(400, P)))
     scale_to_data(spec, progress.theta, progress.statistics, x)
     network = Layout(Architecture.of(spec)).network(progress.theta, progress.statistics)
@@ -348,8 +348,10 @@ def test_a_stack_trains_each_as_it_would_alone(kind, parameters, weighted):
     rows = torch.from_numpy(np.stack([np.arange(10)] * 3))
     held = ValidationSet(data.features, data.y, data.weight, rows, CODECS[kind].score)
 
+    streams = Streams.of_members(0, 3)
+
     def outcomes(members):
-        progress = Progress.begin([spec] * len(members), [Streams.from_seed(i) for i in members])
+        progress = Progress.begin([spec] * len(members), [streams[i] for i in members])
         return train([spec] * len(members), progress, data.select(members), held.select(members))
 
     for i, ours in enumerate(outcomes([0, 1, 2])):

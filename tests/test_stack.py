@@ -157,7 +157,7 @@ class Stack:
         self.seeds = list(range(len(changes)))
 
     def begin(self, members):
-        streams = [Streams.from_seed(self.seeds[i]) for i in members]
+        streams = [stream for i in members for stream in Streams.of_members(self.seeds[i], 1)]
         return Progress.begin([self.specs[i] for i in members], streams)
 
     def train(self, members, progress=None, **how):

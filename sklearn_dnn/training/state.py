@@ -44,19 +44,12 @@ class Streams:
     rows: int
 
     @classmethod
-    def from_seed(cls, seed: int) -> Streams:
-        return cls._from(np.random.SeedSequence(seed))
-
-    @classmethod
     def of_members(cls, seed: int, n_members: int) -> list[Streams]:
         """One a member; the first member's are those of a fit alone."""
         root = np.random.SeedSequence(seed)
-        return [cls._from(sequence) for sequence in (root, *root.spawn(n_members - 1))]
-
-    @classmethod
-    def _from(cls, sequence: np.random.SeedSequence) -> Streams:
         # words come in a fixed order: a further one leaves those before it as they are
-        return cls(*(int(child) for child in sequence.generate_state(5, np.uint32)))
+        words = [s.generate_state(5, np.uint32) for s in (root, *root.spawn(n_members - 1))]
+        return [cls(*own.tolist()) for own in words]
 
 
 def generator(seed: int, device: str = "cpu") -> torch.Generator:
