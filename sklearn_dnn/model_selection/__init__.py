@@ -1,6 +1,5 @@
 """Searches and validation that train many networks as one stack."""
 
-from ._backend import stacking
 from ._optuna import optimize
 from ._search import (
     GridSearchCV,
@@ -8,6 +7,7 @@ from ._search import (
     HalvingRandomSearchCV,
     RandomizedSearchCV,
 )
+from ._stacking import stacking
 from ._validation import (
     cross_val_predict,
     cross_val_score,

@@ -5,16 +5,13 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from importlib.util import find_spec
-from numbers import Integral
 from operator import itemgetter
 from os import PathLike
 from threading import Lock
 from typing import Any
 
 from joblib import Parallel, delayed, parallel_config
-from joblib.parallel import ParallelBackendBase, ThreadingBackend, get_active_backend
+from joblib.parallel import ParallelBackendBase, ThreadingBackend
 
 from .._compat import TerminatedWorkerError, shares_memory
 from ..estimators._together import Fit, open_stacks, train_stack
@@ -207,16 +204,25 @@ class StackingBackend(ParallelBackendBase):
                 alone.remove(i)
                 if self.bar is not None:  # of what was done by a fit that this one goes on from
                     self.bar.advance(self.lengths[i] - fit.n_epochs * fit.n_members)
-                with self._turn:
-                    result = calls[i].run()
-                if self.ended is None:
-                    calls[i].release()
-                yield i, result
+                yield i, self._judged(calls[i])
+        for i in [i for i in owner.values() if calls[i].is_fitted]:  # they ended in earlier calls
+            alone.remove(i)
+            if self.bar is not None:
+                self.bar.advance(self.lengths[i])
+            yield i, self._judged(calls[i])
         tasks = (delayed(_call)(i, calls[i]) for i in sorted(alone))
         for i, result in self._parallel(tasks):
             if self.bar is not None:
                 self.bar.advance(self.lengths[i])
             yield i, result
+
+    def _judged(self, call: Call) -> Any:
+        """The result of a call whose network is trained."""
+        with self._turn:
+            result = call.run()
+        if self.ended is None:
+            call.release()
+        return result
 
     def _stacks(
         self, calls: list[Call], left: list[int], owner: dict[int, int]
@@ -325,77 +331,3 @@ def _unit(
     results = [(i, call.run()) for i, call in zip(positions, calls, strict=True)]
     left_out = zip(positions, calls, strict=True)
     return results, [(i, call.reason) for i, call in left_out if call.reason is not None]
-
-
-@contextmanager
-def stacking(
-    *,
-    verbose: int = 0,
-    checkpoint: str | PathLike[str] | None = None,
-    progress: bool = False,
-    early_termination: int | None = None,
-    continue_training: bool = False,
-) -> Iterator[StackingBackend]:
-    """Within the block, searches and validation functions train networks in stacks.
-
-    For scikit-learn's own functions and classes, and for others that are built on them;
-    those of this module do it by themselves.
-
-    Parameters
-    ----------
-    verbose : int, default=0
-        From 2 on, what is stacked, and why not what is not, is printed.
-    checkpoint : path-like, default=None
-        A folder in which the result of each fit is kept as soon as it is there. Where the same
-        fit is asked for once more, with the same data, its result is taken from there.
-    progress : bool, default=False
-        Whether to show a bar over the epochs of all fits, with the best test score so far. It
-        needs tqdm (the extra ``progress``).
-    early_termination : int, default=None
-        The epoch from which on fits end that are worse than the median of the others on the
-        same rows; see :class:`RandomizedSearchCV`.
-    continue_training : bool, default=False
-        Whether a fit that is asked for again with a larger ``max_iter`` goes on where it ended;
-        see :class:`HalvingGridSearchCV`.
-
-    Yields
-    ------
-    StackingBackend
-        The joblib backend that does it.
-
-    Raises
-    ------
-    ValueError
-        If a parameter is not allowed.
-    ImportError
-        If a bar is asked for, and tqdm is not installed.
-    """
-    if early_termination is not None and not (
-        isinstance(early_termination, Integral) and early_termination >= 1
-    ):
-        raise ValueError(
-            "early_termination must be None or a whole number of epochs of at least 1. Got "
-            f"{early_termination!r} instead."
-        )
-    if progress and find_spec("tqdm") is None:
-        raise ImportError(
-            "progress=True needs tqdm: pip install 'sklearn-dnn[progress]', or progress=False."
-        )
-    workers, n_jobs = get_active_backend()
-    if isinstance(workers, StackingBackend):
-        workers = workers.workers
-    alternative, _ = get_active_backend(prefer="threads")  # heeded where none was chosen
-    if isinstance(alternative, StackingBackend):
-        alternative = alternative.workers
-    backend = StackingBackend(
-        workers,
-        n_jobs,
-        asked_for=type(alternative) is type(workers),
-        verbose=verbose,
-        checkpoint=checkpoint,
-        watchers=Watchers(early_termination),
-        progress=progress,
-        continues=continue_training,
-    )
-    with parallel_config(backend=backend, n_jobs=n_jobs):
-        yield backend

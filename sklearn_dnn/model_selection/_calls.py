@@ -237,9 +237,14 @@ class Call:
         table, target, weight = recorded(composition).given_
         self.fit = Fit(clone(self.network), table, target, weight)
 
+    @property
+    def is_fitted(self) -> bool:
+        """Whether a fit was prepared for it and is done."""
+        return self.fit is not None and self.fit.is_done
+
     def run(self) -> Any:
         """Let scikit-learn's code do the call, with the fit that is prepared, if one is."""
-        if self.fit is None or not self.fit.is_done:
+        if not self.is_fitted:
             if self.fit is not None and self.reason is None:
                 self.reason = self.fit.reason
             return self.function(*self.args, **self.kwargs)

@@ -14,7 +14,7 @@ from sklearn.model_selection import GridSearchCV, check_cv
 
 from ..estimators._together import Fit
 from ..network.weights import Weights
-from ._backend import stacking
+from ._stacking import stacking
 from ._watching import Watchers
 
 Space = Callable[[Any], Mapping[str, Any]] | Mapping[str, Any]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from os import PathLike
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import sklearn.model_selection as searches
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401 - makes two of them known
 
-from ._backend import stacking
+from ._stacking import stacking
 
 Scoring = str | Callable[..., Any] | Sequence[str] | Mapping[str, Any] | None
 
@@ -91,7 +92,7 @@ class GridSearchCV(searches.GridSearchCV):
         -------
         self : estimator
         """
-        with stacking(verbose=self.verbose, checkpoint=self.checkpoint, progress=self.progress):
+        with _stacks(self):
             return super().fit(X, y, **params)
 
 
@@ -168,12 +169,7 @@ error_score, return_train_score
         -------
         self : estimator
         """
-        with stacking(
-            verbose=self.verbose,
-            checkpoint=self.checkpoint,
-            progress=self.progress,
-            early_termination=self.early_termination,
-        ):
+        with _stacks(self, early_termination=self.early_termination):
             return super().fit(X, y, **params)
 
 
@@ -257,13 +253,7 @@ scoring, refit, error_score, return_train_score, random_state, n_jobs, verbose
         -------
         self : estimator
         """
-        _refuse_other_resources(self)
-        with stacking(
-            verbose=self.verbose,
-            checkpoint=self.checkpoint,
-            progress=self.progress,
-            continue_training=self.continue_training,
-        ):
+        with _rungs(self):
             return super().fit(X, y, **params)
 
 
@@ -344,20 +334,23 @@ n_jobs, verbose
         -------
         self : estimator
         """
-        _refuse_other_resources(self)
-        with stacking(
-            verbose=self.verbose,
-            checkpoint=self.checkpoint,
-            progress=self.progress,
-            continue_training=self.continue_training,
-        ):
+        with _rungs(self):
             return super().fit(X, y, **params)
 
 
-def _refuse_other_resources(search: Any) -> None:
+def _stacks(search: Any, **more: Any) -> AbstractContextManager[Any]:
+    """The block within which a search trains networks in stacks."""
+    return stacking(
+        verbose=search.verbose, checkpoint=search.checkpoint, progress=search.progress, **more
+    )
+
+
+def _rungs(search: Any) -> AbstractContextManager[Any]:
+    """The same of successive halving, whose winners may go on."""
     if search.continue_training and search.resource.rpartition("__")[2] != "max_iter":
         raise ValueError(
             f"continue_training=True needs the network's max_iter as resource, but resource="
             f"{search.resource!r}: with more rows a network is another one. Set "
             "resource='max_iter' (behind a pipeline with its prefix), or continue_training=False."
         )
+    return _stacks(search, continue_training=search.continue_training)

@@ -8,7 +8,7 @@ from typing import Any
 
 import sklearn.model_selection as sklearn_functions
 
-from ._backend import stacking
+from ._stacking import stacking
 
 
 def _stacked(function: Callable[..., Any]) -> Callable[..., Any]:
