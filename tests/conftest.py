@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from sklearn_dnn.specification import _auto, _resolve
+from sklearn_dnn.specification import _auto, _machine
 
 # examples call plt.show(), which waits for a person where there is a screen
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -23,4 +23,4 @@ def recipe_where_marked(request, monkeypatch):
     """
     if request.node.get_closest_marker("recipe") is not None:
         monkeypatch.setattr(_auto, "LEAST_ROWS", LEAST_ROWS)
-        monkeypatch.setattr(_resolve, "available_threads", lambda: 1)
+        monkeypatch.setattr(_machine, "available_threads", lambda: 1)

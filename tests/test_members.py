@@ -29,7 +29,7 @@ from sklearn_dnn.estimators import _base as base_module
 from sklearn_dnn.estimators._session import member_rows
 from sklearn_dnn.inspection import layer_statistics, prune
 from sklearn_dnn.persistence import TRUSTED_TYPES
-from sklearn_dnn.specification import _resolve as resolve_module
+from sklearn_dnn.specification import _machine
 from sklearn_dnn.training.state import Streams
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -241,9 +241,9 @@ def test_the_cut_into_stacks_changes_nothing(optimizer, monkeypatch):
     X, y = data("multiclass")
     whole = model("multiclass", n_members=7, optimizer=optimizer).fit(X, y)
     per_member = 4 * (4 * 6 + 6 * 5 + 5 * 3) + 2 * 16 * (4 + 6 + 5 + 3)
-    monkeypatch.setattr(resolve_module, "STACK_BYTES", 3 * 8 * per_member)
+    monkeypatch.setattr(_machine, "STACK_BYTES", 3 * 8 * per_member)
     seen = (whole.spec_["batch_size"], whole.spec_["dtype"])
-    assert resolve_module._at_once((6, 5), (4, 6, 5, 3), *seen) == 3
+    assert _machine._at_once((6, 5), (4, 6, 5, 3), *seen) == 3
     cut = clone(whole).fit(X, y)
     for a, b in zip(whole.coefs_, cut.coefs_, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
@@ -618,7 +618,7 @@ def test_members_that_diverge_at_once_are_left_out(monkeypatch):
 
 def test_max_time_ends_all_members_together(monkeypatch):
     X, y = data("regression")
-    monkeypatch.setattr(resolve_module, "STACK_BYTES", 1)
+    monkeypatch.setattr(_machine, "STACK_BYTES", 1)
     fitted = model("regression", max_time=0.3, max_iter=10**6, n_iter_no_change=np.inf).fit(X, y)
     ends = [member["n_iter"] for member in fitted.members_]
     assert {member["end_reason"] for member in fitted.members_} == {"time"}
@@ -644,7 +644,7 @@ def test_an_interrupt_keeps_every_member():
 @pytest.mark.parametrize("stack_bytes", [1, 2**22])
 def test_callbacks_see_the_ensemble(stack_bytes, monkeypatch):
     X, y = data("regression")
-    monkeypatch.setattr(resolve_module, "STACK_BYTES", stack_bytes)
+    monkeypatch.setattr(_machine, "STACK_BYTES", stack_bytes)
     history, seen = History(), []
     watch = FunctionCallback(on_epoch_end=lambda *args: seen.append(args[2].predict(X)))
     fitted = model("regression", tol=0.01, n_iter_no_change=1, max_iter=40, learning_rate_init=0.1)

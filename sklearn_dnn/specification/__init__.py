@@ -5,16 +5,9 @@ Below this package nobody reads the estimator and nothing is "auto".
 
 from ._auto import PLAIN, follows_recipe, is_auto, plain_value, settled
 from ._contradictions import warn_of_broken_conditions, warn_of_missing_blocks
-from ._resolve import (
-    CUDA_WORK,
-    hidden_sizes,
-    holds_out_folds,
-    members_at_once,
-    resolve,
-    step_work,
-    stops_early,
-    without_validation,
-)
+from ._judging import holds_out_folds, stops_early, without_validation
+from ._machine import CUDA_WORK, members_at_once, step_work
+from ._resolve import hidden_sizes, resolve
 from ._spec import (
     COLUMNS,
     FitSpec,

@@ -5,16 +5,11 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from itertools import pairwise
 from numbers import Real
 from typing import Any, TypeVar
 
 import numpy as np
-import torch
-from sklearn.base import clone
 
-from .._threads import available_threads
 from ..components.activations import ACTIVATIONS, Activation, as_activation
 from ..components.architectures import Architecture, HiddenModule
 from ..components.augmentations import as_augmentations
@@ -22,7 +17,7 @@ from ..components.base import Component
 from ..components.constraints import CONSTRAINTS
 from ..components.curricula import as_curriculum
 from ..components.dropouts import DROPOUTS, Dropout, DropoutRule
-from ..components.embeddings import EMBEDDINGS, NumericEmbedding
+from ..components.embeddings import EMBEDDINGS
 from ..components.initializers import INITIALIZERS, Initializer
 from ..components.losses import LOSSES, Loss, as_loss
 from ..components.norms import NORMS, BatchNorm, Norm
@@ -32,16 +27,10 @@ from ..components.stopping import EarlyStopping
 from ..components.topologies import TOPOLOGIES
 from ._auto import plain
 from ._contradictions import refuse_contradictions
-from ._spec import FitSpec, Task, task_width
+from ._judging import stops_early
+from ._machine import machine_of
+from ._spec import FitSpec, Task
 
-# Multiply-adds of a step below which float64 costs no more time than float32: the step is
-# spent on calling kernels, not on arithmetic.
-FLOAT64_WORK = 2**19
-# Multiply-adds of a step above which a GPU pays for launching its kernels.
-CUDA_WORK = 2**23
-# Bytes of the numbers that one step of a stack on the CPU touches.
-STACK_BYTES = 4 * 2**20
-EARLY_STOPPING_ROWS = 10_000
 # Hidden layers from which norm="auto" takes batch normalization.
 DEEP = 4
 
@@ -72,51 +61,19 @@ def resolve(parameters: Mapping[str, Any], task: Task) -> FitSpec:
     output_activation, output_range = _resolve_link(p)
     batch_size = _resolve_batch_size(p["batch_size"], optimizer, task.n_training)
     embedding = _optional(p["numeric_embedding"], EMBEDDINGS.resolve)
-    sizes = _sizes(hidden, task, embedding)
-    work = _step_work(hidden, sizes, batch_size)
-    n_members, shares = int(p["n_members"]), p["ensemble"] == "shared"
-    if shares:
-        work *= n_members
-    together = n_members if optimizer.stackable and not shares else 1
-    device = _resolve_device(p["device"], work * together)
-    dtype = _resolve_dtype(p["dtype"], task.dtype, work)
-    if device == "cpu":
-        together = min(together, _at_once(hidden, sizes, batch_size, dtype))
+    machine = machine_of(p, task, hidden, embedding, optimizer, batch_size)
     spec = FitSpec(
         task=task,
-        hidden_layer_sizes=hidden,
-        activation=activation,
+        **_network(p, hidden, activation),
         output_activation=output_activation,
         output_range=output_range,
-        topology=TOPOLOGIES.resolve(p["topology"]),
-        initializer=_resolve_initializer(p["initializer"], activation),
-        bias_initializer=_resolve_bias(p["bias_initializer"]),
-        norm=_resolve_norm(p["norm"], activation),
-        dropout=_per_layer("dropout", p["dropout"], n_hidden, _resolve_dropout),
-        input_dropout=float(p["input_dropout"]),
-        weight_noise=float(p["weight_noise"]),
         augmentation=as_augmentations(p["augmentation"]),
         curriculum=as_curriculum(p["curriculum"]),
         loss=loss,
         output_weights=_resolve_output_weights(p.get("output_weights"), task),
-        optimizer=optimizer,
-        learning_rate_init=_resolve_rate(p["learning_rate_init"], optimizer),
-        schedule=_resolve_schedule("schedule", p),
-        momentum_schedule=_resolve_schedule("momentum_schedule", p),
-        dropout_schedule=_resolve_schedule("dropout_schedule", p),
-        weight_decay_schedule=_resolve_schedule("weight_decay_schedule", p),
+        **_updates(p, optimizer, n_hidden + 1),
         batch_size=batch_size,
-        accumulation_steps=int(p["accumulation_steps"]),
         max_iter=int(p["max_iter"]),
-        clip_norm=_optional(p["clip_norm"], float),
-        clip_value=_optional(p["clip_value"], float),
-        clip_scope=p["clip_scope"],
-        alpha=_resolve_strength("alpha", p["alpha"], n_hidden + 1),
-        l1=_resolve_strength("l1", p["l1"], n_hidden + 1),
-        activity_l1=float(p["activity_l1"]),
-        weight_decay=_resolve_decay(p["weight_decay"], p["optimizer"], optimizer),
-        constraint=_optional(p["constraint"], CONSTRAINTS.resolve),
-        ema_decay=float(p["ema_decay"]),
         label_smoothing=float(p.get("label_smoothing", 0.0)),
         calibration=p.get("calibration"),
         input_scaling=_resolve_input_scaling(p["input_scaling"]),
@@ -129,70 +86,54 @@ def resolve(parameters: Mapping[str, Any], task: Task) -> FitSpec:
         monitor=p["monitor"],
         max_time=_optional(p["max_time"], float),
         shuffle=bool(p["shuffle"]),
-        n_members=n_members,
+        n_members=int(p["n_members"]),
         ensemble=p["ensemble"],
         bootstrap=bool(p["bootstrap"]),
         member_fraction=_optional(p["member_fraction"], float),
-        device=device,
-        n_threads=_resolve_threads(p["n_threads"], work * together),
-        dtype=dtype,
+        **machine,
     )
     refuse_contradictions(spec, p)
     return spec
 
 
-def stops_early(value: bool | str | EarlyStopping, n_samples: int, has_validation: bool) -> bool:
-    """Whether a validation part decides when a fit ends: what "auto" means."""
-    if isinstance(value, str):
-        return has_validation or n_samples > EARLY_STOPPING_ROWS
-    if isinstance(value, EarlyStopping):
-        return value.watch == "validation"
-    return bool(value)
+def _network(
+    p: Mapping[str, Any], hidden: tuple[int, ...] | HiddenModule, activation: tuple[Activation, ...]
+) -> dict[str, Any]:
+    """What a network is made of, and how it starts."""
+    n_hidden = len(activation)
+    return {
+        "hidden_layer_sizes": hidden,
+        "activation": activation,
+        "topology": TOPOLOGIES.resolve(p["topology"]),
+        "initializer": _resolve_initializer(p["initializer"], activation),
+        "bias_initializer": _resolve_bias(p["bias_initializer"]),
+        "norm": _resolve_norm(p["norm"], activation),
+        "dropout": _per_layer("dropout", p["dropout"], n_hidden, _resolve_dropout),
+        "input_dropout": float(p["input_dropout"]),
+        "weight_noise": float(p["weight_noise"]),
+    }
 
 
-def holds_out_folds(parameters: Mapping[str, Any]) -> bool:
-    """Whether each member of an ensemble is to hold out rows of its own.
-
-    Raises
-    ------
-    ValueError
-        If there are no members that could.
-    """
-    asked = parameters["validation_fraction"] == "folds"
-    if not asked or not stops_early(parameters["early_stopping"], 0, has_validation=True):
-        return False
-    if int(parameters["n_members"]) == 1 or parameters["ensemble"] == "shared":
-        raise ValueError(
-            "validation_fraction='folds' lets each of several independent members hold out rows "
-            f"of its own, but n_members={parameters['n_members']!r} and "
-            f"ensemble={parameters['ensemble']!r}. Set n_members to 2 or more with "
-            "ensemble='independent', or give a fraction."
-        )
-    return True
-
-
-def without_validation(spec: FitSpec) -> FitSpec:
-    """What is really done where no rows could be held out: the training loss is monitored.
-
-    A target and a baseline of a score are left out with a warning, since no loss can be compared
-    with them.
-    """
-    rule = spec.stopping
-    if rule is not None and spec.monitor != "loss":
-        given = {name: getattr(rule, name) for name in ("target", "baseline")}
-        given = {name: value for name, value in given.items() if value is not None}
-        if given:
-            values = " and ".join(f"{name}={value!r}" for name, value in given.items())
-            warnings.warn(
-                f"{values} of EarlyStopping is left out: without a validation part there are no "
-                f"scores of monitor={spec.monitor!r} to compare it with. Give X_val and y_val, or "
-                "more rows.",
-                UserWarning,
-                stacklevel=7,
-            )
-        changes = {"mode": "auto", "target": None, "baseline": None, "baseline_patience": None}
-        rule = clone(rule).set_params(**changes)
-    return replace(spec, early_stopping=False, monitor="loss", stopping=rule, calibration=None)
+def _updates(p: Mapping[str, Any], optimizer: Optimizer, n_matrices: int) -> dict[str, Any]:
+    """What a step does to the weights: rate, schedules, clipping, penalties."""
+    return {
+        "optimizer": optimizer,
+        "learning_rate_init": _resolve_rate(p["learning_rate_init"], optimizer),
+        "schedule": _resolve_schedule("schedule", p),
+        "momentum_schedule": _resolve_schedule("momentum_schedule", p),
+        "dropout_schedule": _resolve_schedule("dropout_schedule", p),
+        "weight_decay_schedule": _resolve_schedule("weight_decay_schedule", p),
+        "accumulation_steps": int(p["accumulation_steps"]),
+        "clip_norm": _optional(p["clip_norm"], float),
+        "clip_value": _optional(p["clip_value"], float),
+        "clip_scope": p["clip_scope"],
+        "alpha": _resolve_strength("alpha", p["alpha"], n_matrices),
+        "l1": _resolve_strength("l1", p["l1"], n_matrices),
+        "activity_l1": float(p["activity_l1"]),
+        "weight_decay": _resolve_decay(p["weight_decay"], p["optimizer"], optimizer),
+        "constraint": _optional(p["constraint"], CONSTRAINTS.resolve),
+        "ema_decay": float(p["ema_decay"]),
+    }
 
 
 def hidden_sizes(value: Any) -> tuple[int, ...] | HiddenModule:
@@ -215,46 +156,6 @@ def hidden_sizes(value: Any) -> tuple[int, ...] | HiddenModule:
                 "two layers of 64 units, () for none."
             )
     return tuple(int(size) for size in sizes)
-
-
-def _sizes(
-    hidden: tuple[int, ...] | HiddenModule, task: Task, embedding: NumericEmbedding | None
-) -> tuple[int, ...]:
-    """Numbers that enter, units of each layer of ours, and targets."""
-    own = () if isinstance(hidden, HiddenModule) else hidden
-    return (task_width(embedding, task), *own, task.n_outputs)
-
-
-def _step_work(
-    hidden: tuple[int, ...] | HiddenModule, sizes: tuple[int, ...], batch_size: int
-) -> int:
-    """Work of a step as its choices are made by; a guess for a user's own module."""
-    return FLOAT64_WORK + 1 if isinstance(hidden, HiddenModule) else step_work(sizes, batch_size)
-
-
-def step_work(layer_sizes: tuple[int, ...], batch_size: int) -> int:
-    """Multiply-adds of one forward pass over a batch."""
-    return batch_size * sum(i * o for i, o in pairwise(layer_sizes))
-
-
-def members_at_once(spec: FitSpec) -> int:
-    """Members of a stack that are worth training in one call of each kernel."""
-    if spec.device != "cpu":
-        return 2**31  # a GPU takes as many as it has memory for
-    hidden = spec.hidden_layer_sizes
-    sizes = _sizes(hidden, spec.task, spec.numeric_embedding)
-    return _at_once(hidden, sizes, spec.batch_size, spec.dtype)
-
-
-def _at_once(
-    hidden: tuple[int, ...] | HiddenModule, sizes: tuple[int, ...], batch_size: int, dtype: str
-) -> int:
-    """As many as keep what a step reads and writes in a core's cache."""
-    if isinstance(hidden, HiddenModule):
-        return 1
-    # weights, gradients and two slots of an optimizer; each layer's outputs and their derivatives
-    numbers = 4 * step_work(sizes, 1) + 2 * batch_size * sum(sizes)
-    return max(1, STACK_BYTES // (numbers * (8 if dtype == "float64" else 4)))
 
 
 def _optional(value: Any, read: Callable[[Any], Any]) -> Any:
@@ -449,41 +350,3 @@ def _resolve_decay(value: float, given: str | Optimizer, optimizer: Optimizer) -
         f"weight_decay={value!r} contradicts the decay of optimizer={optimizer!r} "
         f"(weight_decay={own!r}). Set one of the two to 0."
     )
-
-
-def _resolve_device(value: str, work: int) -> str:
-    if value == "auto":
-        return "cuda" if work >= CUDA_WORK and torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(value)
-    except RuntimeError as error:
-        raise ValueError(
-            "The 'device' parameter must be 'auto' or a torch device such as 'cpu', 'cuda' or "
-            f"'cuda:1'. Got {value!r} instead."
-        ) from error
-    if device.type == "cuda":
-        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-        if (device.index or 0) >= count:
-            raise ValueError(
-                f"device={value!r} was asked for, but torch sees {count} CUDA devices. Use "
-                "device='cpu' or 'auto', or install a CUDA build of torch and its driver."
-            )
-    elif device.type != "cpu":
-        raise ValueError(
-            "The 'device' parameter must be 'auto', 'cpu', 'cuda' or 'cuda:<index>'. "
-            f"Got {value!r} instead."
-        )
-    return value
-
-
-def _resolve_threads(value: int | None, work: int) -> int:
-    if value is not None:
-        return int(value)
-    # Below four million multiply-adds a second thread costs more than it does.
-    return max(1, min(available_threads(), work >> 21))
-
-
-def _resolve_dtype(value: str, input_dtype: str, work: int) -> str:
-    if value != "auto":
-        return value
-    return "float64" if input_dtype == "float64" and work <= FLOAT64_WORK else "float32"
