@@ -12,6 +12,7 @@ from sklearn.model_selection import GridSearchCV as TheirGridSearchCV
 from sklearn_dnn import MLPClassifier, MLPRegressor
 from sklearn_dnn.components import EarlyStopping
 from sklearn_dnn.components.losses import LOSSES
+from sklearn_dnn.estimators._opening import open_session
 from sklearn_dnn.model_selection import GridSearchCV
 from sklearn_dnn.training.temperature import BOUNDS, best_on_grid, fitted_temperature
 
@@ -115,7 +116,7 @@ def test_folds_use_every_row_with_the_member_that_did_not_see_it():
     X, y = TABLE
     asked = PLAIN | {"n_members": 4, "validation_fraction": "folds", "input_scaling": None}
     network = MLPClassifier(**asked, calibration="temperature").fit(X, y)
-    session = network._open(X, y, None, (None, None, None), None, going_on=False)
+    session = open_session(network, X, y, going_on=False)
     raw = np.concatenate(
         [network.member(i).decision_function(X[rows]) for i, rows in enumerate(session.held.rows)]
     )

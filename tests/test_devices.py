@@ -42,6 +42,6 @@ def test_too_little_memory_is_told_with_the_way_out(monkeypatch):
         patch.setattr("sklearn_dnn.estimators._fitted.table_outputs", full)
         with pytest.raises(torch.OutOfMemoryError, match=way_out):
             model.predict(X)
-    monkeypatch.setattr("sklearn_dnn.estimators._base.train", full)
+    monkeypatch.setattr("sklearn_dnn.estimators._training.train", full)
     with pytest.raises(torch.OutOfMemoryError, match=way_out):
         model.fit(X, X[:, 0])

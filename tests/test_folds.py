@@ -10,6 +10,7 @@ from sklearn.model_selection import GridSearchCV as TheirGridSearchCV
 from sklearn_dnn import MLPClassifier, MLPRegressor
 from sklearn_dnn.components import EarlyStopping
 from sklearn_dnn.data.splits import folds
+from sklearn_dnn.estimators._opening import open_session
 from sklearn_dnn.model_selection import GridSearchCV
 
 PLAIN = {
@@ -76,7 +77,7 @@ class _Part:
 def test_the_first_member_equals_a_network_alone():
     X, y = make_classification(103, 6, random_state=0)
     ensemble = MLPClassifier(**PLAIN, input_scaling=None, dtype="float64").fit(X, y)
-    session = ensemble._open(X, y, None, (None, None, None), None, going_on=False)
+    session = open_session(ensemble, X, y, going_on=False)
     part = _Part(session.rows[0], session.held.rows[0])
     single = MLPClassifier(
         **PLAIN | {"n_members": 1, "validation_fraction": part, "early_stopping": True},
@@ -97,7 +98,7 @@ def test_all_rows_are_learnt_from_and_scalings_are_of_all():
     X, y = make_regression(50, 3, random_state=0)
     network = MLPRegressor(**PLAIN).fit(X, y)
     np.testing.assert_allclose(network.input_mean_, X.mean(0))
-    session = network._open(X, y, None, (None, None, None), None, going_on=False)
+    session = open_session(network, X, y, going_on=False)
     assert set(session.rows.ravel()) == set(range(50))
 
 
@@ -105,11 +106,11 @@ def test_weights_groups_and_draws_of_rows():
     X, y = make_classification(103, 6, random_state=0)
     weight = np.arange(103) % 3 * 1.0
     network = MLPClassifier(**PLAIN).fit(X, y, sample_weight=weight)
-    session = network._open(X, y, weight, (None, None, None), None, going_on=False)
+    session = open_session(network, X, y, weight, going_on=False)
     assert np.all(weight[session.rows] > 0)
     assert np.all(weight[session.held.rows] > 0)
     drawn = MLPClassifier(**PLAIN, bootstrap=True)
-    session = drawn._open(X, y, None, (None, None, None), None, going_on=False)
+    session = open_session(drawn, X, y, going_on=False)
     for own, held in zip(session.rows, session.held.rows, strict=True):
         assert not np.intersect1d(own, held).size
         assert len(np.unique(own)) < len(own)

@@ -44,6 +44,7 @@ from sklearn_dnn.components import (
 from sklearn_dnn.components.optimizers import OPTIMIZERS
 from sklearn_dnn.data.batches import Batcher, TrainingSet
 from sklearn_dnn.data.features import Features, Standardiser
+from sklearn_dnn.estimators._opening import open_session
 from sklearn_dnn.inspection import learning_rate_range_test
 from sklearn_dnn.network.mlp import affine, hidden
 from sklearn_dnn.training.step import Step
@@ -273,7 +274,7 @@ def test_gradient_is_the_slope(seed):
     model = estimator(draw.kind)(
         random_state=seed, batch_size="full", dtype="float64", early_stopping=False, **p
     )
-    session = model._open(X, y, w, (None,) * 3, None, going_on=False)
+    session = open_session(model, X, y, w, going_on=False)
     progress = session.progress[0]
     theta = progress.theta
     generator = torch.Generator().manual_seed(seed)

@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-import copy
-import warnings
 from abc import ABCMeta, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from functools import partial
-from numbers import Integral, Real
 from time import perf_counter
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    clone,
-)
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 
@@ -33,52 +22,28 @@ from .._compat import (
     with_callbacks,
 )
 from .._threads import torch_ready
-from ..callbacks.observers import Bar, CallbackObserver, Lines, shows_bar
+from ..callbacks.observers import CallbackObserver
 from ..components.base import Component, public_names
-from ..components.losses import LOSSES, as_loss
 from ..components.optimizers import OPTIMIZERS
 from ..data.targets import Codec
-from ..network.export import TorchEnsemble, TorchNetwork
 from ..network.weights import Weights
 from ..specification import plain_value
-from ..training.engine import (
-    DIVERGED,
-    INTERRUPTED,
-    MAX_ITER,
-    TIME,
-    Judge,
-    Observer,
-    Outcome,
-    train,
-)
+from ..training.engine import INTERRUPTED, Observer, Outcome
 from ..training.range_test import RangeTest
-from ._beginning import begin
+from ._attributes import fitted_attributes, outcomes_now
 from ._calibration import calibrated
-from ._fitted import (
-    STATE_FORMAT,
-    Fitted,
-    beside_each_other,
-    fitted_attributes,
-    member_attributes,
-    outcomes_now,
-    with_columns,
-    with_members,
-    with_recipe,
-)
-from ._going_on import go_on
-from ._inputs import Given, read_difficulty, read_given, read_validation
-from ._judging import first_split, scorer_judge
-from ._messages import (
-    DivergedError,
-    component_advice,
-    divergence_advice,
-    memory_advice,
-    parameter_advice,
-    told_of,
-)
+from ._ending import tell_how_it_ended, tell_of_left_out, with_hope
+from ._exports import member_of, module_of
+from ._fitted import Fitted, beside_each_other
+from ._going_on import forgive, refuse_folds
+from ._inputs import Given
+from ._messages import component_advice, memory_advice, parameter_advice
+from ._opening import open_session
 from ._parameters import Parameter
-from ._session import SIZES, Session
-from ._tables import Reading, names_of_categories, reading_of
+from ._refit import trained_on_all
+from ._session import Session
+from ._states import readable
+from ._training import train_session
 from ._weights import get_weights, set_weights, summary
 
 
@@ -172,8 +137,14 @@ class BaseMLP(
             validation = (X_val, y_val, sample_weight_val)
             table, seed = (X, y, sample_weight), self._draw_seed()
             with memory_advice(self.device):
-                session = self._open(
-                    *table, validation, groups, difficulty=difficulty, going_on=going_on, seed=seed
+                session = open_session(
+                    self,
+                    *table,
+                    validation,
+                    groups,
+                    difficulty=difficulty,
+                    going_on=going_on,
+                    seed=seed,
                 )
             if session.spec.refits and self.warm_start:
                 raise ValueError(
@@ -181,9 +152,9 @@ class BaseMLP(
                     "which warm_start=True can't go on from. Set refit=False or warm_start=False."
                 )
             if self.warm_start:
-                _refuse_folds(session, "warm_start=True")
+                refuse_folds(session, "warm_start=True")
             if going_on:
-                self._forgive(session)
+                forgive(session, self.members_)
             root = self._init_callback_context(max_subtasks=session.spec.max_iter)
             metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
             told = {"estimator": self, "X": X, "y": y, "metadata": metadata}
@@ -194,20 +165,20 @@ class BaseMLP(
                 observers.append(CallbackObserver(self, root, X, y, metadata, now, session.part))
             everyone = range(len(session.progress))
             began = perf_counter()
-            kept, outcomes = self._train(
-                session, observers, n_epochs=session.spec.max_iter, patient=True
+            kept, outcomes = train_session(
+                self, session, observers, n_epochs=session.spec.max_iter, patient=True
             )
             session = calibrated(session.only(kept), outcomes)
             judged = session.held is not None and all(o.best_iter > 0 for o in outcomes)
             interrupted = any(o.end_reason == INTERRUPTED for o in outcomes)
             if session.spec.refits and judged and not interrupted:
                 left = None if self.max_time is None else began + self.max_time - perf_counter()
-                session, outcomes = self._trained_on_all(
-                    table, difficulty, session, outcomes, kept, left
+                session, outcomes = trained_on_all(
+                    self, table, difficulty, session, outcomes, kept, left
                 )
             self._store(session, outcomes, keep_progress=bool(self.warm_start))
-            self._tell_how_it_ended(session, outcomes, warn_of_max_iter=True)
-            self._tell_of_left_out(session, len(everyone) - len(kept))
+            tell_how_it_ended(session, outcomes, warn_of_max_iter=True)
+            tell_of_left_out(session, len(everyone) - len(kept))
             root.call_on_fit_task_end(
                 **told,
                 reconstruction_attributes=lambda: self._attributes(session, outcomes),
@@ -217,261 +188,14 @@ class BaseMLP(
     def _draw_seed(self) -> int:
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
-    def _forgive(self, session: Session) -> None:
-        """Let a fit that goes on begin anew what its last call came to the end of."""
-        for progress, member in zip(session.progress, self.members_, strict=True):
-            for name in session.spec.ending_with_training:
-                progress.origins[name] = progress.epoch
-            if member["end_reason"] in {"patience", "tol", "baseline"}:
-                progress.patience[0].count = progress.patience[0].unbeaten = 0
-
-    def _trained_on_all(
-        self,
-        table: tuple[Any, Any, Any],
-        difficulty: Any,
-        session: Session,
-        outcomes: list[Outcome],
-        kept: list[int],
-        seconds: float | None,
-    ) -> tuple[Session, list[Outcome]]:
-        """The outcomes with the weights of networks that trained on the held-out rows too.
-
-        The session gets the units that these networks learned in. Where their training is cut
-        short, by the `seconds` that are left or otherwise, the first networks stay.
-        """
-        if seconds is not None and seconds <= 0:
-            _tell_of_no_refit(f"max_time={self.max_time!r} was spent before", "Raise max_time")
-            return session, outcomes
-        whole = self._open(
-            *table,
-            (None, None, None),
-            None,
-            difficulty=difficulty,
-            going_on=False,
-            changes={
-                "early_stopping": False,
-                "monitor": "loss",
-                "learning_rate_init": session.spec.learning_rate_init,  # not found once more
-                "max_time": seconds,
-            },
-        )
-        still, again = self._train(
-            whole.only(kept), [], n_epochs=[o.best_iter for o in outcomes], patient=False
-        )
-        ends = {new.end_reason for new in again}
-        if INTERRUPTED in ends:
-            return session, [replace(outcome, end_reason=INTERRUPTED) for outcome in outcomes]
-        if TIME in ends:
-            wanted = max(outcome.best_iter for outcome in outcomes)
-            when = f"in epoch {max(new.n_iter for new in again)} of {wanted}"
-            _tell_of_no_refit(f"max_time={self.max_time!r} ended it {when}", "Raise max_time")
-            return session, outcomes
-        if DIVERGED in ends or len(still) < len(outcomes):
-            _tell_of_no_refit("it diverged", "Lower learning_rate_init")
-            return session, outcomes
-        sizes = {name: getattr(whole.spec.task, name) for name in SIZES}
-        spec = replace(session.spec, task=replace(session.spec.task, **sizes))
-        session = replace(session, spec=spec, columns=whole.columns, codec=whole.codec)
-        return session, [
-            replace(outcome, weights=new.weights, progress=new.progress)
-            for outcome, new in zip(outcomes, again, strict=True)
-        ]
-
-    def _open(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any,
-        validation: tuple[Any, Any, Any],
-        groups: Any,
-        *,
-        going_on: bool,
-        classes: Any = None,
-        difficulty: Any = None,
-        changes: dict[str, Any] | None = None,
-        seed: int | None = None,
-        piecewise: bool = False,
-    ) -> Session:
-        """Check everything that was given, and set up what the engine needs.
-
-        Parameters
-        ----------
-        changes : dict or None
-            Parameters that take the place of the estimator's own.
-        seed : int or None
-            Of all streams of chance; None draws one from `random_state`.
-        piecewise : bool
-            Whether the rows are the first of several calls.
-        """
-        given, codec = self._read_training(X, y, sample_weight, classes, going_on=going_on)
-        given = replace(given, difficulty=read_difficulty(difficulty, given.X))
-        held = self._read_held(validation, codec, given.reading, going_on=going_on)
-        parameters = {name: getattr(self, name) for name in self._parameters} | (changes or {})
-        if groups is not None and isinstance(self.validation_fraction, Real | str):
-            raise ValueError(
-                f"groups was given, but validation_fraction={self.validation_fraction!r} holds out "
-                "rows without regard to groups. Give a splitter such as "
-                "sklearn.model_selection.GroupShuffleSplit as validation_fraction."
-            )
-        if seed is None:
-            seed = self._draw_seed()
-        weigher = partial(self._weigher, codec)
-        if not going_on:
-            return begin(
-                parameters,
-                given,
-                codec,
-                held,
-                weigher=weigher,
-                splitter=lambda how, rows: first_split(how, rows, given.y, groups),
-                seed=seed,
-                goes_on=piecewise or bool(self.warm_start),
-            )
-        fitted = Fitted(self)
-        return go_on(
-            parameters,
-            given,
-            codec,
-            held,
-            weigher=weigher,
-            seed=seed,
-            samples=self.t_,
-            columns=fitted.columns,
-            before=self.spec_,
-            saved=vars(self).get("_progress"),
-            weights=fitted.weights.members(),
-            histories=[member["history"] for member in self.members_],
-        )
-
-    def _read_training(
-        self, X: Any, y: Any, sample_weight: Any, classes: Any, *, going_on: bool
-    ) -> tuple[Given, Codec]:
-        """The rows to train on, checked, and the codec of their targets."""
-        numeric = self._numeric_targets
-        reading = reading_of(self) if going_on else None
-        given = read_given(
-            self, X, y, sample_weight, y_numeric=numeric, reset=not going_on, reading=reading
-        )
-        given, codec = self._read_targets(given, classes, going_on=going_on)
-        self._refuse_targets(given, "")
-        return given, codec
-
-    def _read_held(
-        self,
-        validation: tuple[Any, Any, Any],
-        codec: Codec,
-        reading: Reading | None,
-        *,
-        going_on: bool,
-    ) -> Given | None:
-        """The validation set that the caller gave, checked; None where there is none."""
-        with told_of("The validation set (X_val, y_val, sample_weight_val)"):
-            held = read_validation(
-                self, *validation, y_numeric=self._numeric_targets, reading=reading
-            )
-            if held is None:
-                return None
-            held, _ = self._read_targets(held, codec, going_on=going_on)
-        self._refuse_targets(held, "y_val: ")
-        return held
-
-    def _refuse_targets(self, given: Given, name: str) -> None:
-        """Refuse numbers that the loss is not for."""
-        lowest = float(np.min(given.y)) if self._numeric_targets else np.inf
-        fault = LOSSES.resolve(as_loss(self.loss)).target_fault(lowest)
-        if fault:
-            raise ValueError(f"loss={self.loss!r}: {name}{fault}. Choose another loss.")
-
-    def _train(
-        self,
-        session: Session,
-        observers: list[Observer],
-        *,
-        n_epochs: int | Sequence[int],
-        patient: bool,
-    ) -> tuple[list[int], list[Outcome]]:
-        """Let the engine train: the members that did not diverge at once, and their outcomes."""
-        with memory_advice(session.spec.device):
-            training = session.training_set()
-            validation = session.validation_set(training)
-        n_shown = n_epochs if isinstance(n_epochs, int) else max(n_epochs)
-        bar = Bar(n_shown, type(self).__name__) if shows_bar(self.verbose) else None
-        if bar is not None:
-            observers = [*observers, bar]
-        elif self.verbose:
-            observers = [*observers, Lines()]
-        try:
-            with memory_advice(session.spec.device):
-                outcomes = train(
-                    session.specs,
-                    session.progress,
-                    training,
-                    validation,
-                    observers=observers,
-                    judges=self._judges(session),
-                    n_epochs=n_epochs,
-                    patient=patient,
-                )
-        finally:
-            if bar is not None:
-                bar.close()
-        return _with_hope(session, outcomes)
-
-    def _judges(self, session: Session) -> list[Judge | None]:
-        """What scores each member, as a single network."""
-        judges = []
-        for i in range(len(session.progress)):
-            alone = session.alone(i)
-            judges.append(scorer_judge(self, alone, self._attributes_now(alone)))
-        return judges
-
-    def _tell_of_left_out(self, session: Session, n_left_out: int) -> None:
-        """Say that some members of an ensemble could not be trained."""
-        if n_left_out:
-            warnings.warn(
-                f"The loss of {n_left_out} of {n_left_out + len(session.progress)} members was not "
-                "finite after any epoch; the ensemble goes without them. "
-                f"{divergence_advice(session.spec)}",
-                ConvergenceWarning,
-                stacklevel=5,
-            )
-
-    def _tell_how_it_ended(
-        self, session: Session, outcomes: list[Outcome], *, warn_of_max_iter: bool
-    ) -> None:
-        """Warnings about an end that the user should know of."""
-        spec = session.spec
-        diverged = [outcome for outcome in outcomes if outcome.end_reason == DIVERGED]
-        if any(outcome.end_reason == INTERRUPTED for outcome in outcomes):
-            warnings.warn("Training interrupted by user.", UserWarning, stacklevel=5)
-        elif diverged:
-            who = "" if spec.n_networks == 1 else f"of {len(diverged)} members, first "
-            warnings.warn(
-                f"The loss was no longer finite {who}after epoch {diverged[0].n_iter}; the "
-                f"weights of epoch {diverged[0].best_iter} are kept. {divergence_advice(spec)}",
-                ConvergenceWarning,
-                stacklevel=5,
-            )
-        elif (
-            warn_of_max_iter
-            and any(o.end_reason == MAX_ITER and o.improving for o in outcomes)
-            and not spec.schedule.ends_with_training
-        ):
-            warnings.warn(
-                f"Maximum iterations ({spec.max_iter}) reached and the optimization hasn't "
-                "converged yet: the last epoch still improved. Increase max_iter.",
-                ConvergenceWarning,
-                stacklevel=5,
-            )
-
     def _finish(self, session: Session, outcomes: list[Outcome]) -> None:
         """End a fit that was trained elsewhere, beside others."""
-        kept, outcomes = _with_hope(session, outcomes)
+        kept, outcomes = with_hope(session, outcomes)
         n_left_out = len(session.progress) - len(kept)
         session = calibrated(session.only(kept), outcomes)
         self._store(session, outcomes, keep_progress=bool(self.warm_start))
-        self._tell_how_it_ended(session, outcomes, warn_of_max_iter=True)
-        self._tell_of_left_out(session, n_left_out)
+        tell_how_it_ended(session, outcomes, warn_of_max_iter=True)
+        tell_of_left_out(session, n_left_out)
 
     # State: written in one place, as NumPy arrays and plain Python values
 
@@ -501,21 +225,8 @@ class BaseMLP(
         return "coefs_" in vars(self)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        found = state.get("state_format_", STATE_FORMAT)
-        if found < STATE_FORMAT:
-            raise ValueError(
-                f"This {type(self).__name__} was saved in state format {found}, and this version "
-                f"of sklearn_dnn reads format {STATE_FORMAT}. Load it with the version that saved "
-                "it, or fit it again."
-            )
-        if found > STATE_FORMAT:
-            raise ValueError(
-                f"This {type(self).__name__} was saved in state format {found}, and this "
-                f"version of sklearn_dnn reads formats up to {STATE_FORMAT}. Load it with the "
-                "version that saved it, or a newer one."
-            )
-        state = with_columns(with_members(state))
-        super().__setstate__(with_recipe(state, is_classifier=not self._numeric_targets))
+        name = type(self).__name__
+        super().__setstate__(readable(state, name, is_classifier=not self._numeric_targets))
 
     # Outputs
 
@@ -568,18 +279,7 @@ class BaseMLP(
         estimator
             With ``n_members=1``; its arrays are copies. What inspects a single network takes it.
         """
-        fitted = Fitted(self)
-        if fitted.n_shared > 1:
-            raise ValueError(
-                f"The {fitted.n_shared} members share one network (ensemble='shared'), and none is "
-                "an estimator of its own. Use predict_members, or ensemble='independent'."
-            )
-        n_members = fitted.n_networks
-        if isinstance(i, bool) or not isinstance(i, Integral) or not 0 <= i < n_members:
-            raise ValueError(f"i must be the number of a member, 0 to {n_members - 1}. Got {i!r}.")
-        twin = clone(self).set_params(n_members=1)
-        vars(twin).update(copy.deepcopy(member_attributes(self, int(i))))
-        return twin
+        return member_of(self, i)
 
     def to_torch(self) -> torch.nn.Module:
         """The fitted network as a module, from raw columns to what `predict` needs.
@@ -598,36 +298,14 @@ class BaseMLP(
         ValueError
             If there are columns of categories: a module takes numbers.
         """
-        fitted, codec = Fitted(self), self._fitted_codec()
-        categories = names_of_categories(self)
-        if categories:
-            raise ValueError(
-                "to_torch gives a module of numbers, but the estimator was fitted with categories "
-                f"in the columns {categories}. Fit it on encoded columns, such as those of "
-                "sklearn.preprocessing.OneHotEncoder in a pipeline."
-            )
-        with torch_ready():
-            networks = [
-                TorchNetwork(
-                    weights,
-                    fitted.architecture,
-                    fitted.loss,
-                    fitted.columns,
-                    codec.units(),
-                    codec.bounds,
-                    is_calibrated=fitted.is_calibrated,
-                )
-                for weights in fitted.weights.members()
-            ]
-            network = TorchEnsemble(networks) if len(networks) > 1 else networks[0]
-            return network.eval()
+        return module_of(self)
 
     def _range_test(
         self, X: Any, y: Any, sample_weight: Any, rates: tuple[float, float], n_steps: int
     ) -> RangeTest:
         """A range test of the learning rate on these rows; the estimator stays as it is."""
         with torch_ready(), memory_advice(self.device):
-            session = self._open(X, y, sample_weight, (None, None, None), None, going_on=False)
+            session = open_session(self, X, y, sample_weight, going_on=False)
             return session.range_test(*rates, n_steps)
 
     def get_weights(self) -> list[np.ndarray]:
@@ -737,53 +415,24 @@ class BaseMLP(
         """One epoch over the rows given."""
         with torch_ready():
             with memory_advice(self.device):
-                session = self._open(
+                session = open_session(
+                    self,
                     X,
                     y,
                     sample_weight,
                     validation,
-                    None,
                     going_on=self.__sklearn_is_fitted__(),
                     classes=classes,
                     piecewise=True,
                 )
-            _refuse_folds(session, "partial_fit")
+            refuse_folds(session, "partial_fit")
             n_members = len(session.progress)
-            kept, outcomes = self._train(session, [], n_epochs=1, patient=False)
+            kept, outcomes = train_session(self, session, [], n_epochs=1, patient=False)
             session = calibrated(session.only(kept), outcomes)
             self._store(session, outcomes, keep_progress=True)
-            self._tell_how_it_ended(session, outcomes, warn_of_max_iter=False)
-            self._tell_of_left_out(session, n_members - len(kept))
+            tell_how_it_ended(session, outcomes, warn_of_max_iter=False)
+            tell_of_left_out(session, n_members - len(kept))
             return self
-
-
-def _with_hope(session: Session, outcomes: list[Outcome]) -> tuple[list[int], list[Outcome]]:
-    """The members that had a finite loss once, and their outcomes."""
-    kept = [i for i, o in enumerate(outcomes) if o.end_reason != DIVERGED or o.best_iter > 0]
-    if not kept:
-        raise DivergedError(
-            f"The loss was not finite after any epoch. {divergence_advice(session.spec)}"
-        )
-    return kept, [outcomes[i] for i in kept]
-
-
-def _refuse_folds(session: Session, what: str) -> None:
-    """Refuse to go on later from members that each hold out rows of a table."""
-    if session.held is not None and session.held.by_member:
-        raise ValueError(
-            f"{what} can't go on with validation_fraction='folds', whose parts are those of one "
-            "table. Give a fraction, or early_stopping=False."
-        )
-
-
-def _tell_of_no_refit(why: str, way_out: str) -> None:
-    """Warn that the network is not the one that `refit` asks for."""
-    warnings.warn(
-        f"EarlyStopping(refit=True): the network that trained without the held-out rows is kept, "
-        f"because the training with them was not completed: {why}. {way_out}, or set refit=False.",
-        ConvergenceWarning,
-        stacklevel=6,
-    )
 
 
 def partial_fit_available(method: Any) -> Any:

@@ -1,21 +1,20 @@
-"""The fitted state: one dictionary of attributes, and the network that is read back from it."""
+"""The network of a fitted estimator, read back from its attributes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from .._threads import available_threads, in_forked_child, limit_threads, torch_ready
 from ..components.activations import ACTIVATIONS, Activation
 from ..components.architectures import HiddenModule
-from ..components.base import Component, Registry
+from ..components.base import Registry
 from ..components.dropouts import DROPOUTS, DropoutRule
 from ..components.embeddings import EMBEDDINGS, NumericEmbedding, entering_width
 from ..components.losses import LOSSES, Loss
@@ -29,21 +28,16 @@ from ..network.fold import folded, folds
 from ..network.members import joined
 from ..network.mlp import Evaluator, InTurn, Noise
 from ..network.weights import Weights
-from ..specification import FitSpec, objective
-from ..training.engine import MAX_ITER, Outcome
+from ..specification import objective
 from ..training.forward import for_all, table_outputs
-from ..training.numbers import mean_record
-from ..training.state import Progress
 from ._inputs import read_table
 from ._messages import memory_advice
-from ._session import Session
 
-STATE_FORMAT = 2
 # The usual topology, which building anew for each prediction would take longer than a small layer.
 _PLAIN = Plain()
 _PLAIN_AS_DICT = {"component": "Plain", **_PLAIN.get_params(deep=False)}
 # The parts of a specification that prediction needs, and the families of their components.
-_FAMILIES: dict[str, Registry[Any]] = {
+FAMILIES: dict[str, Registry[Any]] = {
     "activation": ACTIVATIONS,
     "output_activation": ACTIVATIONS,
     "norm": NORMS,
@@ -53,211 +47,6 @@ _FAMILIES: dict[str, Registry[Any]] = {
     "dropout": DROPOUTS,
     "loss": LOSSES,
 }
-
-
-def fitted_attributes(session: Session, outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """All fitted attributes but the codec's, as NumPy arrays and plain Python values.
-
-    A user's own components, which no name stands for, are kept as they are. Where the session
-    asks for several members, arrays have a leading member axis, and curves are means over the
-    members that were still training.
-
-    Parameters
-    ----------
-    session : Session
-    outcomes : sequence of Outcome
-        One a member.
-    """
-    spec, scaling = session.spec, session.columns.plain_scaling
-    reading = session.given.reading
-    weights, history = outcomes[0].weights, outcomes[0].history
-    if spec.n_networks > 1:
-        weights = Weights.stacked([outcome.weights for outcome in outcomes])
-        history = mean_history([outcome.history for outcome in outcomes])
-    if session.temperature != 1:
-        weights = weights.cooled(session.temperature, spec.n_shared)
-    last = max(outcomes, key=lambda outcome: outcome.n_iter)  # of equals the first
-    judged = session.held is not None
-    scores = list(history["validation_score"]) if judged else None
-    early = judged and spec.early_stopping
-    return {
-        "state_format_": STATE_FORMAT,
-        "own_components_": _own_components(spec),
-        "coefs_": weights.coefs,
-        "intercepts_": weights.intercepts,
-        "norm_weights_": weights.norms,
-        "norm_statistics_": weights.statistics,
-        "extra_weights_": weights.extras,
-        "input_mean_": None if scaling is None else scaling.mean,
-        "input_scale_": None if scaling is None else scaling.scale,
-        "input_columns_": session.columns.as_dict(),
-        "is_categorical_": None if reading is None else reading.categorical,
-        "categories_": [] if reading is None else list(reading.categories),
-        "n_layers_": len(weights.coefs) + 1,
-        "n_outputs_": weights.coefs[-1].shape[-1],
-        "n_parameters_": sum(int(o.progress.theta.shape[1]) for o in outcomes),
-        "out_activation_": spec.objective.out_activation,
-        "spec_": spec.as_dict(),
-        "device_": spec.device,
-        "n_iter_": last.n_iter,
-        "t_": max(outcome.progress.samples for outcome in outcomes),
-        "best_iter_": max(outcome.best_iter for outcome in outcomes),
-        "end_reason_": last.end_reason,
-        "loss_": history["loss"][-1] if history["loss"] else np.inf,
-        "best_loss_": None if early else min(history["loss"], default=np.inf),
-        "loss_curve_": list(history["loss"]),
-        "validation_loss_curve_": list(history["validation_loss"]) if judged else None,
-        "validation_scores_": scores,
-        "best_validation_score_": _best(scores or (), spec),
-        "lr_curve_": list(history["learning_rate"]),
-        "history_": {name: list(values) for name, values in history.items()},
-        "members_": [_member(outcome, judged) for outcome in outcomes],
-    } | ({} if spec.task.kind == "regression" else {"temperature_": session.temperature})
-
-
-def _member(outcome: Outcome, judged: bool) -> dict[str, Any]:
-    """How one member was trained."""
-    history = {name: list(values) for name, values in outcome.history.items()}
-    return {
-        "n_iter": outcome.n_iter,
-        "best_iter": outcome.best_iter,
-        "end_reason": outcome.end_reason,
-        "loss_curve": history["loss"],
-        "validation_loss_curve": history["validation_loss"] if judged else None,
-        "validation_scores": history["validation_score"] if judged else None,
-        "history": history,
-    }
-
-
-def mean_history(histories: Sequence[Mapping[str, list[Any]]]) -> dict[str, list[Any]]:
-    """Curves of the means over the members that have come to each epoch."""
-    names = list(histories[0])
-    means: dict[str, list[Any]] = {name: [] for name in names}
-    for epoch in range(max(len(h[names[0]]) for h in histories)):
-        there = [
-            {name: h[name][epoch] for name in names} for h in histories if epoch < len(h[names[0]])
-        ]
-        for name, value in mean_record(there).items():
-            means[name].append(value)
-    return means
-
-
-def _best(scores: Sequence[float | None], spec: FitSpec) -> float | None:
-    """The best of the scores; less is better where the early stopping says so."""
-    scored = spec.monitor != "loss"
-    rising = not scored or spec.stopping is None or spec.stopping.sign(scored) < 0
-    known = [score for score in scores if score is not None]
-    return (max if rising else min)(known, default=None)
-
-
-def _own_components(spec: FitSpec) -> dict[str, Any]:
-    """Components that no registered name stands for, as they are."""
-    own: dict[str, Any] = {}
-    for name, registry in _FAMILIES.items():
-        known = tuple(registry.classes.values())
-        value = getattr(spec, name)
-        parts = value if isinstance(value, tuple) else (value,)
-        parts = [part for part in parts if isinstance(part, Component)]
-        if any(type(part) not in known for part in parts):
-            copies = [clone(part) for part in parts]
-            own[name] = copies if isinstance(value, tuple) else copies[0]
-    if spec.module is not None:
-        own["hidden_layer_sizes"] = clone(spec.module)
-    return own
-
-
-def member_attributes(estimator: Any, i: int) -> dict[str, Any]:
-    """The fitted attributes of an ensemble's member as those of a single network."""
-    own = {k: v for k, v in vars(estimator).items() if k.endswith("_") and not k.startswith("_")}
-    member = estimator.members_[i]
-    weights = Fitted(estimator).weights.members()[i]
-    history, scores = member["history"], member["validation_scores"]
-    best = own["best_validation_score_"]
-    if scores is not None and best is not None:
-        rising = best == max(s for s in own["validation_scores_"] if s is not None)
-        best = (max if rising else min)(s for s in scores if s is not None)
-    return own | {
-        "coefs_": weights.coefs,
-        "intercepts_": weights.intercepts,
-        "norm_weights_": weights.norms,
-        "norm_statistics_": weights.statistics,
-        "extra_weights_": weights.extras,
-        "n_parameters_": own["n_parameters_"] // len(estimator.members_),
-        "spec_": own["spec_"] | {"n_members": 1},
-        "n_iter_": member["n_iter"],
-        "best_iter_": member["best_iter"],
-        "end_reason_": member["end_reason"],
-        "loss_": history["loss"][-1],
-        "best_loss_": None if own["best_loss_"] is None else min(history["loss"]),
-        "loss_curve_": member["loss_curve"],
-        "validation_loss_curve_": member["validation_loss_curve"],
-        "validation_scores_": scores,
-        "best_validation_score_": best,
-        "lr_curve_": history["learning_rate"],
-        "history_": history,
-        "members_": [member],
-    }
-
-
-def with_members(state: dict[str, Any]) -> dict[str, Any]:
-    """A state that was saved before there were ensembles, as one of a single network."""
-    first = {"n_members": 1, "ensemble": "independent", "bootstrap": False, "member_fraction": None}
-    state = first | {"numeric_embedding": None} | state
-    if "coefs_" in state and "members_" not in state:
-        member = {
-            "n_iter": state["n_iter_"],
-            "best_iter": state["best_iter_"],
-            "end_reason": state["end_reason_"],
-            "loss_curve": state["loss_curve_"],
-            "validation_loss_curve": state["validation_loss_curve_"],
-            "validation_scores": state["validation_scores_"],
-            "history": state["history_"],
-        }
-        state["members_"] = [member]
-    return state
-
-
-def with_recipe(state: dict[str, Any], *, is_classifier: bool) -> dict[str, Any]:
-    """A state that was saved before parameters were chosen together, with plain values."""
-    if is_classifier:
-        state = {"calibration": None} | state
-    if "spec_" in state:
-        plain = {"calibration": None, "numeric_embedding": None, "by_recipe": False}
-        state = state | {"spec_": plain | state["spec_"]}
-        if is_classifier:
-            state = {"temperature_": 1.0} | state
-    return state
-
-
-def with_columns(state: dict[str, Any]) -> dict[str, Any]:
-    """A state that was saved before there were categories and gaps, which still refuses both."""
-    state = {"categorical_features": None} | state
-    if "coefs_" in state and "input_columns_" not in state:
-        scaling = state["spec_"]["input_scaling"]
-        scaling = scaling if isinstance(scaling, str) else None
-        state["input_columns_"] = {"scaling": scaling, "fill": None}
-        state |= {"is_categorical_": None, "categories_": []}
-    return state
-
-
-def outcomes_now(session: Session, weights: Callable[[int], Weights]) -> list[Outcome]:
-    """The outcomes as if training had ended with some weights, one a member."""
-    return [_outcome_now(p, weights(i)) for i, p in enumerate(session.progress)]
-
-
-def _outcome_now(progress: Progress, weights: Weights) -> Outcome:
-    # a stack that a member trains in shares its curves and its patience
-    return Outcome(
-        weights=weights,
-        history=progress.histories[0],
-        end_reason=MAX_ITER,
-        n_iter=len(progress.histories[0]["loss"]),
-        best_iter=progress.patience[0].best_iter,
-        improving=False,
-        progress=progress,
-    )
-
-
 Finish = Callable[[Evaluator | InTurn, Tensor], Tensor]
 
 
@@ -368,7 +157,7 @@ class Fitted:
         if name in e.own_components_:
             return e.own_components_[name]
         plain = e.spec_[name]
-        return None if plain is None else _FAMILIES[name].rebuild(plain)
+        return None if plain is None else FAMILIES[name].rebuild(plain)
 
     def _components(self, name: str) -> list[Any]:
         e = self.estimator
@@ -377,7 +166,7 @@ class Fitted:
         built: list[Any] = []
         last = None
         for plain in e.spec_[name]:
-            built.append(built[-1] if plain == last else _FAMILIES[name].rebuild(plain))
+            built.append(built[-1] if plain == last else FAMILIES[name].rebuild(plain))
             last = plain
         return built
 

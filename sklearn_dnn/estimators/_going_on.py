@@ -85,13 +85,7 @@ def go_on(
     draws = [stream.rows for stream in streams]
     if saved is not None:
         draws = saved.get("draws", draws)
-    rows = given.rows
-    held = None
-    if validation is None and saved is not None and saved["validation"] is not None:
-        held, rows = _held_before(saved["validation"], given, rows)
-    fresh = None if validation is None else Held(validation, validation.rows, inner=False)
-    given, rows, fresh = weighted(weigher, given, rows, fresh)
-    held = held if fresh is None else fresh
+    given, rows, held, fresh = _parted(given, validation, saved, weigher)
     own = member_rows(rows, draws, parameters)
     task = task_of(given, codec, columns, own.shape[1], held is not None)
     spec = replace(resolve(parameters, task), by_recipe=before["by_recipe"])
@@ -106,12 +100,7 @@ def go_on(
         _tell_no_part_is_held(asked, before, saved)
         spec = without_validation(spec)
     if saved is not None:
-        anew = _judged_otherwise(spec, before, fresh, saved["validation"])
-        were_set = bool(saved.get("weights_were_set"))
-        progress = [
-            _restored(spec, before, state, anew=anew, were_set=were_set)
-            for state in saved_members(saved)
-        ]
+        progress = _all_restored(spec, before, saved, fresh)
     else:
         progress = [
             _from_weights(spec, stream, own_weights, history, samples)
@@ -120,10 +109,53 @@ def go_on(
     return Session(spec, codec, columns, progress, given, rows, own, held, draws)
 
 
+def forgive(session: Session, members: Sequence[Mapping[str, Any]]) -> None:
+    """Let a fit that goes on begin anew what its last call came to the end of."""
+    for progress, member in zip(session.progress, members, strict=True):
+        for name in session.spec.ending_with_training:
+            progress.origins[name] = progress.epoch
+        if member["end_reason"] in {"patience", "tol", "baseline"}:
+            progress.patience[0].count = progress.patience[0].unbeaten = 0
+
+
+def refuse_folds(session: Session, what: str) -> None:
+    """Refuse to go on later from members that each hold out rows of a table."""
+    if session.held is not None and session.held.by_member:
+        raise ValueError(
+            f"{what} can't go on with validation_fraction='folds', whose parts are those of one "
+            "table. Give a fraction, or early_stopping=False."
+        )
+
+
 def saved_members(saved: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The states of all members that an earlier fit kept to go on."""
     kept = saved["progress"]
     return kept if isinstance(kept, list) else [kept]
+
+
+def _parted(
+    given: Given, validation: Given | None, saved: Mapping[str, Any] | None, weigher: Weigher
+) -> tuple[Given, np.ndarray, Held | None, Held | None]:
+    """The weighted table, its rows that train, what judges, and that if it was given anew."""
+    rows, held, fresh = given.rows, None, None
+    if validation is not None:
+        fresh = Held(validation, validation.rows, inner=False)
+    elif saved is not None and saved["validation"] is not None:
+        held, rows = _held_before(saved["validation"], given, rows)
+    given, rows, fresh = weighted(weigher, given, rows, fresh)
+    return given, rows, held if fresh is None else fresh, fresh
+
+
+def _all_restored(
+    spec: FitSpec, before: Mapping[str, Any], saved: Mapping[str, Any], fresh: Held | None
+) -> list[Progress]:
+    """The members' progress from what was kept to go on."""
+    anew = _judged_otherwise(spec, before, fresh, saved["validation"])
+    were_set = bool(saved.get("weights_were_set"))
+    return [
+        _restored(spec, before, state, anew=anew, were_set=were_set)
+        for state in saved_members(saved)
+    ]
 
 
 def _restored(

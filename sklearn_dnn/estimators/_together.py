@@ -26,7 +26,9 @@ from ._base import BaseMLP
 from ._beginning import begin
 from ._inputs import Given
 from ._judging import first_split
+from ._opening import read_training, refuse_targets
 from ._session import Session
+from ._training import judges_of
 
 
 class UnstackableError(Exception):
@@ -168,7 +170,7 @@ def train_stack(stack: Sequence[Fit], observers: Sequence[Observer] = ()) -> Non
     """
     started = perf_counter()
     sessions = [fit.session for fit in stack]
-    judges = [judge for fit in stack for judge in fit.estimator._judges(fit.session)]
+    judges = [judge for fit in stack for judge in judges_of(fit.estimator, fit.session)]
     data, held = _data(sessions)
     with torch_ready():
         found = iter(
@@ -200,7 +202,7 @@ def _begin(fit: Fit, tables: dict[Any, tuple[Given, Codec]]) -> Session:
     categorical = repr(np.asarray(estimator.categorical_features).tolist())
     key = (type(estimator), id(fit.X), id(fit.y), id(fit.sample_weight), categorical)
     if key not in tables:
-        read = estimator._read_training(fit.X, fit.y, fit.sample_weight, None, going_on=False)
+        read = read_training(estimator, fit.X, fit.y, fit.sample_weight, None, going_on=False)
         tables[key] = (*read, estimator)
     given, codec, reader = tables[key]
     for name in ("n_features_in_", "feature_names_in_"):
@@ -211,7 +213,7 @@ def _begin(fit: Fit, tables: dict[Any, tuple[Given, Codec]]) -> Session:
         labelled = isinstance(codec, BinaryCodec | MulticlassCodec)
         if labelled and len(np.unique(given.y[fit.rows])) < len(codec.classes):
             raise UnstackableError("its rows lack a class")
-    estimator._refuse_targets(given, "")
+    refuse_targets(estimator, given, "")
     session = begin(
         {name: getattr(estimator, name) for name in estimator._parameters},
         given,
