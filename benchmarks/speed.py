@@ -82,7 +82,7 @@ def bare_products(sizes: tuple[int, ...], batch: int):
     W = [torch.randn(i, o) for i, o in pairwise(sizes)]
     A = [torch.randn(batch, size) for size in sizes]
     D = [torch.randn(batch, size) for size in sizes]
-    O = [torch.empty(batch, size) for size in sizes]  # noqa: E741
+    O = [torch.empty(batch, size) for size in sizes]  # noqa: E741 - outputs, as W
     G = [torch.empty_like(w) for w in W]
 
     def step() -> None:

@@ -14,7 +14,7 @@ warnings.filterwarnings("ignore", message="Maximum iterations")
 _root = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(_root / "docs"))
 
-import generated_pages  # noqa: E402
+import generated_pages  # noqa: E402 - found by the path above
 
 project = "sklearn_dnn"
 author = "The sklearn_dnn developers"

@@ -20,7 +20,7 @@ from sklearn.ensemble import (
     VotingRegressor,
 )
 from sklearn.exceptions import DataConversionWarning
-from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401 - makes two known
 from sklearn.feature_selection import SequentialFeatureSelector
 from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LinearRegression, LogisticRegression

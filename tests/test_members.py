@@ -629,7 +629,7 @@ def test_max_time_ends_all_members_together(monkeypatch):
 def test_an_interrupt_keeps_every_member():
     X, y = data("regression")
 
-    def interrupt(epoch, record, fitted):  # noqa: ARG001
+    def interrupt(epoch, *_):
         if epoch == 3:
             raise KeyboardInterrupt
 

@@ -270,7 +270,10 @@ def test_scoring_and_refit():
     asked = {"y": y, "cv": 3, "scoring": scoring, "return_train_score": True}
     assert_equal_searches(network("binary"), RATES, refit="area", **asked)
     assert_equal_searches(network("binary"), RATES, refit=False, **asked)
-    smallest = lambda results: int(np.argmin(results["mean_test_loss"]))  # noqa: E731
+
+    def smallest(results):
+        return int(np.argmin(results["mean_test_loss"]))
+
     assert_equal_searches(network("binary"), RATES, refit=smallest, **asked)
 
 

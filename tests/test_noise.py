@@ -259,10 +259,11 @@ def test_random_passes_can_be_repeated(table, noise):
 def test_random_passes_leave_the_process_chance_alone(table):
     X, y = table
     model = make(dropout=0.3).fit(X, y)
-    state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    state = torch.get_rng_state()
+    numpy_state = np.random.get_state()[1].copy()  # noqa: NPY002 - the process' own
     model.predict(X, n_samples=3)
     assert torch.equal(torch.get_rng_state(), state)
-    np.testing.assert_array_equal(np.random.get_state()[1], numpy_state)  # noqa: NPY002
+    np.testing.assert_array_equal(np.random.get_state()[1], numpy_state)  # noqa: NPY002 - the process' own
 
 
 @pytest.mark.parametrize("k", [2, 3])

@@ -219,7 +219,7 @@ def test_a_forked_child_predicts_with_its_parents_network(data):
 
 
 def _state_of_process():
-    numpy_state = np.random.get_state()  # noqa: NPY002
+    numpy_state = np.random.get_state()  # noqa: NPY002 - the process' own
     return {
         "torch random": torch.get_rng_state().tolist(),
         "numpy random": (numpy_state[0], numpy_state[1].tolist(), *numpy_state[2:]),
@@ -314,11 +314,11 @@ def test_without_a_seed_only_numpys_stream_is_drawn_from_as_in_scikit_learn(data
 def test_the_seed_of_numpy_makes_fits_repeatable(data):
     X, y = data
     fits = []
-    kept = np.random.get_state()  # noqa: NPY002
+    kept = np.random.get_state()  # noqa: NPY002 - the process' own
     for _ in range(2):
-        np.random.seed(3)  # noqa: NPY002
+        np.random.seed(3)  # noqa: NPY002 - the process' own
         fits.append(MLPClassifier(**{**QUICK, "random_state": None}).fit(X, y).predict_proba(X))
-    np.random.set_state(kept)  # noqa: NPY002
+    np.random.set_state(kept)  # noqa: NPY002 - the process' own
     np.testing.assert_array_equal(*fits)
 
 

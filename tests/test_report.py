@@ -280,12 +280,13 @@ def test_names_as_people_say_them():
 
 
 def test_pictures_leave_settings_and_chance_alone(comparisons):
-    import matplotlib as mpl  # noqa: PLC0415
+    import matplotlib as mpl  # noqa: PLC0415 - an extra
 
-    before, state = dict(mpl.rcParams), np.random.get_state()[1].copy()  # noqa: NPY002
+    before = dict(mpl.rcParams)
+    state = np.random.get_state()[1].copy()  # noqa: NPY002 - the process' own
     comparisons["regression"].to_html()
     assert dict(mpl.rcParams) == before
-    np.testing.assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
+    np.testing.assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002 - the process' own
 
 
 def test_names_are_no_formulas():

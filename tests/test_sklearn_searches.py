@@ -49,9 +49,9 @@ def _functions():
     for name in MODULES:
         for function_name, function in vars(_loaded(name)).items():
             if function_name.startswith("test_") and function_name not in LEFT_OUT:
-                if name == "test_successive_halving" or function_name in SLOW:
-                    function = pytest.mark.slow(function)  # noqa: PLW2901
-                yield f"{name}__{function_name.removeprefix('test_')}", function
+                slow = name == "test_successive_halving" or function_name in SLOW
+                marked = pytest.mark.slow(function) if slow else function
+                yield f"{name}__{function_name.removeprefix('test_')}", marked
 
 
 globals().update(_functions())

@@ -31,6 +31,7 @@ from sklearn_dnn.components import EarlyStopping
 from sklearn_dnn.components.embeddings import CODE_SIZE
 from sklearn_dnn.data.columns import MAX_LEVELS
 from sklearn_dnn.estimators._tables import Reading
+from sklearn_dnn.estimators._together import Fit, open_stacks
 from sklearn_dnn.inspection import fgsm, initial_loss, layer_statistics, sanity_check
 from sklearn_dnn.persistence import TRUSTED_TYPES
 
@@ -519,8 +520,6 @@ def test_searches_give_scikit_learns_scores(frame):
 
 
 def test_candidates_of_a_fold_are_one_stack():
-    from sklearn_dnn.estimators._together import Fit, open_stacks  # noqa: PLC0415
-
     folds = [rows for rows, _ in KFold(3).split(FRAME)]
     fits = [
         Fit(classifier(alpha=alpha), FRAME, Y, rows=rows) for rows in folds for alpha in (0, 0.1, 1)

@@ -193,6 +193,7 @@ def _missing(values: np.ndarray) -> np.ndarray:
     pandas = sys.modules.get("pandas")
     if pandas is not None:
         return pandas.isna(values)
+    # a gap of any type differs from itself
     return np.array([v is None or v != v for v in values], dtype=bool)  # noqa: PLR0124
 
 
@@ -210,6 +211,7 @@ def _refuse_dates(column: Column) -> None:
     dated = values.dtype.kind in "mM"
     if values.dtype.kind == "O" and not column.by_type:
         dates = (*_DATES, *_types_of_pandas("Period"))
+        # a gap among dates, NaT, differs from itself
         dated = any(isinstance(v, dates) and v == v for v in values)  # noqa: PLR0124
     if dated:
         raise TypeError(

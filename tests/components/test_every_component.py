@@ -88,7 +88,7 @@ def test_the_representation_names_the_class_and_what_was_changed(cls):
 
 
 @every_parameter
-def test_a_bad_value_is_refused_by_name(family, cls, name):  # noqa: ARG001
+def test_a_bad_value_is_refused_by_name(family, cls, name):  # noqa: ARG001 - ids name it
     component = cls(**{name: Unlike()})
     with pytest.raises((ValueError, TypeError), match=rf"{name}.*Unlike\(\)"):
         component.validate()

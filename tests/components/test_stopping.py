@@ -51,7 +51,10 @@ def better(rule, value, reference, falls):
 def brute_force(rule, values, falls=True):
     """The same by looking at the whole curve anew at every epoch."""
     pick = min if falls else max
-    best_of = lambda n: pick(values[rule.start_after : n])  # noqa: E731
+
+    def best_of(n):
+        return pick(values[rule.start_after : n])
+
     best_epoch = 0
     for n in range(1, len(values) + 1):
         if n <= rule.start_after:
