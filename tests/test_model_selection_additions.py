@@ -23,6 +23,7 @@ from sklearn_dnn.model_selection import (
     _watching,
     stacking,
 )
+from sklearn_dnn.model_selection._calls import Call
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -313,6 +314,22 @@ class TestContinuedTraining:
             np.testing.assert_allclose(on.cv_results_[key], anew.cv_results_[key], **CLOSE)
         assert on.best_params_ == anew.best_params_
         np.testing.assert_array_equal(on.predict(X), anew.predict(X))
+
+    def test_networks_that_have_stopped_are_judged_in_turn(self, monkeypatch):
+        """Filters of warnings belong to the process, and each call changes them."""
+        run, turns = Call.run, []
+
+        def spied(call):
+            turns.append((call.fit.before is not None, backend._turn.locked()))
+            return run(call)
+
+        monkeypatch.setattr(Call, "run", spied)
+        network = MLPRegressor(**NETWORK.get_params() | {"tol": 1e9, "n_iter_no_change": 1})
+        asked = {"resource": "max_iter", "min_resources": 4, "max_resources": 8, "factor": 2}
+        with joblib.parallel_config("threading"), stacking(continue_training=True) as backend:
+            theirs.HalvingGridSearchCV(network, self.GRID, cv=3, n_jobs=2, **asked).fit(X, Y)
+        assert (True, True) in turns
+        assert all(is_held for _, is_held in turns)
 
     @pytest.mark.parametrize("resource", ["n_samples", "batch_size"])
     def test_other_resources_are_refused(self, resource):
