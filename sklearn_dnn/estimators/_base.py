@@ -163,8 +163,7 @@ class BaseMLP(
             if has_callbacks(self):
                 now = self._attributes_now(session)
                 observers.append(CallbackObserver(self, root, X, y, metadata, now, session.part))
-            everyone = range(len(session.progress))
-            began = perf_counter()
+            n_members, began = len(session.progress), perf_counter()
             kept, outcomes = train_session(
                 self, session, observers, n_epochs=session.spec.max_iter, patient=True
             )
@@ -178,7 +177,7 @@ class BaseMLP(
                 )
             self._store(session, outcomes, keep_progress=bool(self.warm_start))
             tell_how_it_ended(session, outcomes, warn_of_max_iter=True)
-            tell_of_left_out(session, len(everyone) - len(kept))
+            tell_of_left_out(session, n_members - len(kept))
             root.call_on_fit_task_end(
                 **told,
                 reconstruction_attributes=lambda: self._attributes(session, outcomes),
@@ -187,6 +186,36 @@ class BaseMLP(
 
     def _draw_seed(self) -> int:
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+
+    def _partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        validation: tuple[Any, Any, Any],
+        classes: Any = None,
+    ) -> BaseMLP:
+        """One epoch over the rows given."""
+        with torch_ready():
+            with memory_advice(self.device):
+                session = open_session(
+                    self,
+                    X,
+                    y,
+                    sample_weight,
+                    validation,
+                    going_on=self.__sklearn_is_fitted__(),
+                    classes=classes,
+                    piecewise=True,
+                )
+            refuse_folds(session, "partial_fit")
+            n_members = len(session.progress)
+            kept, outcomes = train_session(self, session, [], n_epochs=1, patient=False)
+            session = calibrated(session.only(kept), outcomes)
+            self._store(session, outcomes, keep_progress=True)
+            tell_how_it_ended(session, outcomes, warn_of_max_iter=False)
+            tell_of_left_out(session, n_members - len(kept))
+            return self
 
     def _finish(self, session: Session, outcomes: list[Outcome]) -> None:
         """End a fit that was trained elsewhere, beside others."""
@@ -403,36 +432,6 @@ class BaseMLP(
                 "optimizer='adam'."
             )
         return True
-
-    def _partial_fit(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any,
-        validation: tuple[Any, Any, Any],
-        classes: Any = None,
-    ) -> BaseMLP:
-        """One epoch over the rows given."""
-        with torch_ready():
-            with memory_advice(self.device):
-                session = open_session(
-                    self,
-                    X,
-                    y,
-                    sample_weight,
-                    validation,
-                    going_on=self.__sklearn_is_fitted__(),
-                    classes=classes,
-                    piecewise=True,
-                )
-            refuse_folds(session, "partial_fit")
-            n_members = len(session.progress)
-            kept, outcomes = train_session(self, session, [], n_epochs=1, patient=False)
-            session = calibrated(session.only(kept), outcomes)
-            self._store(session, outcomes, keep_progress=True)
-            tell_how_it_ended(session, outcomes, warn_of_max_iter=False)
-            tell_of_left_out(session, n_members - len(kept))
-            return self
 
 
 def partial_fit_available(method: Any) -> Any:
