@@ -25,7 +25,7 @@ from sklearn_dnn.components import (
     Residual,
 )
 from sklearn_dnn.data.batches import TrainingSet
-from sklearn_dnn.estimators import _base as base_module
+from sklearn_dnn.estimators import _training
 from sklearn_dnn.estimators._session import member_rows
 from sklearn_dnn.inspection import layer_statistics, prune
 from sklearn_dnn.persistence import TRUSTED_TYPES
@@ -255,13 +255,13 @@ def test_the_cut_into_stacks_changes_nothing(optimizer, monkeypatch):
 
 def rows_of(monkeypatch, estimator, X, y, **fit):
     seen = []
-    real = base_module.train
+    real = _training.train
 
     def spy(specs, progress, training: TrainingSet, *args, **kwargs):
         seen.append(training.rows.numpy().copy())
         return real(specs, progress, training, *args, **kwargs)
 
-    monkeypatch.setattr(base_module, "train", spy)
+    monkeypatch.setattr(_training, "train", spy)
     estimator.fit(X, y, **fit)
     return seen[0]
 
@@ -593,7 +593,7 @@ def test_what_looks_into_one_network_says_so(look):
 def test_members_that_diverge_at_once_are_left_out(monkeypatch):
     X, y = data("regression")
     bad = {1, 2}
-    real = base_module.train
+    real = _training.train
 
     def spoil(specs, progress, *args, **kwargs):
         for i in bad:
@@ -602,7 +602,7 @@ def test_members_that_diverge_at_once_are_left_out(monkeypatch):
 
     plain = model("regression", warm_start=True).fit(X, y)
     with monkeypatch.context() as patch:
-        patch.setattr(base_module, "train", spoil)
+        patch.setattr(_training, "train", spoil)
         with pytest.warns(ConvergenceWarning, match="2 of 4 members"):
             fitted = clone(plain).fit(X, y)
     assert len(fitted.members_) == 2
@@ -611,7 +611,7 @@ def test_members_that_diverge_at_once_are_left_out(monkeypatch):
     plain.fit(X, y)
     np.testing.assert_allclose(fitted.coefs_[0], plain.coefs_[0][[0, 3]], rtol=1e-9)
     bad |= {0, 3}
-    monkeypatch.setattr(base_module, "train", spoil)
+    monkeypatch.setattr(_training, "train", spoil)
     with pytest.raises(ValueError, match="not finite after any epoch"):
         clone(plain).fit(X, y)
 
