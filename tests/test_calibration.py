@@ -14,7 +14,12 @@ from sklearn_dnn.components import EarlyStopping
 from sklearn_dnn.components.losses import LOSSES
 from sklearn_dnn.estimators._opening import open_session
 from sklearn_dnn.model_selection import GridSearchCV
-from sklearn_dnn.training.temperature import BOUNDS, best_on_grid, fitted_temperature
+from sklearn_dnn.training.temperature import (
+    BOUNDS,
+    LEAST_AGAINST,
+    best_on_grid,
+    fitted_temperature,
+)
 
 PLAIN = {
     "hidden_layer_sizes": (32,),
@@ -61,10 +66,19 @@ def test_the_temperature_is_the_minimum(kind):
     assert mean(found) - 1e-9 <= low <= min(mean(1.0), mean(2.0)) + 1e-9
 
 
-def test_labels_that_are_all_right_end_at_the_bound():
+@pytest.mark.parametrize("weight", [0.01, 1.0, 2.0])
+def test_certainty_is_added_only_where_enough_rows_are_wrong(weight):
     loss = LOSSES["log_loss"]().bind("binary")
-    raw, target = torch.tensor([[-1.0], [2.0]]), torch.tensor([[0.0], [1.0]])
-    assert fitted_temperature(loss, raw, target) == pytest.approx(2.0 ** BOUNDS[0], abs=0.05)
+    target = torch.tensor([[0.0], [1.0]]).repeat(500, 1)
+    raw = 0.5 * (2 * target - 1)  # far too timid
+    for n_wrong in (0, LEAST_AGAINST - 1, LEAST_AGAINST, 2 * LEAST_AGAINST):
+        n_rows = n_wrong // 2 if weight == 2.0 else n_wrong
+        turned = raw.clone()
+        turned[:n_rows] *= -1
+        found = fitted_temperature(loss, turned, target, torch.full((1000,), weight))
+        odds = np.log((1000 - n_rows) / n_rows) if n_rows else np.inf
+        known = n_rows * max(1.0, weight) >= LEAST_AGAINST
+        assert found == (pytest.approx(0.5 / odds, rel=1e-3) if known else 1.0)
 
 
 def test_one_network_is_calibrated_as_scikit_learn_would():

@@ -17,6 +17,7 @@ from sklearn_dnn import MLPClassifier, MLPRegressor
 from sklearn_dnn.model_selection import GridSearchCV
 from sklearn_dnn.presets import BEST, FAST
 from sklearn_dnn.specification import PLAIN
+from sklearn_dnn.specification._auto import recipe
 
 pytestmark = pytest.mark.recipe
 
@@ -50,9 +51,26 @@ def test_the_recipe_is_what_the_documentation_says():
     assert spec["n_iter_no_change"] == 12
     assert spec["dtype"] == "float32"
     assert spec["task"]["n_training"] == 500 - 500 // 8
-    assert spec["batch_size"] == spec["task"]["n_training"]  # one batch: there are less than 512
+    assert spec["batch_size"] == 28  # 16 batches of 27, and 5 rows more
     assert spec["max_iter"] == 6
     assert MLPClassifier(random_state=0).fit(X[:200], Y[:200]).spec_["max_iter"] == 60
+
+
+@pytest.mark.parametrize(
+    ("n_training", "n_batches", "batch_size"),
+    [(88, 5, 18), (256, 16, 16), (1000, 16, 63), (4096, 16, 256), (8750, 34, 258)],
+)
+def test_batches_of_the_recipe(n_training, n_batches, batch_size):
+    chosen = recipe("binary", n_training, 5, n_training=n_training)
+    assert chosen["batch_size"] == batch_size
+    assert -(-n_training // batch_size) == n_batches
+
+
+def test_the_recipe_of_regressors():
+    spec = MLPRegressor(**SOME).fit(X[:, :5], X[:, 5]).spec_
+    assert [part["component"] for part in spec["activation"]] == ["Gelu"] * 2
+    assert spec["learning_rate_init"] == pytest.approx(0.015 * np.sqrt(500 / 600))
+    assert spec["calibration"] is None
 
 
 @pytest.mark.parametrize(
@@ -186,7 +204,7 @@ def test_batches_are_of_one_size(change, given, n_training):
     assert spec["task"]["n_training"] == n_training
     n_batches = -(-n_training // spec["batch_size"])
     assert n_batches * spec["batch_size"] - n_training < n_batches
-    assert 256 <= spec["batch_size"] < 512
+    assert n_batches == 16
 
 
 def test_one_epoch_of_one_step_learns():

@@ -30,13 +30,15 @@ LEAST_FOLD, LEAST_JUDGING = 50, 100
 LEAST_A_MEMBER = 10
 # Columns above which each is no longer embedded: the first layer would take nearly all the time.
 MOST_EMBEDDED = 128
-MEMBERS, EPOCHS, BATCH = 8, 60, 256
+MEMBERS, EPOCHS = 8, 60
+# Rows of a batch: as many as make this number of batches an epoch, within the bounds.
+BATCHES, LEAST_BATCH, MOST_BATCH = 16, 16, 256
 # Parameters that may have one value a layer: who gives that has layers of his own in mind.
 BY_LAYER = ("activation", "initializer", "dropout", "alpha", "l1")
 # Of the rows, what is held out where members can't take folds in turn.
 SHARE_HELD = 0.2
-# The rate of a table of so many rows or more; shorter ones, whose epochs are shorter, take less.
-RATE, ROWS_FOR_RATE = 0.01, 600
+# Rows below which the rate is lower: there are fewer to average over.
+ROWS_FOR_RATE = 600
 
 PLAIN: dict[str, Any] = {
     "hidden_layer_sizes": (100,),
@@ -55,7 +57,7 @@ PLAIN: dict[str, Any] = {
 
 
 def recipe(
-    n_samples: int, n_features: int, *, n_training: int, max_iter: int = EPOCHS
+    kind: str, n_samples: int, n_features: int, *, n_training: int, max_iter: int = EPOCHS
 ) -> dict[str, Any]:
     """What suits tables of numbers and categories.
 
@@ -64,23 +66,27 @@ def recipe(
 
     Parameters
     ----------
+    kind : str
+        Of the task.
     n_samples, n_features : int
         Rows and columns of the table.
     n_training : int
         Rows that each network learns from.
     max_iter : int
     """
-    n_steps = max(1, n_training // BATCH)
+    batch_size = min(MOST_BATCH, max(LEAST_BATCH, n_training // BATCHES))
+    n_batches = max(1, n_training // batch_size)
+    activation, rate = ("gelu", 0.015) if kind == "regression" else ("silu", 0.01)
     wide = n_features > MOST_EMBEDDED
     return {
         "hidden_layer_sizes": (128, 128),
-        "activation": "silu",
+        "activation": activation,
         "initializer": ("he_normal", "he_normal", "lecun_normal"),
         "dropout": 0.05,
         "optimizer": AdamW(beta_2=0.95, weight_decay=0.01),
-        "learning_rate_init": RATE * min(1.0, math.sqrt(n_samples / ROWS_FOR_RATE)),
+        "learning_rate_init": rate * min(1.0, math.sqrt(n_samples / ROWS_FOR_RATE)),
         "schedule": Warmup(Cosine(), epochs=0.05 * max_iter, initial_factor=0.1),
-        "batch_size": -(-n_training // n_steps),  # of equal sizes
+        "batch_size": -(-n_training // n_batches),  # of equal sizes
         "max_iter": max_iter,
         "input_scaling": "quantile" if wide else "quantile_robust",
         "numeric_embedding": None if wide else Periodic(n_frequencies=8, size=4, scale=0.3),
@@ -135,6 +141,7 @@ def settled(
     if n_validation is not None and holds_out:
         n_held, n_judging, n_all_judging = 0, n_validation, n_validation
     chosen = recipe(
+        kind,
         n_samples,
         n_features,
         n_training=max(1, round((n_samples - n_held) * float(given["member_fraction"] or 1))),

@@ -14,6 +14,9 @@ from ..components.losses import Loss
 
 # Logarithms to the base 2 of the temperatures among which is sought.
 BOUNDS = (-4.0, 4.0)
+# Rows that more certainty would make worse, below which none is added: where none is predicted
+# wrong, the likelihood asks for certainty without bound.
+LEAST_AGAINST = 10
 # Those that losses of each epoch are compared at.
 GRID = tuple(2.0 ** np.arange(-1.5, 3.25, 0.5))
 
@@ -22,6 +25,8 @@ def fitted_temperature(
     loss: Loss, raw: Tensor, target: Tensor, weight: Tensor | None = None
 ) -> float:
     """The temperature T with the lowest mean loss of ``raw / T``.
+
+    It is at least 1 where too few rows tell how far below it may be.
 
     Parameters
     ----------
@@ -33,15 +38,20 @@ def fitted_temperature(
     weight : Tensor of shape (n,) or None
     """
     raw = raw.double()
-    share = torch.full((len(raw),), 1 / len(raw), dtype=torch.float64, device=raw.device)
-    if weight is not None:
-        share = weight.double() / weight.double().sum()
+    weight = torch.ones(len(raw)).to(raw) if weight is None else weight.double()
+    share = weight / weight.sum()
 
     def mean_loss(log_temperature: float) -> float:
         return float(loss.values(raw * 2.0**-log_temperature, target).double() @ share)
 
-    found = minimize_scalar(mean_loss, bounds=BOUNDS, method="bounded", options={"xatol": 1e-4})
-    return float(2.0**found.x)
+    against = weight @ (loss.values(2.0 * raw, target) > loss.values(raw, target)).double()
+    # weights below 1 on average are no rows that are missing
+    is_known = against >= LEAST_AGAINST * min(1.0, float(weight.mean()))
+    lowest = BOUNDS[0] if is_known else 0.0
+    found = minimize_scalar(
+        mean_loss, bounds=(lowest, BOUNDS[1]), method="bounded", options={"xatol": 1e-4}
+    )
+    return float(2.0 ** min(found.x, lowest, key=mean_loss))
 
 
 def best_on_grid(loss: Loss, raw: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
