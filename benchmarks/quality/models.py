@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import TransformedTargetRegressor, make_column_transformer
@@ -19,7 +20,13 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neural_network import MLPClassifier as TheirClassifier
 from sklearn.neural_network import MLPRegressor as TheirRegressor
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, LabelEncoder, OneHotEncoder, StandardScaler
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    LabelEncoder,
+    OneHotEncoder,
+    OrdinalEncoder,
+    StandardScaler,
+)
 from tables import Table
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
@@ -27,6 +34,7 @@ from sklearn_dnn.presets import BEST, FAST
 
 N_THREADS = 2
 GAP = "(missing)"
+MOST_LEVELS = 255
 
 
 def _as_text(frame: pd.DataFrame) -> pd.DataFrame:
@@ -81,7 +89,17 @@ def sklearn_mlp(table: Table, seed: int) -> Any:
 
 def hist_gradient_boosting(table: Table, seed: int) -> Any:
     cls = HistGradientBoostingRegressor if table.is_regression else HistGradientBoostingClassifier
-    return cls(random_state=seed)
+    coder = OrdinalEncoder(  # it takes 255 levels at most
+        max_categories=MOST_LEVELS,
+        handle_unknown="use_encoded_value",
+        unknown_value=np.nan,
+    )
+    text = FunctionTransformer(_as_text)
+    codes = make_column_transformer(
+        (make_pipeline(text, coder), table.categories), remainder="passthrough"
+    )
+    model = cls(categorical_features=list(range(len(table.categories))), random_state=seed)
+    return make_pipeline(codes, model)
 
 
 def lightgbm(table: Table, seed: int) -> Any:
@@ -148,7 +166,8 @@ def _without_gaps(
     """Categories with a level for gaps, and numbers with medians where they are asked for."""
     filled = frame.fillna(medians) if medians else frame.copy()
     for name in table.categories:
-        filled[name] = filled[name].astype("string").fillna(GAP).astype("category")
+        text = filled[name].astype(object)
+        filled[name] = text.where(text.notna(), GAP).astype(str).astype("category")
     return filled
 
 

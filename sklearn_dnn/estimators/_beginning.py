@@ -216,9 +216,9 @@ def _fitted_columns(scaling: Any, given: Given, rows: np.ndarray) -> Columns:
         (rare, f"have no level with {MIN_COUNT} rows that train"),
     ):
         if len(left):
-            names = left if given.names is None else given.names[left]
+            names = np.asarray(left) if given.names is None else given.names[left]
             warnings.warn(
-                f"Columns {list(names)} {why}, and are left out.", UserWarning, stacklevel=8
+                f"Columns {names.tolist()} {why}, and are left out.", UserWarning, stacklevel=8
             )
     return columns
 
