@@ -16,7 +16,10 @@ from sklearn_dnn.estimators._opening import open_session
 from sklearn_dnn.model_selection import GridSearchCV
 from sklearn_dnn.training.temperature import (
     BOUNDS,
+    GRID,
     LEAST_AGAINST,
+    PENALTY,
+    POWER,
     best_on_grid,
     fitted_temperature,
 )
@@ -49,7 +52,7 @@ def test_the_temperature_is_the_minimum(kind):
         target = torch.from_numpy(np.array([rng.choice(3, p=row) for row in p]))
     else:
         target = torch.from_numpy((rng.random(p.shape) < p).astype(float))
-    weight = torch.from_numpy(rng.integers(0, 3, 500).astype(float))
+    weight = torch.from_numpy(rng.integers(0, 4, 500).astype(float))
     found = fitted_temperature(loss, raw, target, weight)
 
     def mean(temperature):
@@ -63,7 +66,9 @@ def test_the_temperature_is_the_minimum(kind):
     again = torch.repeat_interleave(torch.arange(500), weight.long())
     assert fitted_temperature(loss, raw[again], target[again]) == pytest.approx(found, rel=1e-3)
     low = float(best_on_grid(loss, raw, target, weight))
-    assert mean(found) - 1e-9 <= low <= min(mean(1.0), mean(2.0)) + 1e-9
+    n_rows = float(weight.sum())
+    assert low == pytest.approx(min(mean(t) + PENALTY * np.log(t) ** 2 / n_rows for t in GRID))
+    assert low == pytest.approx(float(best_on_grid(loss, raw[again], target[again], None)))
 
 
 @pytest.mark.parametrize("weight", [0.01, 1.0, 2.0])
@@ -136,8 +141,8 @@ def test_folds_use_every_row_with_the_member_that_did_not_see_it():
     )
     loss = LOSSES["log_loss"]().bind("multiclass")
     target = torch.from_numpy(y[session.held.rows.ravel()])
-    # what is divided already is at its best at 1
-    assert fitted_temperature(loss, torch.from_numpy(raw), target) == pytest.approx(1, abs=2e-3)
+    left = fitted_temperature(loss, torch.from_numpy(raw), target)
+    assert network.temperature_ == pytest.approx((left * network.temperature_) ** POWER, rel=2e-3)
     assert network.temperature_ > 1
     X_new, y_new = NEW
     plain = MLPClassifier(**asked).fit(X, y)

@@ -33,7 +33,7 @@ from sklearn_dnn import MLPClassifier, MLPRegressor
 from sklearn_dnn.presets import BEST, FAST
 
 N_THREADS = 2
-GAP = "(missing)"
+GAP = "missing"
 MOST_LEVELS = 255
 
 
@@ -147,7 +147,12 @@ def catboost(table: Table, seed: int) -> Any:
         cat_features=table.categories,
         allow_writing_files=False,
     )
-    return make_pipeline(FunctionTransformer(_without_gaps, kw_args={"table": table}), model)
+    fill = make_column_transformer(
+        (FunctionTransformer(_without_gaps), table.categories),
+        remainder="passthrough",
+        verbose_feature_names_out=False,
+    ).set_output(transform="pandas")
+    return make_pipeline(fill, model)
 
 
 def realmlp(table: Table, seed: int) -> Any:
@@ -155,20 +160,18 @@ def realmlp(table: Table, seed: int) -> Any:
 
     name = "RealMLP_TD_Regressor" if table.is_regression else "RealMLP_TD_Classifier"
     model = getattr(pytabkit, name)(device="cpu", random_state=seed, n_threads=N_THREADS)
-    medians = {name: table.X[name].median() for name in table.numbers}
-    fill = FunctionTransformer(_without_gaps, kw_args={"table": table, "medians": medians})
+    fill = make_column_transformer(
+        (SimpleImputer(strategy="median", keep_empty_features=True), table.numbers),
+        (FunctionTransformer(_without_gaps), table.categories),
+        verbose_feature_names_out=False,
+    ).set_output(transform="pandas")
     return make_pipeline(fill, model)
 
 
-def _without_gaps(
-    frame: pd.DataFrame, table: Table, medians: dict[str, float] | None = None
-) -> pd.DataFrame:
-    """Categories with a level for gaps, and numbers with medians where they are asked for."""
-    filled = frame.fillna(medians) if medians else frame.copy()
-    for name in table.categories:
-        text = filled[name].astype(object)
-        filled[name] = text.where(text.notna(), GAP).astype(str).astype("category")
-    return filled
+def _without_gaps(frame: pd.DataFrame) -> pd.DataFrame:
+    """Categories with a level for gaps."""
+    text = frame.astype(object)
+    return text.where(text.notna(), GAP).astype(str).astype("category")
 
 
 MODELS: dict[str, Callable[[Table, int], Any]] = {

@@ -13,7 +13,7 @@ from ..network.architecture import Architecture
 from ..network.mlp import Evaluator
 from ..training.engine import Outcome
 from ..training.forward import raw_outputs
-from ..training.temperature import fitted_temperature
+from ..training.temperature import POWER, fitted_temperature
 from ._session import Session
 
 
@@ -21,8 +21,8 @@ def calibrated(session: Session, outcomes: Sequence[Outcome]) -> Session:
     """The session with the temperature that suits its members' raw outputs best.
 
     Where each member holds out a fold, all rows count, each with the outputs of the member that
-    did not learn from it. Where the same rows judge all members, the mean of their raw outputs
-    does, which is what predicts.
+    did not learn from it, and a power of the temperature is taken. Where the same rows judge all
+    members, the mean of their raw outputs does.
     """
     spec, held = session.spec, session.held
     if spec.calibration is None or held is None:
@@ -44,4 +44,6 @@ def calibrated(session: Session, outcomes: Sequence[Outcome]) -> Session:
         if held.given.weight is not None:
             weight = from_numpy(held.given.weight).to(y.device)[index]
         temperature = fitted_temperature(spec.objective, raw, y[index], weight)
+        if held.by_member:
+            temperature **= POWER
     return replace(session, temperature=temperature)

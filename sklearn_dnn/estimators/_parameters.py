@@ -382,9 +382,10 @@ PARAMETERS: dict[str, Parameter] = {
         "'auto', 'temperature' or None, default='auto'",
         """"temperature" divides raw outputs by one number, `temperature_`, that is fitted by the
         log loss of the rows that early stopping holds out (Guo et al., 2017), at 1 or more where
-        fewer than ten of them are predicted wrong; the best epoch is then that of the lowest
-        loss at any temperature. An ensemble's probabilities lie
-        halfway between the mean of its members' and those of their mean raw output. "auto" is
+        fewer than ten of them are predicted wrong, and to the power 0.75 where each member
+        held out others; the best epoch is then that of the lowest loss at any temperature. An
+        ensemble's probabilities lie halfway between the mean of its members' and those of
+        their mean raw output. "auto" is
         None, or the recipe's.""",
     ),
     "early_stopping": Parameter(

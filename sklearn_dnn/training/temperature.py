@@ -5,6 +5,8 @@ Guo et al., "On Calibration of Modern Neural Networks", 2017.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from scipy.optimize import minimize_scalar
@@ -19,6 +21,11 @@ BOUNDS = (-4.0, 4.0)
 LEAST_AGAINST = 10
 # Those that losses of each epoch are compared at.
 GRID = tuple(2.0 ** np.arange(-1.5, 3.25, 0.5))
+# Of (ln T)^2, in rows' losses: few rows should not find a network best that is far too sure.
+PENALTY = 2.0
+# What is taken of the members' temperature where each row is judged by one of them: all together
+# are less sure than one.
+POWER = 0.75
 
 
 def fitted_temperature(
@@ -55,22 +62,30 @@ def fitted_temperature(
 
 
 def best_on_grid(loss: Loss, raw: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
-    """The lowest mean loss over a few temperatures, of each member.
+    """The lowest, over a few temperatures T, of the mean loss + `PENALTY` (ln T)^2 / rows.
+
+    That is the likelihood with a normal prior on ln T.
 
     Parameters
     ----------
     raw : Tensor of shape (.., b, k)
     target : Tensor of shape (.., b, ...)
     weight : Tensor of shape (.., b) or None
+        On average above 1, they are rows that stand for several.
 
     Returns
     -------
     Tensor of shape (..)
     """
+    n_rows: float | Tensor = raw.shape[-2]
+    if weight is not None:
+        total = weight.sum(-1, keepdim=True)
+        n_rows = total.squeeze(-1).clamp(min=n_rows)
+        weight = weight / total * weight.shape[-1]
     means = []
     for temperature in GRID:
         values = loss.values(raw / temperature, target)
         if weight is not None:
-            values = values * weight / weight.sum(-1, keepdim=True) * values.shape[-1]
-        means.append(values.mean(-1))
+            values = values * weight
+        means.append(values.mean(-1) + PENALTY * math.log(temperature) ** 2 / n_rows)
     return torch.stack(means).amin(0)
