@@ -39,28 +39,38 @@ def read_table(estimator: BaseEstimator, X: Any) -> tuple[Table, bool]:
     if _is_plain(estimator, X):
         return X, False
     X, reading = as_array(X), reading_of(estimator)
-    checks = _checks(X, may_have_gaps=estimator.input_columns_["fill"] is not None)
+    may_have_gaps = estimator.input_columns_["fill"] is not None
     with _way_out():
         if reading is None and not needs_reading(X):
-            return _with_gaps(validate_data(estimator, X, reset=False, **checks))
-        _check_axes(estimator, X)
-        validate_data(estimator, X, reset=False, skip_check_array=True)
-        table = read_as_before(X, reading)
-        return _with_gaps(check_array(table, estimator=estimator, input_name="X", **checks))
+            table = validate_data(estimator, X, reset=False, **_checks(X))
+        else:
+            _check_axes(estimator, X)
+            validate_data(estimator, X, reset=False, skip_check_array=True)
+            table = read_as_before(X, reading)
+            table = check_array(table, estimator=estimator, input_name="X", **_checks(X))
+    return table, _is_gappy(estimator, table, may_have_gaps=may_have_gaps)
 
 
-def _checks(X: Any, *, may_have_gaps: bool = True) -> dict[str, Any]:
+def _checks(X: Any) -> dict[str, Any]:
     """What is asked of a table: scikit-learn's arguments."""
-    gaps = may_have_gaps and not sp.issparse(X)
-    finite = "allow-nan" if gaps else True
-    return {"accept_sparse": "csr", "dtype": NUMBERS, "ensure_all_finite": finite}
+    # dense numbers are looked through once, by _is_gappy
+    return {"accept_sparse": "csr", "dtype": NUMBERS, "ensure_all_finite": sp.issparse(X)}
 
 
-def _with_gaps(table: Table) -> tuple[Table, bool]:
-    """A checked table, and whether it has gaps."""
-    if sp.issparse(table):  # it may have been a data frame
-        assert_all_finite(table.data, input_name="X")
-    return table, has_gaps(table)
+def _is_gappy(estimator: BaseEstimator, table: Table, *, may_have_gaps: bool = True) -> bool:
+    """Whether a table has gaps; infinities are refused, and gaps where there may be none."""
+    is_sparse = sp.issparse(table)  # it may have been a data frame
+    numbers = table.data if is_sparse else table
+    with np.errstate(all="ignore"):
+        if np.isfinite(numbers.sum()):  # one pass, mostly the only one
+            return False
+    assert_all_finite(
+        numbers,
+        allow_nan=may_have_gaps and not is_sparse,
+        estimator_name=type(estimator).__name__,
+        input_name="X",
+    )
+    return has_gaps(table)
 
 
 def _check_axes(estimator: BaseEstimator, X: Any) -> None:
@@ -176,7 +186,7 @@ def read_given(
         else:
             validate_data(estimator, X, y, reset=reset, skip_check_array=True)
             table, y = check_X_y(table, y, estimator=estimator, **asked)
-    table, gappy = _with_gaps(table)
+    gappy = _is_gappy(estimator, table)
     weight = None
     if sample_weight is not None:
         weight = check_sample_weight(

@@ -81,7 +81,7 @@ class Architecture:
             levels=spec.task.levels,
         )
 
-    @cached_property
+    @property
     def embeds(self) -> bool:
         """Whether the first layer reads something else than the columns."""
         return self.embedding is not None or bool(self.levels)
