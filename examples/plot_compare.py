@@ -26,8 +26,8 @@ print(frame.drop(columns="predict_seconds").round(3).T.to_string())
 # %%
 # Scores of scikit-learn are better when greater, so errors have a minus. ``difference`` is the
 # distance to the best model in the first score, and ``p_value`` says how easily chance alone would
-# make such a distance: see the page on comparing models. Boosted trees usually lead on tables like
-# this one, and the network, at its defaults, stands between them and the linear model.
+# make such a distance: see the page on comparing models. Here the network, at its defaults, and
+# boosted trees are ahead of the linear model, and what is between the two may be chance.
 
 figure = comparison.plot()
 plt.figure(figure)  # hands the figure over to pyplot; needs matplotlib 3.11

@@ -98,8 +98,8 @@ plt.show()
 # %%
 # New rows
 # --------
-# A frame may have its columns in another order, whole numbers for floats, and levels that training
-# never saw, which count as rare.
+# Whole numbers may stand for floats, and a level that training never saw counts as rare. Columns in
+# another order are refused, as scikit-learn's estimators do.
 
-new = X_test.head(2).assign(ocean_proximity=["RIVER", None])[X_test.columns[::-1]]
+new = X_test.head(2).assign(ocean_proximity=["RIVER", None], median_income=[4, 5])
 print(network.predict_proba(new).round(2))
