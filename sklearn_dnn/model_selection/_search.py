@@ -10,13 +10,23 @@ from typing import Any
 import numpy as np
 import sklearn.model_selection as searches
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401 - makes two of them known
+from sklearn.utils import Tags, get_tags
 
 from ._stacking import stacking
 
 Scoring = str | Callable[..., Any] | Sequence[str] | Mapping[str, Any] | None
 
 
-class GridSearchCV(searches.GridSearchCV):
+class _GapsPass:
+    """Mixin of searches that say whether what they search takes gaps; scikit-learn's do not."""
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = get_tags(self.estimator).input_tags.allow_nan
+        return tags
+
+
+class GridSearchCV(_GapsPass, searches.GridSearchCV):
     """scikit-learn's search over a grid; networks are trained in stacks.
 
     Parameters, attributes and results are those of
@@ -96,7 +106,7 @@ class GridSearchCV(searches.GridSearchCV):
             return super().fit(X, y, **params)
 
 
-class RandomizedSearchCV(searches.RandomizedSearchCV):
+class RandomizedSearchCV(_GapsPass, searches.RandomizedSearchCV):
     """scikit-learn's random search; networks are trained in stacks.
 
     Parameters, attributes and results are those of
@@ -173,7 +183,7 @@ error_score, return_train_score
             return super().fit(X, y, **params)
 
 
-class HalvingGridSearchCV(searches.HalvingGridSearchCV):
+class HalvingGridSearchCV(_GapsPass, searches.HalvingGridSearchCV):
     """scikit-learn's successive halving of a grid; networks are trained in stacks.
 
     Parameters, attributes and results are those of
@@ -257,7 +267,7 @@ scoring, refit, error_score, return_train_score, random_state, n_jobs, verbose
             return super().fit(X, y, **params)
 
 
-class HalvingRandomSearchCV(searches.HalvingRandomSearchCV):
+class HalvingRandomSearchCV(_GapsPass, searches.HalvingRandomSearchCV):
     """scikit-learn's successive halving of random candidates; networks are trained in stacks.
 
     Parameters, attributes and results are those of
