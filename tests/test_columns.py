@@ -23,7 +23,7 @@ from sklearn_dnn.data.columns import (
 )
 from sklearn_dnn.data.encoder import Encoder, encoding_for
 from sklearn_dnn.data.features import Features, Scaling, Standardiser
-from sklearn_dnn.data.order import medians, quantiles
+from sklearn_dnn.data.order import medians, normal_scores, quantiles
 
 NAN = np.nan
 SCALINGS = [None, "standard", "robust", "quantile", "quantile_robust"]
@@ -152,6 +152,35 @@ def test_quantile_of_many_numbers_with_a_mass_at_an_end(n_equal, sign):
     rank = (np.argsort(np.argsort(x, kind="stable")) + 0.5) / len(x)
     others = (x > -1) & (x < 1)
     assert np.allclose(found[others], ndtri(rank[others]), atol=0.02)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("scaling", ["robust", "quantile_robust"])
+def test_numbers_far_out_stay_at_the_bound(scaling, dtype):
+    X = np.random.default_rng(0).normal(size=(300, 1)).astype(dtype)
+    far = np.array([1e10, 1e20, 3e38, -1e10, -3e38], dtype=dtype)
+    columns = plan(1e-3 * X, scaling=scaling)
+    found = encoded(columns, far[:, None], getattr(torch, dtype))[:, -1]
+    assert np.allclose(found, [3, 3, 3, -3, -3])
+
+
+def test_normal_scores_of_very_unequal_weights_are_finite():
+    for seed in range(50):
+        values = np.random.default_rng(seed).normal(size=300)
+        values[-1] = values.max() + 1
+        weight = np.exp(-np.linspace(0, 60, 300))
+        _, scores = normal_scores(values, weight, 512)
+        assert np.abs(scores).max() < 6.1
+        assert np.all(np.diff(scores) > -1e-12)
+
+
+def test_weights_below_one_make_no_level_rare():
+    X = np.repeat([0.0, 1, 2, 3], [96, 2, 1, 1])[:, None]
+    weight = np.where(X[:, 0] == 3, 5.0, 0.5)
+    found = plan(X, weight, categorical=[0]).slots[0]
+    assert found.tolist() == [0, 1, *found[2:3], 0, found[4], 0]
+    assert found[2] > 0  # two rows
+    assert found[4] > 0  # a row that stands for five
 
 
 @pytest.mark.parametrize("scaling", ["robust", "quantile"])

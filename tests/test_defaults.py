@@ -145,17 +145,21 @@ def test_members_that_share_and_one_network_hold_out_a_part():
         assert network.spec_["task"]["n_training"] == 400
 
 
+def test_folds_where_the_recipe_does_not_apply():
+    with pytest.raises(ValueError, match="the recipe for tables does not apply, 'auto' is 1"):
+        MLPClassifier(validation_fraction="folds").fit(X[:90], Y[:90])
+
+
 def test_going_on_after_the_recipe():
     network = _fitted(MLPClassifier(**SOME, schedule="constant"))
     before = network.predict_proba(X)
-    with pytest.warns(UserWarning, match="was not kept"):
-        network.partial_fit(X, Y)
+    network.partial_fit(X, Y)  # without a warning: the recipe goes on without held-out rows
     assert network.spec_["n_members"] == 8
     assert not np.array_equal(network.predict_proba(X), before)
 
 
 def test_a_plain_fit_can_be_gone_on_with_more_than_once():
-    network = MLPClassifier(**SOME).fit(X, Y)
+    network = MLPClassifier(**SOME, early_stopping=True).fit(X, Y)
     with pytest.warns(UserWarning, match="was not kept"):
         network.partial_fit(X, Y)
     network.partial_fit(X, Y)

@@ -661,6 +661,44 @@ def test_intervals_are_categories(as_text):
     assert np.array_equal(again.predict(frame.assign(k=cuts)), found.predict(frame.assign(k=cuts)))
 
 
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_long_identifiers_keep_their_digits_beside_gaps(library):
+    ids = [2**60 + i for i in range(20)] * 6
+
+    def table(ids):
+        if library == "polars":
+            return pl.DataFrame({"id": pl.Series(ids, dtype=pl.Int64), "x": np.arange(120.0)})
+        return pd.DataFrame({"id": pd.array(ids, dtype="Int64"), "x": np.arange(120.0)})
+
+    y = (np.arange(120) % 20) < 10
+    network = classifier(categorical_features=["id"], max_iter=30).fit(table(ids), y)
+    gap = [None, *ids[1:]]
+    again = classifier(categorical_features=["id"], max_iter=30).fit(table(gap), y)
+    assert network.categories_[0].tolist() == again.categories_[0].tolist() == sorted(set(ids))
+    p, with_gap = (network.predict_proba(table(column)) for column in (ids, gap))
+    np.testing.assert_allclose(with_gap[1:], p[1:])
+
+
+def test_scorers_see_identifiers_that_the_matrix_does_not_hold():
+    ids = 100_000_000 + np.arange(30).repeat(10)
+    X = pd.DataFrame({"b": np.random.default_rng(0).normal(size=300).astype("f4"), "k": ids})
+    y = (ids - ids[0]) % 2
+    given = {"categorical_features": ["k"], "early_stopping": True, "max_iter": 5}
+    network = classifier(**given, monitor="accuracy").fit(X, y, X_val=X, y_val=y)
+    assert network.n_iter_ == 5
+    assert network.validation_scores_[-1] == network.score(X, y)
+
+
+def test_a_column_of_nulls_of_arrow():
+    a = pa.array(FRAME["age"].fillna(0))
+    network = classifier().fit(pa.table({"a": a, "b": a}), Y)
+    found = network.predict_proba(pa.table({"a": pa.nulls(N), "b": a}))
+    gaps = pd.DataFrame({"a": np.full(N, np.nan), "b": FRAME["age"].fillna(0)})
+    assert np.array_equal(found, network.predict_proba(gaps))
+    with pytest.warns(UserWarning, match=r"Columns \['a'\] have no value .* are left out"):
+        classifier().fit(pa.table({"a": pa.nulls(N), "b": a}), Y)
+
+
 def test_dates_of_polars():
     X = pl.DataFrame({"when": [datetime.date(2020, 1, 1)] * N, "x": FRAME["age"].to_numpy()})
     with pytest.raises(TypeError, match="'when' holds dates or times"):

@@ -300,12 +300,12 @@ def _slots(codes: np.ndarray, weight: np.ndarray | None, n_levels: int) -> tuple
     """
     missing = np.isnan(codes)
     at = np.where(missing, n_levels, codes).astype(np.int64)
-    count = np.bincount(at, weight, minlength=n_levels + 1)
+    # a weight above 1 stands for several rows; one below, such as a class weight's, for one
+    several = None if weight is None else np.maximum(weight, 1.0)
+    count = np.bincount(at, several, minlength=n_levels + 1)
     first = np.full(n_levels + 1, len(at))
     first[at[::-1]] = np.arange(len(at))[::-1]  # of several values the last one written stays
-    # weights below 1 on average are no rows that are missing
-    unit = 1.0 if weight is None else min(1.0, float(weight.mean()))
-    enough = count >= MIN_COUNT * unit * (1 - 1e-9)
+    enough = count >= MIN_COUNT
     enough[n_levels] = count[n_levels] > 0
     order = np.lexsort((first, -count, ~enough))
     order = order[enough[order]]

@@ -14,6 +14,8 @@ from .features import Encoding, Standardiser
 
 # Numbers of the robust scaling stay within (-CLIP, CLIP).
 CLIP = 3.0
+# Beyond it they are at CLIP already, and their squares might not be finite.
+FAR = 1e6
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,7 @@ def encode(x: Tensor, parts: Parts) -> Tensor:
         assert parts.factor is not None
         numbers = (numbers - parts.center) * parts.factor
     if parts.clips:
+        numbers = numbers.clamp(-FAR, FAR)
         numbers = numbers / torch.sqrt(1 + (numbers / CLIP) ** 2)
     found = [numbers]
     if parts.knots is not None:

@@ -9,6 +9,8 @@ from scipy.special import ndtri
 
 # Sums of weights that differ by less, as a share of the whole, are the same.
 _ROUNDING = 1e-12
+# Ranks stay so far from 0 and 1, whose normal numbers are not finite.
+LEAST_RANK = 1e-9
 
 
 def quantiles(
@@ -66,7 +68,9 @@ def normal_scores(
     """
     knots, which = np.unique(values, return_inverse=True)
     count = np.bincount(which, weight).astype(np.float64)
-    rank = (np.cumsum(count) - 0.5 * count) / count.sum()
+    upto = np.cumsum(count)
+    # a number of hardly any weight at an end is no further out than the last of very many
+    rank = np.clip((upto - 0.5 * count) / upto[-1], LEAST_RANK, 1 - LEAST_RANK)
     if len(knots) > most:
         inner = np.searchsorted(rank, np.linspace(0, 1, most)[1:-1])
         # a mass at the upper end has the middle of its ranks, which may lie below the last steps

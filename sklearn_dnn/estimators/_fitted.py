@@ -103,7 +103,8 @@ class Fitted:
         e = self.estimator
         kept = e.input_columns_
         if kept["fill"] is None:
-            kept = kept | {"fill": np.zeros(e.n_features_in_)}
+            mean = np.zeros(e.n_features_in_) if e.input_mean_ is None else e.input_mean_
+            kept = kept | {"fill": mean}
         return Columns.from_dict(kept, e.is_categorical_, self.scaling)
 
     def encoding(self, dtype: torch.dtype, device: str, *, gappy: bool) -> Encoding:

@@ -204,7 +204,8 @@ def _tell_no_part_is_held(
     asked: Any, before: Mapping[str, Any], saved: Mapping[str, Any] | None
 ) -> None:
     """Refuse, or warn, where early stopping is on but nothing can judge."""
-    if saved is None and before["early_stopping"]:
+    by_itself = before["by_recipe"] and is_auto(asked)  # which says that it goes on without
+    if saved is None and before["early_stopping"] and not by_itself:
         warnings.warn(
             "The validation part of the earlier fit was not kept: all rows train, and the "
             "training loss is monitored. Give X_val and y_val, or fit with warm_start=True from "

@@ -18,6 +18,8 @@ from .._compat import check_categorical_features
 _NUMBERS = (Real, np.bool_)
 _DATES = (date, time, timedelta, np.datetime64, np.timedelta64)
 _LEVELS = (nw.Categorical, nw.Enum, nw.String)
+# Beyond it floats skip whole numbers.
+EXACT = 2**53
 ADVICE = (
     "Name the column in categorical_features, leave categorical_features='from_dtype' where X is "
     "a data frame, or encode it before."
@@ -44,12 +46,19 @@ class Reading:
 
     def decoded(self, X: np.ndarray) -> np.ndarray:
         """Rows with the levels in place of their codes; objects where not all are numbers."""
-        numeric = all(levels.dtype.kind in "biuf" for levels in self.categories)
-        table = X.astype(X.dtype if numeric else object)
+        fitting = all(_fits(levels, X.dtype) for levels in self.categories)
+        table = X.astype(X.dtype if fitting else object)
         for j, levels in zip(np.flatnonzero(self.categorical), self.categories, strict=True):
             known = ~np.isnan(X[:, j])
             table[known, j] = levels[X[known, j].astype(np.int64)]
         return table
+
+
+def _fits(levels: np.ndarray, dtype: np.dtype) -> bool:
+    """Whether levels are numbers that another type holds exactly."""
+    if levels.dtype.kind not in "biuf":
+        return False
+    return np.array_equal(levels.astype(dtype).astype(levels.dtype), levels)
 
 
 class Column(NamedTuple):
@@ -165,7 +174,8 @@ def _is_plain(column: nw.Series[Any]) -> bool:
         return not kind.is_decimal()
     if kind == nw.Boolean:
         return column.null_count() == 0
-    return kind == nw.Unknown and str(nw.to_native(column).dtype).startswith("Sparse")
+    native = nw.to_native(column)  # pandas' own, or a null column of pyarrow, which has no dtype
+    return kind == nw.Unknown and str(getattr(native, "dtype", "")).startswith("Sparse")
 
 
 def _columns(X: Any) -> list[Column]:
@@ -181,6 +191,9 @@ def _columns(X: Any) -> list[Column]:
 def _values(column: nw.Series[Any]) -> np.ndarray:
     if column.implementation.is_pyarrow() and column.dtype == nw.Categorical:
         column = column.cast(nw.String)  # its dictionaries would lose their gaps
+    has_both = column.dtype.is_integer() and 0 < column.null_count() < len(column)
+    if has_both and max(-column.min(), column.max()) > EXACT:  # floats would lose digits
+        return np.array(column.to_list(), dtype=object)
     return column.to_numpy()
 
 

@@ -39,8 +39,9 @@ def holds_out_folds(parameters: Mapping[str, Any]) -> bool:
         raise ValueError(
             "validation_fraction='folds' lets each of several independent members hold out rows "
             f"of its own, but n_members={parameters['n_members']!r} and "
-            f"ensemble={parameters['ensemble']!r}. Set n_members to 2 or more with "
-            "ensemble='independent', or give a fraction."
+            f"ensemble={parameters['ensemble']!r}. Set n_members to 2 or more (where the recipe "
+            "for tables does not apply, 'auto' is 1) with ensemble='independent', or give a "
+            "fraction."
         )
     return True
 
