@@ -410,20 +410,20 @@ True
             If there is no noise to sample, or nothing to take deviations from.
         """
         fitted = Fitted(self)
-        codec, loss = self._fitted_codec(), fitted.loss
-        finish = self._probabilities(fitted)
+        link = self._link(fitted)
         if n_samples is None and not return_std:
-            return fitted.linked(X, lambda raw: codec.probabilities(raw, loss))
+            return fitted.linked(X, link)
         if n_samples is None and fitted.n_members is None:
             raise ValueError(
                 "return_std=True needs n_samples, the number of random passes, or an ensemble "
                 "(n_members > 1)."
             )
+        finish = self._probabilities(fitted)
         if n_samples is None:
             each = fitted.member_outputs(X, finish)
             mean, deviation = over_members(each, np.zeros_like(each))
             if fitted.is_calibrated:
-                mean = fitted.linked(X, lambda raw: codec.probabilities(raw, loss))
+                mean = fitted.linked(X, link)
         else:
             mean, deviation = over_members(*sampled(fitted, X, finish, n_samples))
         return (mean, deviation) if return_std else mean
@@ -447,8 +447,13 @@ True
 
     def _probabilities(self, fitted: Fitted) -> Finish:
         """What makes probabilities of rows."""
+        link = self._link(fitted)
+        return lambda network, x: link(network.raw(x))
+
+    def _link(self, fitted: Fitted) -> Callable[[Tensor], Tensor]:
+        """What makes probabilities of raw outputs."""
         codec, loss = self._fitted_codec(), fitted.loss
-        return lambda network, x: codec.probabilities(network.raw(x), loss)
+        return lambda raw: codec.probabilities(raw, loss)
 
     @available_if(lambda self: self._has_probabilities())
     def predict_log_proba(self, X: Any) -> np.ndarray:
