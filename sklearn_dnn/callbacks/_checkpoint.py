@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import tempfile
 from copy import copy
 from pathlib import Path
 from string import Formatter
@@ -14,6 +13,7 @@ import joblib
 from sklearn.callback import CallbackContext, FitCallback
 
 from .._compat import offers
+from .._files import replacing
 from ._epochs import Epoch, EpochCallback, Fit, check_every, falls, monitored_name
 
 
@@ -122,13 +122,5 @@ def without_callbacks(fitted: Any) -> Any:
 def write_safely(thing: Any, path: Path) -> None:
     """Dump with joblib, so that the file is whole or is as it was."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            joblib.dump(thing, file)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    with replacing(path) as file:
+        joblib.dump(thing, file)

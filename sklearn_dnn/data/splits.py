@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.model_selection import train_test_split
+
+from .._warnings import warn
 
 
 class Split(NamedTuple):
@@ -129,10 +130,8 @@ def _with_every_class(rows: np.ndarray, labels: np.ndarray | None, split: Split)
 
 
 def _none_held(rows: np.ndarray, fault: str) -> Split:
-    warnings.warn(
+    warn(
         f"No validation part was held out, because {fault}; the training loss is monitored "
-        "instead. Give X_val and y_val, more rows, or early_stopping=False.",
-        UserWarning,
-        stacklevel=7,
+        "instead. Give X_val and y_val, more rows, or early_stopping=False."
     )
     return Split(rows, None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -12,6 +11,7 @@ import scipy.sparse as sp
 import torch
 
 from .._compat import from_numpy
+from .._warnings import warn
 from ..data.columns import MIN_COUNT, SCALINGS, Columns, fit_columns
 from ..data.features import fit_scaling
 from ..data.splits import folds, inner_split
@@ -217,9 +217,7 @@ def _fitted_columns(scaling: Any, given: Given, rows: np.ndarray) -> Columns:
     ):
         if len(left):
             names = np.asarray(left) if given.names is None else given.names[left]
-            warnings.warn(
-                f"Columns {names.tolist()} {why}, and are left out.", UserWarning, stacklevel=8
-            )
+            warn(f"Columns {names.tolist()} {why}, and are left out.")
     return columns
 
 
@@ -292,12 +290,10 @@ def _warn_of_scales(session: Session) -> None:
     varied = spread & ~session.columns.categorical
     mean, scale = np.abs(scaling.mean[varied]), scaling.scale[varied]
     if mean.size and (mean.max() > FAR or scale.max() > FAR):
-        warnings.warn(
+        warn(
             f"input_scaling=None, but columns of X have means up to {mean.max():.3g} and standard "
             f"deviations up to {scale.max():.3g}; networks train badly on such. Use "
-            "input_scaling='standard', or scale X before.",
-            UserWarning,
-            stacklevel=7,
+            "input_scaling='standard', or scale X before."
         )
     near = (mean < 0.5) & (scale > 0.5) & (scale < 2.0)
     warn_of_broken_conditions(session.spec, standardised=bool(near.all()))

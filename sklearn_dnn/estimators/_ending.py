@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
-
 from sklearn.exceptions import ConvergenceWarning
 
+from .._warnings import warn
 from ..training.engine import DIVERGED, INTERRUPTED, MAX_ITER, Outcome
 from ._messages import DivergedError, divergence_advice
 from ._session import Session
@@ -24,12 +23,11 @@ def with_hope(session: Session, outcomes: list[Outcome]) -> tuple[list[int], lis
 def tell_of_left_out(session: Session, n_left_out: int) -> None:
     """Say that some members of an ensemble could not be trained."""
     if n_left_out:
-        warnings.warn(
+        warn(
             f"The loss of {n_left_out} of {n_left_out + len(session.progress)} members was not "
             "finite after any epoch; the ensemble goes without them. "
             f"{divergence_advice(session.spec)}",
             ConvergenceWarning,
-            stacklevel=5,
         )
 
 
@@ -38,23 +36,21 @@ def tell_how_it_ended(session: Session, outcomes: list[Outcome], *, warn_of_max_
     spec = session.spec
     diverged = [outcome for outcome in outcomes if outcome.end_reason == DIVERGED]
     if any(outcome.end_reason == INTERRUPTED for outcome in outcomes):
-        warnings.warn("Training interrupted by user.", UserWarning, stacklevel=5)
+        warn("Training interrupted by user.")
     elif diverged:
         who = "" if spec.n_networks == 1 else f"of {len(diverged)} members, first "
-        warnings.warn(
+        warn(
             f"The loss was no longer finite {who}after epoch {diverged[0].n_iter}; the "
             f"weights of epoch {diverged[0].best_iter} are kept. {divergence_advice(spec)}",
             ConvergenceWarning,
-            stacklevel=5,
         )
     elif (
         warn_of_max_iter
         and any(o.end_reason == MAX_ITER and o.improving for o in outcomes)
         and not spec.schedule.ends_with_training
     ):
-        warnings.warn(
+        warn(
             f"Maximum iterations ({spec.max_iter}) reached and the optimization hasn't "
             "converged yet: the last epoch still improved. Increase max_iter.",
             ConvergenceWarning,
-            stacklevel=5,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
+from .._warnings import warn
 from ..data.columns import Columns
 from ..data.features import has_gaps
 from ..data.targets import Codec
@@ -206,12 +206,10 @@ def _tell_no_part_is_held(
     """Refuse, or warn, where early stopping is on but nothing can judge."""
     by_itself = before["by_recipe"] and is_auto(asked)  # which says that it goes on without
     if saved is None and before["early_stopping"] and not by_itself:
-        warnings.warn(
+        warn(
             "The validation part of the earlier fit was not kept: all rows train, and the "
             "training loss is monitored. Give X_val and y_val, or fit with warm_start=True from "
-            "the start.",
-            UserWarning,
-            stacklevel=6,
+            "the start."
         )
     elif saved is not None and asked is True and not saved["asked"]:
         raise ValueError(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from typing import Any
 
 from sklearn.exceptions import ConvergenceWarning
 
+from .._warnings import warn
 from ..training.engine import DIVERGED, INTERRUPTED, TIME, Outcome
 from ._opening import open_session
 from ._session import SIZES, Session
@@ -68,9 +68,8 @@ def trained_on_all(
 
 def _tell_of_no_refit(why: str, way_out: str) -> None:
     """Warn that the network is not the one that `refit` asks for."""
-    warnings.warn(
+    warn(
         f"EarlyStopping(refit=True): the network that trained without the held-out rows is kept, "
         f"because the training with them was not completed: {why}. {way_out}, or set refit=False.",
         ConvergenceWarning,
-        stacklevel=6,
     )

@@ -15,6 +15,7 @@ import torch
 
 from .._compat import from_numpy, has_callbacks
 from .._threads import torch_ready
+from .._warnings import warn
 from ..data.batches import TrainingSet
 from ..data.encoder import encoding_for
 from ..data.features import Encoding, Features, Scaling, Standardiser
@@ -103,7 +104,7 @@ class Fit:
         assert self.session is not None
         assert self.outcomes is not None
         for warning in self.warned:
-            warnings.warn(warning.message, warning.category, stacklevel=3)
+            warn(warning.message, warning.category)
         self.estimator._finish(self.session, self.outcomes)
 
 

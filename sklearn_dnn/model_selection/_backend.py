@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import itemgetter
@@ -14,6 +13,7 @@ from joblib import Parallel, delayed, parallel_config
 from joblib.parallel import ParallelBackendBase, ThreadingBackend
 
 from .._compat import TerminatedWorkerError, shares_memory
+from .._warnings import warn
 from ..estimators._together import Fit, open_stacks, train_stack
 from ..training.engine import INTERRUPTED, Observer
 from ._calls import Call
@@ -182,11 +182,7 @@ class StackingBackend(ParallelBackendBase):
             except TerminatedWorkerError as error:
                 if again == RETRIES:
                     raise
-                warnings.warn(
-                    f"A worker was lost ({error}); what it worked on is begun once more.",
-                    UserWarning,
-                    stacklevel=2,
-                )
+                warn(f"A worker was lost ({error}); what it worked on is begun once more.")
 
     def _is_soon_done(self, calls: list[Call]) -> bool:
         """Whether the networks are trained before new processes would have started."""
@@ -294,11 +290,7 @@ class StackingBackend(ParallelBackendBase):
         self.interrupted = True
         if not results:
             raise KeyboardInterrupt
-        warnings.warn(
-            f"Interrupted by the user: {len(results)} of {len(calls)} fits are done and count.",
-            UserWarning,
-            stacklevel=2,
-        )
+        warn(f"Interrupted by the user: {len(results)} of {len(calls)} fits are done and count.")
         for i, call in enumerate(calls):
             if i not in results:
                 results[i] = call.fail()

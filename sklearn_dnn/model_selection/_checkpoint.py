@@ -7,12 +7,12 @@ import pickle
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 import joblib
 from sklearn.base import BaseEstimator
 
+from .._files import replacing, sweep
 from .._version import __version__
 from ._calls import Call
 
@@ -32,6 +32,7 @@ class Checkpoint:
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
+        sweep(self.folder)
         self._names: dict[int, str] = {}
 
     def load(self, calls: Sequence[Call]) -> dict[int, Any]:
@@ -48,9 +49,8 @@ class Checkpoint:
     def keep(self, call: Call, result: Any) -> None:
         """Write a result; a file is there whole, or not at all."""
         path = self.folder / self._names[id(call)]
-        with NamedTemporaryFile(dir=self.folder, suffix=".part", delete=False) as file:
+        with replacing(path) as file:
             pickle.dump(result, file)
-        os.replace(file.name, path)
 
     def _name(self, call: Call, seen: dict[int, str]) -> str:
         """The file of a call; `seen` has the hashes of tables, which many calls share."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
+from .._warnings import warn
 from ..components.activations import ACTIVATIONS, Relu
 from ..components.augmentations import TargetNoise
 from ..components.dropouts import AlphaDropout, DropoutRule
@@ -313,12 +313,10 @@ def warn_of_missing_blocks(spec: FitSpec) -> None:
     """Say that a residual network without a whole block is a plain one."""
     size = spec.topology.block_size
     if spec.module is None and size > len(spec.hidden_layer_sizes):
-        warnings.warn(
+        warn(
             f"topology={spec.topology!r} bridges blocks of {size} hidden layers, but "
             f"hidden_layer_sizes={spec.hidden_layer_sizes!r} has none: the network is a plain one. "
-            "Use more layers, or Residual(block_size=1).",
-            UserWarning,
-            stacklevel=7,
+            "Use more layers, or Residual(block_size=1)."
         )
 
 
@@ -358,9 +356,7 @@ def warn_of_broken_conditions(spec: FitSpec, standardised: bool) -> None:
     if spec.constraint is not None:
         broken.append(f"constraint={spec.constraint!r} (use None)")
     if broken:
-        warnings.warn(
+        warn(
             f"activation='selu' keeps mean 0 and variance 1 only under its conditions; broken: "
-            f"{'; '.join(broken)}.",
-            UserWarning,
-            stacklevel=8,
+            f"{'; '.join(broken)}."
         )

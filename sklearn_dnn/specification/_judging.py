@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from sklearn.base import clone
 
+from .._warnings import warn
 from ..components.stopping import EarlyStopping
 from ._spec import FitSpec
 
@@ -58,12 +58,10 @@ def without_validation(spec: FitSpec) -> FitSpec:
         given = {name: value for name, value in given.items() if value is not None}
         if given:
             values = " and ".join(f"{name}={value!r}" for name, value in given.items())
-            warnings.warn(
+            warn(
                 f"{values} of EarlyStopping is left out: without a validation part there are no "
                 f"scores of monitor={spec.monitor!r} to compare it with. Give X_val and y_val, or "
-                "more rows.",
-                UserWarning,
-                stacklevel=7,
+                "more rows."
             )
         changes = {"mode": "auto", "target": None, "baseline": None, "baseline_patience": None}
         rule = clone(rule).set_params(**changes)

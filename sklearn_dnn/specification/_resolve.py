@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Real
 from typing import Any, TypeVar
 
 import numpy as np
 
+from .._warnings import warn
 from ..components.activations import ACTIVATIONS, Activation, as_activation
 from ..components.architectures import Architecture, HiddenModule
 from ..components.augmentations import as_augmentations
@@ -323,11 +323,7 @@ def _resolve_batch_size(value: int | str, optimizer: Optimizer, n_samples: int) 
     if isinstance(value, str):
         return min(200, n_samples) if value == "auto" else n_samples
     if value > n_samples:
-        warnings.warn(
-            f"batch_size={value} is larger than the {n_samples} rows to train on and is clipped.",
-            UserWarning,
-            stacklevel=8,
-        )
+        warn(f"batch_size={value} is larger than the {n_samples} rows to train on and is clipped.")
     return min(int(value), n_samples)
 
 
