@@ -186,7 +186,8 @@ def test_warm_start_tells_its_own_epochs(data):
     model = MLPClassifier(**QUICK, warm_start=True).fit(*data)
     model.set_callbacks(recorder).fit(*data)
     assert len(recorder.ended) == 5
-    assert [fitted.n_iter_ for *_, fitted in recorder.ended] == [6, 7, 8, 9, 10]
+    assert [fitted.n_iter_ for *_, fitted in recorder.ended] == [1, 2, 3, 4, 5]
+    assert [len(fitted.loss_curve_) for *_, fitted in recorder.ended] == [6, 7, 8, 9, 10]
 
 
 # Stopping

@@ -212,6 +212,7 @@ def test_patience_leaves_the_best(data, cls):
     assert script.has(model, 2)
 
 
+@unconverged
 @ESTIMATORS
 def test_max_iter_leaves_the_best(data, cls):
     script = Script([1, 2, 5, 4, 3, 2])
@@ -593,12 +594,14 @@ def test_a_named_scorer_is_monitored(data, cls, name, metric):
 
 
 @ESTIMATORS
-def test_max_iter_warns_only_where_the_fit_still_improves(data, cls):
-    with pytest.warns(ConvergenceWarning, match=r"\(6\).*Increase max_iter"):
-        make(cls).fit(*data)
-    with pytest.warns(ConvergenceWarning, match="still improved"):
-        make(cls, early_stopping=True, monitor=Script([1, 2, 3, 4, 5, 6])).fit(*data)
-    make(cls, early_stopping=True, monitor=Script([1, 2, 3, 4, 6, 5])).fit(*data)
+@pytest.mark.parametrize("schedule", ["constant", "performance", "exponential"])
+def test_max_iter_warns_as_scikit_learn_does(data, cls, schedule):
+    told = r"\(6\) reached and the optimization hasn't converged yet"
+    with pytest.warns(ConvergenceWarning, match=told):
+        make(cls, schedule=schedule).fit(*data)
+    for scores in ([1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 6, 5]):
+        with pytest.warns(ConvergenceWarning, match=told):
+            make(cls, schedule=schedule, early_stopping=True, monitor=Script(scores)).fit(*data)
 
 
 @ESTIMATORS
@@ -698,7 +701,7 @@ def test_a_score_is_not_compared_with_the_loss(data, monitor, rule):
     assert (model.end_reason_, model.n_iter_) == ("max_iter", 6)
     with pytest.warns(UserWarning, match="left out"):
         model.fit(X, y)
-    assert (model.end_reason_, model.n_iter_) == ("max_iter", 12)
+    assert (model.end_reason_, model.n_iter_, len(model.loss_curve_)) == ("max_iter", 6, 12)
     assert model.spec_["monitor"] == "loss"
     assert model.best_iter_ == 1 + int(np.argmin(model.loss_curve_))
 

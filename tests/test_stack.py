@@ -200,7 +200,6 @@ def assert_same(ours, alone):
     assert ours.n_iter == alone.n_iter
     assert ours.end_reason == alone.end_reason
     assert ours.best_iter == alone.best_iter
-    assert ours.improving == alone.improving
     assert ours.history.keys() == alone.history.keys()
     for name in set(ours.history) - {"seconds"}:
         curves = (np.array(o.history[name], dtype=float) for o in (ours, alone))

@@ -321,7 +321,7 @@ def test_an_end_by_rule_goes_on_in_a_warm_fit(table, cls):
     model.fit(*table)
     assert (model.n_iter_, model.end_reason_) == (3, "patience")
     model.fit(*table)
-    assert (model.n_iter_, model.best_iter_) == (5, 1)
+    assert (model.n_iter_, len(model.loss_curve_), model.best_iter_) == (2, 5, 1)
 
 
 # Learning rates

@@ -141,8 +141,7 @@ def _outcome_now(progress: Progress, weights: Weights) -> Outcome:
         weights=weights,
         history=progress.histories[0],
         end_reason=MAX_ITER,
-        n_iter=len(progress.histories[0]["loss"]),
+        n_iter=len(progress.histories[0]["loss"]) - progress.began,
         best_iter=progress.patience[0].best_iter,
-        improving=False,
         progress=progress,
     )

@@ -64,7 +64,9 @@ class BaseMLP(
     # What differs between classification and regression
 
     @abstractmethod
-    def _read_targets(self, given: Given, classes: Any, *, going_on: bool) -> tuple[Given, Codec]:
+    def _read_targets(
+        self, given: Given, classes: Any, *, going_on: bool, same_classes: bool = False
+    ) -> tuple[Given, Codec]:
         """Checked targets, and the codec that knows their units or labels."""
 
     @abstractmethod

@@ -137,7 +137,8 @@ members_ : list of dict
     the end of the member that trained longest, and means of curves over the members that were
     still training.
 n_iter_ : int
-    Epochs done, over all calls that went on from each other.
+    Epochs that the last call of `fit` or `partial_fit` did. `t_` and the curves are of all calls
+    that went on from each other.
 t_ : int
     Rows that training has seen.
 best_iter_ : int
@@ -512,7 +513,9 @@ True
             raw = logs if kind == "multiclass" else np.subtract(*np.split(logs, 2, axis=1))
         return raw[:, 0] if kind == "binary" else raw
 
-    def _read_targets(self, given: Given, classes: Any, *, going_on: bool) -> tuple[Given, Codec]:
+    def _read_targets(
+        self, given: Given, classes: Any, *, going_on: bool, same_classes: bool = False
+    ) -> tuple[Given, Codec]:
         y = given.y.toarray() if sp.issparse(given.y) else given.y
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
@@ -546,6 +549,12 @@ True
                 f"y must be one column of labels, as before. Got shape {y.shape} instead."
             )
         else:
+            if same_classes and not np.array_equal(np.unique(y), codec.classes):
+                raise ValueError(
+                    "warm_start can only be used where `y` has the same classes as in the "
+                    f"previous call to fit. Previously got {codec.classes}, `y` has "
+                    f"{np.unique(y)}. Set warm_start=False, or use partial_fit for a part of them."
+                )
             seen = "Leave those rows out, or give rows of these labels to train on."
             codec.index(y, *([seen] if isinstance(classes, Codec) else []))
         return given, codec

@@ -40,17 +40,17 @@ def tell_how_it_ended(session: Session, outcomes: list[Outcome], *, warn_of_max_
     elif diverged:
         who = "" if spec.n_networks == 1 else f"of {len(diverged)} members, first "
         warn(
-            f"The loss was no longer finite {who}after epoch {diverged[0].n_iter}; the "
+            f"The loss was no longer finite {who}after epoch {diverged[0].progress.epoch}; the "
             f"weights of epoch {diverged[0].best_iter} are kept. {divergence_advice(spec)}",
             ConvergenceWarning,
         )
     elif (
         warn_of_max_iter
-        and any(o.end_reason == MAX_ITER and o.improving for o in outcomes)
+        and any(outcome.end_reason == MAX_ITER for outcome in outcomes)
         and not spec.schedule.ends_with_training
     ):
         warn(
-            f"Maximum iterations ({spec.max_iter}) reached and the optimization hasn't "
-            "converged yet: the last epoch still improved. Increase max_iter.",
+            f"Maximum iterations ({spec.max_iter}) reached and the optimization hasn't converged "
+            "yet. Increase max_iter.",
             ConvergenceWarning,
         )

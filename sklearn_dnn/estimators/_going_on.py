@@ -196,7 +196,7 @@ def _from_weights(
     progress.begin_from_theta(spec.optimizer)
     progress.samples = samples
     progress.histories = [{name: list(values) for name, values in history.items()}]
-    progress.epoch = len(history["loss"])
+    progress.epoch = progress.began = len(history["loss"])
     return progress
 
 

@@ -45,11 +45,13 @@ def scorer_judge(
         try:
             score = float(scorer(network, X, y, **extra))
         except (ValueError, TypeError) as error:
+            if not _outputs_are_finite(network, X):
+                return np.nan
             raise ValueError(
                 f"monitor={monitor!r} can't score this estimator on its validation part: "
                 f"{str(error).rstrip('.')}. Choose another scorer, or monitor='loss'."
             ) from error
-        if not np.isfinite(score) and np.all(np.isfinite(Fitted(network).raw(X))):
+        if not np.isfinite(score) and _outputs_are_finite(network, X):
             raise ValueError(
                 f"monitor={monitor!r} gave {score}, which is no score. Choose another scorer, or "
                 "monitor='loss'."
@@ -57,6 +59,11 @@ def scorer_judge(
         return score
 
     return judge
+
+
+def _outputs_are_finite(network: Any, X: Any) -> bool:
+    """Whether a score that is none is the scorer's fault, not that of a fit which diverges."""
+    return bool(np.isfinite(Fitted(network).raw(X)).all())
 
 
 def first_split(

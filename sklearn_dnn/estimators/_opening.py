@@ -47,7 +47,15 @@ def open_session(
     piecewise : bool
         Whether the rows are the first of several calls.
     """
-    given, codec = read_training(estimator, X, y, sample_weight, classes, going_on=going_on)
+    given, codec = read_training(
+        estimator,
+        X,
+        y,
+        sample_weight,
+        classes,
+        going_on=going_on,
+        same_classes=going_on and not piecewise,
+    )
     given = replace(given, difficulty=read_difficulty(difficulty, given.X))
     held = _read_held(estimator, validation, codec, given.reading, going_on=going_on)
     parameters = {name: getattr(estimator, name) for name in estimator._parameters}
@@ -91,15 +99,27 @@ def open_session(
 
 
 def read_training(
-    estimator: Any, X: Any, y: Any, sample_weight: Any, classes: Any, *, going_on: bool
+    estimator: Any,
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    classes: Any,
+    *,
+    going_on: bool,
+    same_classes: bool = False,
 ) -> tuple[Given, Codec]:
-    """The rows to train on, checked, and the codec of their targets."""
+    """The rows to train on, checked, and the codec of their targets.
+
+    `same_classes` asks a fit that goes on for rows of all classes, as scikit-learn does.
+    """
     numeric = estimator._numeric_targets
     reading = reading_of(estimator) if going_on else None
     given = read_given(
         estimator, X, y, sample_weight, y_numeric=numeric, reset=not going_on, reading=reading
     )
-    given, codec = estimator._read_targets(given, classes, going_on=going_on)
+    given, codec = estimator._read_targets(
+        given, classes, going_on=going_on, same_classes=same_classes
+    )
     refuse_targets(estimator, given, "")
     return given, codec
 

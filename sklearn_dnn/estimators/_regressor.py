@@ -139,7 +139,8 @@ members_ : list of dict
     the end of the member that trained longest, and means of curves over the members that were
     still training.
 n_iter_ : int
-    Epochs done, over all calls that went on from each other.
+    Epochs that the last call of `fit` or `partial_fit` did. `t_` and the curves are of all calls
+    that went on from each other.
 t_ : int
     Rows that training has seen.
 best_iter_ : int
@@ -466,7 +467,9 @@ True
             )
         return True
 
-    def _read_targets(self, given: Given, classes: Any, *, going_on: bool) -> tuple[Given, Codec]:
+    def _read_targets(
+        self, given: Given, classes: Any, *, going_on: bool, same_classes: bool = False
+    ) -> tuple[Given, Codec]:
         y = given.y
         if y.dtype.kind not in "biuf":
             raise ValueError(

@@ -51,10 +51,10 @@ class Outcome:
     history : dict of list
         One value an epoch for each name.
     end_reason : str
-    n_iter, best_iter : int
-        Epochs done, and the epoch (from 1) with the best monitored value.
-    improving : bool
-        Whether the last epoch still improved the monitored value.
+    n_iter : int
+        Epochs done by this call.
+    best_iter : int
+        The epoch (from 1, of all calls that went on from each other) with the best monitored value.
     progress : Progress
         Of this member alone.
     """
@@ -64,7 +64,6 @@ class Outcome:
     end_reason: str
     n_iter: int
     best_iter: int
-    improving: bool
     progress: Progress
 
 
@@ -420,8 +419,7 @@ class _Run:
             weights=Weights.read(self.layout, theta[0], statistics[0]),
             history=progress.histories[0],
             end_reason=reason,
-            n_iter=progress.epoch,
+            n_iter=progress.epoch - progress.began,
             best_iter=patience.best_iter,
-            improving=patience.best_iter == progress.epoch,
             progress=progress,
         )

@@ -82,6 +82,8 @@ class Progress:
         A list of one value an epoch for each name in ``HISTORY``.
     epoch : int
         Epochs done.
+    began : int
+        Those of them that earlier calls did.
     samples : int
         Rows that training has seen, epoch by epoch.
     steps : int
@@ -103,6 +105,7 @@ class Progress:
     average: Tensor | None = None
     histories: list[dict[str, list[Any]]] = field(default_factory=list)
     epoch: int = 0
+    began: int = 0
     samples: int = 0
     steps: int = 0
     origins: dict[str, int] = field(default_factory=lambda: dict.fromkeys(TIMED, 0))
@@ -176,6 +179,7 @@ class Progress:
             average=None if self.average is None else self.average[keep],
             histories=[self.histories[i] for i in keep],
             epoch=self.epoch,
+            began=self.began,
             samples=self.samples,
             steps=self.steps,
             origins=dict(self.origins),
@@ -282,6 +286,7 @@ class Progress:
             average=average,
             histories=[{name: list(values) for name, values in saved["history"].items()}],
             epoch=saved["epoch"],
+            began=saved["epoch"],
             samples=saved["samples"],
             steps=saved["steps"],
             origins=(
