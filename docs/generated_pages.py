@@ -358,7 +358,7 @@ def techniques_page(data: dict[str, Any]) -> str:
 def _reference(name: str) -> str:
     """A name of the data file as a link where there is a page to link to."""
     if name.startswith("docs:"):
-        return f":doc:`{name.removeprefix('docs:')}`"
+        return f":doc:`{name.removeprefix('docs:').partition('(')[0]}`"
     if name.startswith("example:"):
         return f":doc:`auto_examples/{name.removeprefix('example:')}`"
     dotted = re.match(r"[\w.]+", name)[0]

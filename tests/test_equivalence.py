@@ -21,7 +21,16 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
 from sklearn_dnn._threads import limit_threads
-from sklearn_dnn.components import SGD, Adam, Gaussian, Huber, Momentum, Nesterov, Quantile
+from sklearn_dnn.components import (
+    SGD,
+    Adam,
+    BatchNorm,
+    Gaussian,
+    Huber,
+    Momentum,
+    Nesterov,
+    Quantile,
+)
 from sklearn_dnn.components.activations import ACTIVATIONS
 from sklearn_dnn.components.losses import LOSSES
 from sklearn_dnn.components.norms import NORMS
@@ -595,6 +604,30 @@ def test_the_exported_module_is_the_prediction(kind, norm, dtype):
         expected = p[:, 1:] if kind == "binary" else p
     rounding = 1e-12 if dtype == "float64" else 1e-5
     np.testing.assert_allclose(out, expected, rtol=0, atol=rounding * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("members", [{}, {"n_members": 2}, {"n_members": 2, "ensemble": "shared"}])
+@pytest.mark.parametrize(
+    ("norm", "stays"),
+    [
+        ("batch", False),
+        (BatchNorm(position="after"), False),
+        ("weight", False),
+        ("layer", True),
+        (None, False),
+    ],
+)
+def test_norms_are_folded_in_the_exported_module(norm, stays, members):
+    """In prediction a batch norm is one product and sum, which a dense layer takes over."""
+    X, y = table("regression", n=40)
+    model = estimator("regression", (6, 4), norm=norm, max_iter=3, dropout=0.1, **members)
+    whole, short = (fitted(model, X, y).to_torch(fold_norms=fold) for fold in (False, True))
+    kinds = {type(part).__name__ for part in short.modules()}
+    assert any("Norm" in kind or "Weight" in kind for kind in kinds) == stays
+    assert not any("parametrizations" in name for name, _ in short.named_parameters())
+    with torch.no_grad():
+        out, expected = (module(torch.from_numpy(X)).numpy() for module in (short, whole))
+    np.testing.assert_allclose(out, expected, rtol=1e-10, atol=1e-12)
 
 
 @activations

@@ -27,7 +27,6 @@ def mapped(cls):
         learning_rate_init=0.001,
         power_t=0.5,
         momentum=0.9,
-        max_fun=15_000,
         early_stopping=False,
         **others,
     ):

@@ -312,8 +312,15 @@ class BaseMLP(
         """
         return member_of(self, i)
 
-    def to_torch(self) -> torch.nn.Module:
+    def to_torch(self, *, fold_norms: bool = False) -> torch.nn.Module:
         """The fitted network as a module, from raw columns to what `predict` needs.
+
+        Parameters
+        ----------
+        fold_norms : bool, default=False
+            Whether batch and weight norms of hidden layers are folded into the dense layers beside
+            them, as `predict` does: the same function with fewer layers, to predict and not to
+            train on. Norms of a row, such as ``"layer"``, can't be folded and stay.
 
         Returns
         -------
@@ -329,7 +336,7 @@ class BaseMLP(
         ValueError
             If there are columns of categories: a module takes numbers.
         """
-        return module_of(self)
+        return module_of(self, fold_norms=fold_norms)
 
     def _range_test(
         self, X: Any, y: Any, sample_weight: Any, rates: tuple[float, float], n_steps: int

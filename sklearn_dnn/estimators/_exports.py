@@ -64,7 +64,7 @@ def _member_attributes(estimator: Any, i: int) -> dict[str, Any]:
     }
 
 
-def module_of(estimator: Any) -> torch.nn.Module:
+def module_of(estimator: Any, *, fold_norms: bool = False) -> torch.nn.Module:
     """The fitted network as a module, from raw columns to what `predict` needs."""
     fitted, codec = Fitted(estimator), estimator._fitted_codec()
     categories = names_of_categories(estimator)
@@ -84,6 +84,7 @@ def module_of(estimator: Any) -> torch.nn.Module:
                 codec.units(),
                 codec.bounds,
                 is_calibrated=fitted.is_calibrated,
+                fold=fold_norms,
             )
             for weights in fitted.weights.members()
         ]

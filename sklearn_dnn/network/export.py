@@ -14,6 +14,7 @@ from ..data.columns import Columns
 from .architecture import Architecture
 from .chance import seeded
 from .entrance import embedded
+from .fold import folded, folds
 from .inputs import inputs_module
 from .members import entering, heads, joined
 from .parameters import Layer, Network
@@ -40,6 +41,8 @@ class TorchNetwork(nn.Module):
     is_calibrated : bool
         Whether members join as calibrated ones do: see
         :func:`~sklearn_dnn.network.members.joined`.
+    fold : bool
+        Whether norms go into the dense layers beside them where they can.
     """
 
     def __init__(
@@ -52,16 +55,18 @@ class TorchNetwork(nn.Module):
         bounds: tuple[float, float] = (-np.inf, np.inf),
         *,
         is_calibrated: bool = False,
+        fold: bool = False,
     ) -> None:
         super().__init__()
         self.bounds = bounds
         self.is_calibrated = is_calibrated
-        a = architecture
         dtype = torch.from_numpy(weights.coefs[0][:0].copy()).dtype
         self.inputs = inputs_module(columns, dtype)
         self.register_buffer("target_mean", torch.tensor(units[0], dtype=dtype))
         self.register_buffer("target_scale", torch.tensor(units[1], dtype=dtype))
-        network = weights.network(dtype, "cpu")
+        network, a = weights.network(dtype, "cpu"), architecture
+        if fold and folds(a):
+            network, a = folded(network, a)
         chain: list[nn.Module] = []
         if a.input_norm is not None:
             vectors = dict(network.entrance) | dict(network.entrance_statistics)
