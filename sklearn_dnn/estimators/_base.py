@@ -223,7 +223,8 @@ class BaseMLP(
         """End a fit that was trained elsewhere, beside others."""
         kept, outcomes = with_hope(session, outcomes)
         n_left_out = len(session.progress) - len(kept)
-        session = calibrated(session.only(kept), outcomes)
+        with torch_ready():
+            session = calibrated(session.only(kept), outcomes)
         self._store(session, outcomes, keep_progress=bool(self.warm_start))
         tell_how_it_ended(session, outcomes, warn_of_max_iter=True)
         tell_of_left_out(session, n_left_out)
@@ -386,7 +387,8 @@ class BaseMLP(
         -------
         str
         """
-        return summary(self)
+        with torch_ready():
+            return summary(self)
 
     # Parameters
 
@@ -415,7 +417,8 @@ class BaseMLP(
     def _validate_params(self) -> None:
         """Refuse bad values, with the nearest known name for a misspelt one."""
         try:
-            super()._validate_params()
+            with torch_ready():  # users' functions are tried
+                super()._validate_params()
         except InvalidParameterError as error:
             advice = "".join(
                 parameter_advice(error, name, parameter, getattr(self, name))

@@ -172,8 +172,8 @@ def train_stack(stack: Sequence[Fit], observers: Sequence[Observer] = ()) -> Non
     started = perf_counter()
     sessions = [fit.session for fit in stack]
     judges = [judge for fit in stack for judge in judges_of(fit.estimator, fit.session)]
-    data, held = _data(sessions)
     with torch_ready():
+        data, held = _data(sessions)
         found = iter(
             train(
                 [spec for session in sessions for spec in session.specs],
