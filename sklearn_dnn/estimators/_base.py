@@ -44,6 +44,7 @@ from ._refit import trained_on_all
 from ._session import Session
 from ._states import readable
 from ._training import train_session
+from ._transaction import all_or_nothing
 from ._weights import get_weights, set_weights, summary
 
 
@@ -83,6 +84,7 @@ class BaseMLP(
 
     # Fitting
 
+    @all_or_nothing
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=False)
     def fit(
@@ -132,7 +134,10 @@ class BaseMLP(
         ------
         ValueError
             For input or parameters that are not allowed or contradict each other, and if the
-            loss was not finite after any epoch.
+            loss was not finite after any epoch. After these and all other errors the estimator
+            is as it was before, fitted or not.
+        KeyboardInterrupt
+            Before the end of the first epoch. Later it ends training, with a warning.
         """
         with torch_ready():
             going_on = bool(self.warm_start) and self.__sklearn_is_fitted__()
@@ -437,7 +442,9 @@ class BaseMLP(
 
     def _has_steps(self) -> bool:
         """True if the optimizer learns from batches: what ``partial_fit`` needs."""
-        if OPTIMIZERS.resolve(plain_value(self, "optimizer")).full_batch:
+        with torch_ready():  # one of torch's is tried
+            rule = OPTIMIZERS.resolve(plain_value(self, "optimizer"))
+        if rule.full_batch:
             raise AttributeError(
                 f"partial_fit is only available for optimizers that learn from batches; "
                 f"optimizer={self.optimizer!r} takes all rows at once. Use fit, or "

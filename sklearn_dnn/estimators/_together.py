@@ -242,7 +242,10 @@ def _continued(fit: Fit, before: Fit) -> Session:
     assert before.outcomes is not None
     spec = replace(before.session.spec, max_iter=int(plain_value(fit.estimator, "max_iter")))
     return replace(
-        before.session, spec=spec, progress=[outcome.progress for outcome in before.outcomes]
+        before.session,
+        spec=spec,
+        # a twin, so that what fails now leaves the earlier fit whole
+        progress=[outcome.progress.apart() for outcome in before.outcomes],
     )
 
 

@@ -71,7 +71,8 @@ class Weights:
 
     def _member(self, i: int) -> Weights:
         def named(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-            return {name: array[i] for name, array in arrays.items()}
+            # a module's count is a single number: array[i] would be none of NumPy's arrays
+            return {name: array[i, ...] for name, array in arrays.items()}
 
         return Weights(
             [array[i] for array in self.coefs],
