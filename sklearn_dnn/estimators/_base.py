@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 from typing import Any, ClassVar
 
@@ -43,9 +43,10 @@ from ._parameters import Parameter
 from ._refit import trained_on_all
 from ._session import Session
 from ._states import readable
+from ._summary import summary
 from ._training import train_session
 from ._transaction import all_or_nothing
-from ._weights import get_weights, set_weights, summary
+from ._weights import get_weights, set_weights
 
 
 class BaseMLP(
@@ -61,6 +62,8 @@ class BaseMLP(
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
     _parameters: ClassVar[dict[str, Parameter]] = {}
     _numeric_targets: ClassVar[bool]
+    # names of arrays around the network, and the attributes that hold them
+    _target_arrays: ClassVar[dict[str, str]]
 
     # What differs between classification and regression
 
@@ -352,26 +355,43 @@ class BaseMLP(
             session = open_session(self, X, y, sample_weight, going_on=False)
             return session.range_test(*rates, n_steps)
 
-    def get_weights(self) -> list[np.ndarray]:
-        """Copies of the weights and biases of all layers.
+    def get_weights(self) -> dict[str, np.ndarray]:
+        """Copies of all arrays that predictions depend on, by name.
+
+        ``other.set_weights(model.get_weights())`` lets `other`, fitted with the same parameters on
+        a table with the same columns and categories, predict what `model` does, bit for bit.
 
         Returns
         -------
-        list of ndarray
-            Matrix (n_in, n_out) and bias (n_out,) of each layer in turn, from the inputs on: the
-            same as `coefs_` and `intercepts_`, with their member axis for an ensemble.
+        dict of str to ndarray
+            Layer by layer ``"layers.0.weight"`` (n_in, n_out) and ``"layers.0.bias"`` (n_out,),
+            those of `coefs_` and `intercepts_`, and what a norm (``"layers.0.norm.weight"``,
+            ``"layers.0.statistics.mean"``), an activation (``"layers.0.activation.slope"``) or a
+            skip connection (``"layers.0.skip.projection"``) has. Then what else is trained or
+            measured: ``"entrance."`` (a norm of the inputs), ``"embedding."``, ``"module."``,
+            ``"members."``, ``"auxiliary."``. Last what is around the network: ``"inputs."``
+            (center, scale, fill, knots, levels, ... of the columns), ``"targets."`` (mean and
+            scale, or classes) and ``"temperature"``. There are those that the parameters ask for;
+            a bias that a norm makes redundant is none. Arrays of an ensemble's network have their
+            member axis.
         """
-        return get_weights(self)
+        with torch_ready():
+            return get_weights(self)
 
-    def set_weights(self, weights: Sequence[Any]) -> BaseMLP:
-        """Put weights given by hand in place of those of `coefs_` and `intercepts_`.
+    def set_weights(self, weights: Mapping[str, Any] | Sequence[Any]) -> BaseMLP:
+        """Put other arrays in place of those of `get_weights`.
 
         They predict from here on, and training goes on from them (`warm_start`, `partial_fit`).
+        Curves and counts stay those of this estimator's own training.
 
         Parameters
         ----------
-        weights : list of array-like
-            As from `get_weights`.
+        weights : dict of str to array-like, or list of array-like
+            All arrays, as from `get_weights`; ``"inputs.names"`` may be left out. With
+            ``norm="weight"`` matrices give directions, and ``"layers.0.norm.gain"`` the lengths.
+            Where the matrix and the bias of each layer are all that is trained, they may be a
+            list: matrix (n_in, n_out), bias (n_out,), matrix, ... from the inputs on; all other
+            arrays stay.
 
         Returns
         -------
@@ -380,9 +400,11 @@ class BaseMLP(
         Raises
         ------
         ValueError
-            If their number or a shape differs, or a number is not finite.
+            If names or shapes differ, or numbers are complex, not finite, or so large that
+            products overflow in the network's type. The estimator is then as it was.
         """
-        set_weights(self, weights)
+        with torch_ready():
+            set_weights(self, weights)
         return self
 
     def summary(self) -> str:

@@ -209,6 +209,7 @@ True
 """
 
     _numeric_targets = False
+    _target_arrays = {"targets.classes": "classes_"}
     _parameters = table(_NAMES, LOSS_OF_CLASSIFIER)
     _parameter_constraints = {name: p.constraint for name, p in _parameters.items()}
 

@@ -208,6 +208,7 @@ True
 """
 
     _numeric_targets = True
+    _target_arrays = {"targets.mean": "target_mean_", "targets.scale": "target_scale_"}
     _parameters = table(_NAMES, LOSS_OF_REGRESSOR)
     _parameter_constraints = {name: p.constraint for name, p in _parameters.items()}
 
