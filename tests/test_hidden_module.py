@@ -88,7 +88,7 @@ def same(one, other, X):
     assert one.extra_weights_.keys() == other.extra_weights_.keys()
     for name, array in one.extra_weights_.items():
         np.testing.assert_array_equal(array, other.extra_weights_[name], err_msg=name)
-    for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
+    for a, b in zip(one.get_weights().values(), other.get_weights().values(), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
