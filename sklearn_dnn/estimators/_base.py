@@ -233,7 +233,7 @@ class BaseMLP(
         n_left_out = len(session.progress) - len(kept)
         with torch_ready():
             session = calibrated(session.only(kept), outcomes)
-        self._store(session, outcomes, keep_progress=bool(self.warm_start))
+            self._store(session, outcomes, keep_progress=bool(self.warm_start))
         tell_how_it_ended(session, outcomes, warn_of_max_iter=True)
         tell_of_left_out(session, n_left_out)
 

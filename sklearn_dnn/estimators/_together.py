@@ -155,7 +155,9 @@ def open_stacks(fits: Sequence[Fit], *, one_thread: bool = False) -> list[list[F
         if fit.before is not None and fit.before.end_reasons != {MAX_ITER}:
             fit.outcomes = fit.before.outcomes  # more epochs would change nothing
             continue
-        groups.setdefault(_kind(fit.session), []).append(fit)
+        with torch_ready():
+            kind = _kind(fit.session)
+        groups.setdefault(kind, []).append(fit)
     return list(groups.values())
 
 
