@@ -16,6 +16,8 @@ PREFIXES = ("inputs.", "targets.", "temperature")
 NAMES = "inputs.names"
 _PLAN = ("fill", "gaps", "center", "scale", "knots", "scores", "widths")
 _POSITIVE = ("inputs.scale", "targets.scale", "temperature")
+# Beyond it products of two are infinite.
+LARGEST = float(np.sqrt(np.finfo(np.float64).max))
 SAME_TABLE = (
     "The arrays must come from an estimator with the same parameters, fitted on a table with the "
     "same columns and categories."
@@ -78,7 +80,7 @@ def attributes_around(estimator: Any, given: Mapping[str, np.ndarray]) -> dict[s
     if kept["fill"] is not None:  # which states of earlier versions lack
         plan = Columns.from_dict(kept, e.is_categorical_, scaling)
         _refuse_other_inputs(plan, Fitted(e).columns)
-        _refuse_gaps(plan)
+        _refuse_useless(plan)
     return found
 
 
@@ -95,8 +97,9 @@ def _checked(name: str, value: np.ndarray, old: np.ndarray) -> np.ndarray:
     new = value.astype(np.float32 if value.dtype == np.float32 else np.float64)
     if name.startswith("inputs."):
         return new
-    if not np.isfinite(new).all() or (name in _POSITIVE and not np.all(new > 0)):
-        what = "finite numbers above 0" if name in _POSITIVE else "finite numbers"
+    above = name in _POSITIVE
+    if not np.all(np.abs(new) <= LARGEST) or (above and not np.all(new > 0)):
+        what = f"finite numbers{' above 0' if above else ''}, of at most {LARGEST:.1e}"
         raise ValueError(f"{name!r} must hold {what}. Got {value}.")
     return new
 
@@ -131,9 +134,9 @@ def _told(inputs: tuple[list[int], int, tuple[int, ...]]) -> str:
     return f"{len(numbers)} numbers, {n_passed} zeros or ones and {len(levels)} codes {levels}"
 
 
-def _refuse_gaps(plan: Columns) -> None:
+def _refuse_useless(plan: Columns) -> None:
     """Refuse numbers that would make infinite inputs or none."""
-    for name in ("center", "scale", "knots", "scores"):
+    for name in ("fill", "center", "scale", "knots", "scores"):
         array = getattr(plan, name)
         if array is None:
             continue
@@ -145,6 +148,15 @@ def _refuse_gaps(plan: Columns) -> None:
             raise ValueError(
                 f"'inputs.{name}' must hold {what} for each column of numbers. Got {own}."
             )
+    if plan.center is None or plan.scale is None:
+        return
+    with np.errstate(over="ignore"):
+        apart = np.abs(plan.center[plan.numbers] / plan.scale[plan.numbers])
+    if np.any(apart > LARGEST):
+        raise ValueError(
+            "'inputs.center' is more than 1e154 times 'inputs.scale' for some column, so that "
+            "products would be infinite."
+        )
 
 
 def recoded(estimator: Any, categories: list[np.ndarray], saved: Any) -> Any:

@@ -137,6 +137,8 @@ def _refuse_names(given: Mapping[str, Any], known: Mapping[str, Any]) -> None:
 
 def _read(name: str, value: Any, old: np.ndarray) -> np.ndarray:
     """An array of the shape and kind of the one whose place it takes."""
+    if np.ma.is_masked(value):
+        raise ValueError(f"{name!r} must hold numbers, but {np.ma.count_masked(value)} are masked.")
     try:
         array = np.asarray(as_array(value))
     except (ValueError, TypeError) as error:
