@@ -5,7 +5,8 @@ Nothing else in the package imports a name that starts with an underscore from a
 
 import copy
 import inspect
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,22 @@ fused_sgd_ = torch._fused_sgd_
 fused_adagrad_ = torch._fused_adagrad_
 
 foreach_copy_ = torch._foreach_copy_
+
+# What a caller may have set for its own thread: autocast, and modes that change what functions of
+# torch do, a default device among them.
+any_autocast = torch._C._is_any_autocast_enabled
+count_function_modes = torch._C._len_torch_function_stack
+pop_function_mode = torch._C._pop_torch_function_stack
+push_function_mode = torch._C._push_on_torch_function_stack
+
+# What the whole process multiplies float32 matrices in on the CPU, and what is float32.
+read_precision: Callable[[], str] = torch.get_float32_matmul_precision
+write_precision: Callable[[str], Any] = torch.set_float32_matmul_precision
+EXACT_PRECISIONS = ("highest",)
+if hasattr(torch._C, "_get_fp32_precision_getter"):  # since 2.9 apart from that of CUDA
+    read_precision = partial(torch._C._get_fp32_precision_getter, "mkldnn", "matmul")
+    write_precision = partial(torch._C._set_fp32_precision_setter, "mkldnn", "matmul")
+    EXACT_PRECISIONS = ("ieee", "none")
 
 # Element-wise derivatives as single kernels; the overloads with an output allocate nothing.
 threshold_backward = torch.ops.aten.threshold_backward.grad_input
@@ -120,6 +137,7 @@ def fitted_copy(estimator: Any, attributes: dict[str, Any]) -> Any:
 
 
 __all__ = [
+    "EXACT_PRECISIONS",
     "CallbackSupportMixin",
     "HasMethods",
     "Interval",
@@ -127,9 +145,11 @@ __all__ = [
     "Options",
     "StrOptions",
     "TerminatedWorkerError",
+    "any_autocast",
     "check_categorical_features",
     "check_method_params",
     "check_sample_weight",
+    "count_function_modes",
     "elu_backward",
     "evaluation_of",
     "fit_context",
@@ -150,7 +170,10 @@ __all__ = [
     "num_features",
     "num_samples",
     "offers",
+    "pop_function_mode",
     "propagates_callbacks",
+    "push_function_mode",
+    "read_precision",
     "safe_split",
     "scorer_takes_weights",
     "shares_memory",
@@ -163,4 +186,5 @@ __all__ = [
     "threshold_backward",
     "validate_parameter_constraints",
     "with_callbacks",
+    "write_precision",
 ]

@@ -1,4 +1,4 @@
-"""The state of torch around a fit: how many threads, changed for the calling thread alone.
+"""The state of torch around a fit, as if the calling thread had set nothing, and its threads.
 
 ``torch.set_num_threads`` is seen by every thread that starts afterwards. OpenMP's own setting
 belongs to the calling thread, so a fit in one thread of a joblib pool leaves the others alone.
@@ -8,11 +8,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
+from threading import Lock
+from typing import Any
 
 import torch
 from threadpoolctl import LibController, ThreadpoolController
+
+from ._compat import (
+    EXACT_PRECISIONS,
+    any_autocast,
+    count_function_modes,
+    pop_function_mode,
+    push_function_mode,
+    read_precision,
+    write_precision,
+)
 
 _IMPORTED_IN = os.getpid()
 
@@ -36,17 +48,96 @@ def _openmp() -> tuple[LibController, ...]:
     return tuple(ThreadpoolController().select(user_api="openmp").lib_controllers)
 
 
-@contextmanager
-def torch_ready() -> Iterator[None]:
-    """Surround all use of torch with this: it can't hang in a forked child, and can be trained in.
+class torch_ready:  # noqa: N801 - a context manager, as functions make them, at half their cost
+    """Surround all use of torch with this: within is torch as a new thread finds it.
 
-    Gradients can't be taken of what is made in a caller's ``torch.inference_mode``.
+    What a caller set for its thread does not reach in: autocast, a default device and other modes
+    of functions, grad mode and inference mode. Float32 matrices are multiplied in float32 on the
+    CPU, whatever the process' precision. In a forked child a single thread is used, since more
+    would hang.
     """
-    if not in_forked_child() and not torch.is_inference_mode_enabled():
+
+    def __enter__(self) -> None:
+        self._stack: ExitStack | None = None
+        if not (
+            in_forked_child()
+            or any_autocast()
+            or count_function_modes()
+            or torch.is_inference_mode_enabled()
+            or not torch.is_grad_enabled()
+            or _FLOAT32.is_needed()
+        ):
+            return
+        with ExitStack() as stack:
+            for context in _as_in_a_new_thread():
+                stack.enter_context(context)
+            self._stack = stack.pop_all()
+
+    def __exit__(self, *error: object) -> None:
+        if self._stack is not None:
+            self._stack.close()
+
+
+def _as_in_a_new_thread() -> Iterator[Any]:
+    """What has to be entered for it."""
+    if in_forked_child():
+        yield limit_threads(1)
+    for device in ("cpu", "cuda"):
+        if torch.is_autocast_enabled(device):
+            yield torch.autocast(device, enabled=False)
+    if count_function_modes():
+        yield _without_function_modes()
+    if torch.is_inference_mode_enabled():
+        yield torch.inference_mode(False)
+    if not torch.is_grad_enabled():
+        yield torch.enable_grad()
+    if _FLOAT32.is_needed():
+        yield _FLOAT32
+
+
+@contextmanager
+def _without_function_modes() -> Iterator[None]:
+    """Take off the thread's modes of functions, among them a default device, within the block."""
+    modes = [pop_function_mode() for _ in range(count_function_modes())]
+    try:
         yield
-        return
-    with limit_threads(available_threads()), torch.inference_mode(False):
-        yield
+    finally:
+        for mode in reversed(modes):
+            push_function_mode(mode)
+
+
+class _Float32:
+    """Lets the CPU multiply float32 matrices in float32, while anyone is within.
+
+    ``torch.set_float32_matmul_precision`` is the process' own, and lets processors with units for
+    bfloat16 round to three digits. The last one to leave puts it back.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._within = 0
+        self._before = ""
+
+    def is_needed(self) -> bool:
+        return self._within > 0 or read_precision() not in EXACT_PRECISIONS
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._within += 1  # before it is changed: others decide by both
+            if self._within == 1:
+                self._before = read_precision()
+                write_precision(EXACT_PRECISIONS[0])
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._within -= 1
+            if self._within == 0:
+                write_precision(EXACT_PRECISIONS[-1])  # it may be inherited
+                if read_precision() != self._before:
+                    write_precision(self._before)
+
+
+_FLOAT32 = _Float32()
 
 
 @contextmanager

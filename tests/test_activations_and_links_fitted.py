@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from ids import without_addresses
+from layers import arrays_of_layers
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import make_pipeline
@@ -300,14 +301,14 @@ def test_a_training_step_with_a_link_is_torchs(table, name, bounds):
     first = before_training(model, X, y)
     step = clone(model).set_params(**ONE_STEP, learning_rate_init=0.3).fit(X, y)
     x = torch.tensor((X - X.mean(0)) / X.std(0))
-    numbers = [torch.tensor(a, requires_grad=True) for a in first.get_weights()]
+    numbers = [torch.tensor(a, requires_grad=True) for a in arrays_of_layers(first)]
     raw = torch.tanh(x @ numbers[0] + numbers[1]) @ numbers[2] + numbers[3]
     linked = torch.sigmoid(raw) if name == "logistic" else torch.tanh(raw)
     scaled = reach[0] + (torch.tensor(y) - low) / (high - low) * (reach[1] - reach[0])
     loss = 0.5 * (linked[:, 0] - scaled).square().mean()
     loss.backward()
     assert step.loss_ == pytest.approx(loss.item(), rel=1e-10)
-    for ours, number in zip(step.get_weights(), numbers, strict=True):
+    for ours, number in zip(arrays_of_layers(step), numbers, strict=True):
         np.testing.assert_allclose(
             ours, (number - 0.3 * number.grad).detach().numpy(), rtol=1e-9, atol=1e-14
         )

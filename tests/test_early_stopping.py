@@ -10,9 +10,10 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.metrics import accuracy_score, log_loss, mean_squared_error, r2_score
 from sklearn.model_selection import ShuffleSplit
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
 from sklearn_dnn.components import EarlyStopping, Piecewise
@@ -267,22 +268,25 @@ def test_an_interrupt_in_a_scorer_leaves_the_best(data, cls, how):
 
 
 @ESTIMATORS
-def test_an_interrupt_before_the_first_step_leaves_an_estimator_that_predicts(data, cls):
-    X, y = data
-    model = make(cls).set_callbacks(AtEpoch(1, interrupt, "begin"))
-    with pytest.warns(UserWarning, match="interrupted by user"):
-        model.fit(X, y)
-    assert (model.end_reason_, model.n_iter_, model.best_iter_) == ("interrupted", 0, 0)
-    assert model.loss_curve_ == []
-    assert len(model.predict(X)) == len(X)
+@pytest.mark.parametrize("how", [interrupt, press_control_c])
+def test_an_interrupt_before_the_end_of_the_first_epoch_leaves_nothing(data, cls, how):
+    in_a_callback = make(cls).set_callbacks(AtEpoch(1, how, "begin"))
+    in_a_scorer = make(cls, early_stopping=True, monitor=Script([1, 2], {1: how}))
+    for model in (in_a_callback, in_a_scorer):
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(*data)
+        with pytest.raises(NotFittedError):
+            check_is_fitted(model)
 
 
-def test_an_interrupt_of_partial_fit_is_told(data):
+def test_an_interrupt_of_partial_fit_comes_out(data):
     script = Script([1, 2], {2: interrupt})
     model = make(MLPClassifier, early_stopping=True, monitor=script).partial_fit(*data)
-    with pytest.warns(UserWarning, match="interrupted by user"):
+    before = model.predict_proba(data[0])
+    with pytest.raises(KeyboardInterrupt):
         model.partial_fit(*data)
-    assert model.end_reason_ == "interrupted"
+    assert model.n_iter_ == 1
+    np.testing.assert_array_equal(model.predict_proba(data[0]), before)
 
 
 # From the fourth epoch on the rate is beyond all numbers.

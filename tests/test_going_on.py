@@ -9,6 +9,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from layers import arrays_of_layers
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
@@ -447,7 +448,7 @@ anchored = pytest.mark.parametrize("optimizer", ANCHORED, ids=str)
 
 
 def nearly(model, weights):
-    pairs = zip(model.get_weights(), weights, strict=True)
+    pairs = zip(arrays_of_layers(model), weights, strict=True)
     return all(np.allclose(*pair, rtol=0, atol=1e-6) for pair in pairs)
 
 
@@ -455,7 +456,7 @@ def nearly(model, weights):
 def test_an_optimizer_begins_where_an_earlier_fit_ended(data, optimizer):
     X, y = data
     model = quietly(make(MLPClassifier, optimizer=optimizer, norm="layer").fit, X, y)
-    end = model.get_weights()
+    end = arrays_of_layers(model)
     model.set_params(learning_rate_init=1e-12).partial_fit(X, y)
     assert nearly(model, end)
 
@@ -466,7 +467,7 @@ def test_an_optimizer_goes_on_from_weights_that_were_set(data, optimizer, averag
     X, y = data
     short = {"optimizer": optimizer, "learning_rate_init": 1e-8}
     model = make(MLPClassifier, ema_decay=average, **short).partial_fit(X, y)
-    given = [np.full_like(w, 0.1) for w in model.get_weights()]
+    given = [np.full_like(w, 0.1) for w in arrays_of_layers(model)]
     model = pickle.loads(pickle.dumps(model.set_weights(given)))
     model.partial_fit(X, y)
     assert nearly(model, given)
@@ -487,7 +488,7 @@ def test_weights_that_were_set_leave_the_moments(data):
         else:
             del twin._progress
         twin.partial_fit(X, y)
-        steps.append(twin.coefs_[0] - start[0])
+        steps.append(twin.coefs_[0] - start["layers.0.weight"])
     rate = 0.02
     np.testing.assert_allclose(np.abs(steps[1]), rate, rtol=1e-3)  # Adam's first step
     goes_on = pickle.loads(pickle.dumps(model)).partial_fit(X, y)

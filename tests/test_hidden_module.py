@@ -88,7 +88,7 @@ def same(one, other, X):
     assert one.extra_weights_.keys() == other.extra_weights_.keys()
     for name, array in one.extra_weights_.items():
         np.testing.assert_array_equal(array, other.extra_weights_[name], err_msg=name)
-    for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
+    for a, b in zip(one.get_weights().values(), other.get_weights().values(), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
@@ -281,6 +281,58 @@ def test_members_of_a_stack_are_trained_one_after_another(table):
 
 
 # What is refused
+
+
+class Counting(torch.nn.Module):
+    """With a batch norm, whose count is a single number, and single numbers of its own."""
+
+    def __init__(self, n_features):
+        super().__init__()
+        self.dense = torch.nn.Linear(n_features, 4)
+        self.normed = torch.nn.BatchNorm1d(4)
+        self.factor = torch.nn.Parameter(torch.tensor(1.5))
+        self.register_buffer("shift", torch.tensor(0.25))
+
+    def forward(self, x):
+        return torch.tanh(self.normed(self.dense(x))) * self.factor + self.shift
+
+
+@pytest.mark.parametrize("cls", [MLPRegressor, MLPClassifier])
+@pytest.mark.parametrize("n_members", [2, 3])
+def test_single_numbers_of_members(table, cls, n_members):
+    X, y = table
+    y = y if cls is MLPRegressor else (y > np.median(y)).astype(int)
+    given = {"max_iter": 2, "random_state": 0, "warm_start": True, "dtype": "float64"}
+    model = cls(HiddenModule(Counting), n_members=n_members, **given).fit(X, y)
+    answer = model.predict if cls is MLPRegressor else model.predict_proba
+    each = model.predict_members(X)
+    assert len(each) == n_members
+    np.testing.assert_allclose(answer(X), each.mean(axis=0), rtol=1e-12)
+    for i in range(n_members):
+        alone = pickle.loads(pickle.dumps(model.member(i)))
+        expected = alone.predict(X) if cls is MLPRegressor else alone.predict_proba(X)
+        np.testing.assert_allclose(each[i], expected, rtol=1e-12)
+        assert alone.extra_weights_["module.normed.num_batches_tracked*"].shape == ()
+    twin = pickle.loads(pickle.dumps(model))
+    there = model.to_torch()(torch.from_numpy(X)).detach().numpy()[:, 0]
+    here = answer(X) if cls is MLPRegressor else answer(X)[:, 1]
+    np.testing.assert_allclose(there, here, rtol=1e-7)
+    for going_on in ("fit", "partial_fit"):
+        first, second = (getattr(m, going_on)(X, y).predict(X) for m in (model, twin))
+        np.testing.assert_array_equal(first, second)
+    arrays = model.get_weights()
+    assert arrays["module.normed.num_batches_tracked"].shape == (n_members,)
+    twin.set_weights(arrays | {"module.factor": np.zeros(n_members)})
+    assert np.ptp(twin.predict_members(X), axis=1).max() < 1e-12
+    assert "total of" in model.summary()
+
+
+def test_single_numbers_of_members_in_a_search(table):
+    X, y = table
+    model = MLPRegressor(HiddenModule(Counting), n_members=2, max_iter=2, random_state=0)
+    search = GridSearchCV(model, {"alpha": [0.0, 1.0]}, cv=2).fit(X, y)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    assert search.best_estimator_.predict_members(X).shape == (2, len(X))
 
 
 def test_a_module_of_another_shape_is_refused(table):

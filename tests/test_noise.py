@@ -109,7 +109,7 @@ OFF = [
 def test_none_of_it_is_the_plain_fit_of_numbers(table, off):
     X, y = table
     one, other = make().fit(X, y), make(**off).fit(X, y)
-    for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
+    for a, b in zip(one.get_weights().values(), other.get_weights().values(), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
@@ -120,7 +120,7 @@ def test_none_of_it_is_the_plain_fit_of_numbers(table, off):
 def test_none_of_it_is_the_plain_fit_of_classes(table, off, k):
     X, y = table
     one, other = (make(cls=MLPClassifier, **p).fit(X, labels(y, k)) for p in ({}, off))
-    for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
+    for a, b in zip(one.get_weights().values(), other.get_weights().values(), strict=True):
         if "Mixup" in str(off):  # classes become distributions, whose loss rounds otherwise
             np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-12)
         else:

@@ -8,6 +8,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from layers import arrays_of_layers
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from torch import nn
@@ -229,8 +230,13 @@ def test_weights_that_a_user_set_predict_and_are_gone_on_from(table):
     X, y = table
     model = make(norm="weight").partial_fit(X, y)
     rng = np.random.default_rng(3)
-    given = [rng.normal(size=w.shape) for w in model.get_weights()]
-    model.set_weights(given)
+    given = [rng.normal(size=w.shape) for w in arrays_of_layers(model)]
+    arrays = model.get_weights()
+    for i in range(3):
+        arrays |= {f"layers.{i}.weight": given[2 * i], f"layers.{i}.bias": given[2 * i + 1]}
+    for i in range(2):
+        arrays[f"layers.{i}.norm.gain"] = np.sqrt((given[2 * i] ** 2).sum(axis=0))
+    model.set_weights(arrays)
     h = (X - model.input_mean_) / model.input_scale_
     for W, b in zip(given[0:4:2], given[1:4:2], strict=True):
         h = np.tanh(h @ W + b)
@@ -238,7 +244,7 @@ def test_weights_that_a_user_set_predict_and_are_gone_on_from(table):
     np.testing.assert_allclose(model.predict(X), predicted, rtol=1e-10)
     model = pickle.loads(pickle.dumps(model))
     model.set_params(learning_rate_init=1e-300).partial_fit(X, y)
-    for ours, theirs in zip(model.get_weights(), given, strict=True):
+    for ours, theirs in zip(arrays_of_layers(model), given, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-9)
 
 
@@ -287,7 +293,7 @@ def test_a_weight_is_a_number_of_rows(table, cls, parameters):
     repeated = make(cls=cls, **common, **parameters)
     repeated.fit(np.repeat(X, counts, axis=0), np.repeat(y, counts))
     close = {"rtol": 1e-7, "atol": 1e-12}
-    for a, b in zip(weighted.get_weights(), repeated.get_weights(), strict=True):
+    for a, b in zip(weighted.get_weights().values(), repeated.get_weights().values(), strict=True):
         np.testing.assert_allclose(a, b, **close)
     for ours, theirs in (
         (weighted.norm_statistics_, repeated.norm_statistics_),

@@ -138,7 +138,7 @@ def test_l1_by_layer(table):
 @pytest.mark.parametrize("name", ["alpha", "l1"])
 def test_one_strength_a_layer_is_one_for_all(table, name):
     one, many = (make(**{name: s}).fit(*table) for s in (0.5, (0.5, 0.5, 0.5)))
-    for a, b in zip(one.get_weights(), many.get_weights(), strict=True):
+    for a, b in zip(one.get_weights().values(), many.get_weights().values(), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-10)
     assert one.loss_ == pytest.approx(many.loss_, rel=1e-10)
 
@@ -244,7 +244,7 @@ def test_constraints_hold_for_what_skips_layers(table, constraint):
 
 def test_a_constraint_that_never_binds_changes_nothing(table):
     one, other = make().fit(*table), make(constraint=MaxNorm(1e6)).fit(*table)
-    for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
+    for a, b in zip(one.get_weights().values(), other.get_weights().values(), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
@@ -302,5 +302,5 @@ def test_calls_that_go_on_equal_one_fit(table, parameters):
     parts = make(**parameters)
     for _ in range(4):
         parts = pickle.loads(pickle.dumps(parts.partial_fit(X, y)))
-    for a, b in zip(whole.get_weights(), parts.get_weights(), strict=True):
+    for a, b in zip(whole.get_weights().values(), parts.get_weights().values(), strict=True):
         np.testing.assert_array_equal(a, b)

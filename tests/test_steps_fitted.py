@@ -7,6 +7,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from layers import arrays_of_layers
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
@@ -35,7 +36,7 @@ def make(**parameters):
 
 
 def weights_close(one, other, **close):
-    for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
+    for a, b in zip(one.get_weights().values(), other.get_weights().values(), strict=True):
         np.testing.assert_allclose(a, b, **{"rtol": 1e-9, "atol": 1e-12} | close)
 
 
@@ -49,14 +50,15 @@ def test_the_average_by_its_recursion(table, decay, norm):
     averaged = make(ema_decay=decay, batch_size="full", norm=norm)
     # the average watches: the weights that train are those of the fit without it
     bare = make(batch_size="full", norm=norm)
-    average = clone(bare).set_params(**STILL).fit(X, y).get_weights()
+    average = clone(bare).set_params(**STILL).fit(X, y)
+    average = arrays_of_layers(average)
     for n in range(1, 13):
         averaged.partial_fit(X, y)
         averaged = pickle.loads(pickle.dumps(averaged))
         memory = min(decay, (1 + n) / (10 + n))
-        now = bare.partial_fit(X, y).get_weights()
+        now = arrays_of_layers(bare.partial_fit(X, y))
         average = [memory * a + (1 - memory) * w for a, w in zip(average, now, strict=True)]
-        for ours, expected in zip(averaged.get_weights(), average, strict=True):
+        for ours, expected in zip(arrays_of_layers(averaged), average, strict=True):
             np.testing.assert_allclose(ours, expected, rtol=1e-9, atol=1e-14)
         assert averaged.loss_curve_ == bare.loss_curve_
     if norm is not None:  # what follows the data is averaged already
@@ -144,7 +146,7 @@ def test_a_batch_norm_still_measures_small_batches(table):
 def first_gradient(X, y):
     """Names of the first weights to themselves and the loss' gradient, by torch."""
     start = make(**STILL | {"alpha": 0.0}).fit(X, y)
-    leaves = [torch.tensor(w, requires_grad=True) for w in start.get_weights()]
+    leaves = [torch.tensor(w, requires_grad=True) for w in arrays_of_layers(start)]
     h = torch.tensor((X - X.mean(0)) / X.std(0))
     for W, b in zip(leaves[0:4:2], leaves[1:4:2], strict=True):
         h = torch.tanh(h @ W + b)
@@ -164,7 +166,7 @@ def clip_by_torch(leaves, limit):
 
 
 def assert_step(model, leaves):
-    for ours, leaf in zip(model.get_weights(), leaves, strict=True):
+    for ours, leaf in zip(arrays_of_layers(model), leaves, strict=True):
         expected = (leaf - 0.1 * leaf.grad).detach().numpy()
         np.testing.assert_allclose(ours, expected, rtol=1e-9, atol=1e-14)
 
@@ -254,7 +256,7 @@ def test_the_share_of_clipped_steps(table):
 def test_pruning_and_attacks_know_nothing_of_training(table, parameters):
     X, y = table
     model = make(**parameters).fit(X, y)
-    twin = make().fit(X, y).set_weights(model.get_weights())
+    twin = make().fit(X, y).set_weights(arrays_of_layers(model))
     np.testing.assert_allclose(twin.predict(X), model.predict(X), rtol=1e-10)
     for tool in (lambda m: prune(m, 0.5).predict(X), lambda m: fgsm(m, X, y, 0.1)):
         np.testing.assert_allclose(tool(model), tool(twin), rtol=1e-10)

@@ -7,6 +7,7 @@ import re
 
 import numpy as np
 import pytest
+from layers import arrays_of_layers
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression
@@ -59,7 +60,7 @@ def test_set_weights_is_the_inverse_of_get_weights():
     assert not np.allclose(first.predict(X), second.predict(X))
     second.set_weights(first.get_weights())
     np.testing.assert_array_equal(first.predict(X), second.predict(X))
-    shapes = [w.shape for w in first.get_weights()]
+    shapes = [w.shape for w in arrays_of_layers(first)]
     assert shapes == [(4, 5), (5,), (5, 3), (3,), (3, 1), (1,)]
 
 
@@ -120,7 +121,7 @@ def test_the_range_test_rises_by_a_constant_factor_and_takes_a_tenth_of_the_best
     model.fit(X, y)
     before = model.get_weights()
     test = learning_rate_range_test(model, X, y, min_rate=1e-5, max_rate=100.0, n_steps=80)
-    for old, new in zip(before, model.get_weights(), strict=True):
+    for old, new in zip(before.values(), model.get_weights().values(), strict=True):
         np.testing.assert_array_equal(old, new)
     rates = np.asarray(test.rates)
     factors = rates[1:] / rates[:-1]
@@ -154,7 +155,7 @@ def test_clipping_comes_before_the_step_of_the_optimizer():
     start = untrained((), X, y, alpha=0.0, batch_size="full", dtype="float64", optimizer="sgd")
     with pytest.warns(ConvergenceWarning):
         model = MLPRegressor((), clip_norm=limit, **settings).fit(X, y)
-    moved = [a - b for a, b in zip(model.get_weights(), start.get_weights(), strict=True)]
+    moved = [a - b for a, b in zip(arrays_of_layers(model), arrays_of_layers(start), strict=True)]
     length = math.sqrt(sum(float((m**2).sum()) for m in moved))
     assert length == pytest.approx(rate * limit, rel=1e-4)
     assert model.history_["clipped"] == [1.0]

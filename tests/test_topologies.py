@@ -8,6 +8,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from layers import arrays_of_layers
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
@@ -285,7 +286,7 @@ def test_a_search_along_a_line_sees_the_auxiliary_loss(table):
     x = torch.tensor((X - X.mean(0)) / X.std(0))
     target = torch.tensor((y - y.mean()) / y.std())
     extra = [model.extra_weights_[f"auxiliary.{name}"] for name in ("weight", "bias")]
-    leaves = [torch.tensor(w, requires_grad=True) for w in (*model.get_weights(), *extra)]
+    leaves = [torch.tensor(w, requires_grad=True) for w in (*arrays_of_layers(model), *extra)]
     W, b, V, c, U, d, A, e = leaves
     low = torch.tanh(x @ W + b)
 

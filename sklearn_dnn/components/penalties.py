@@ -62,7 +62,9 @@ def per_layer(strengths: Sequence[float], sizes: Sequence[int]) -> Tensor:
             "A penalty's strengths by layer must be finite numbers of at least 0. Got "
             f"{list(strengths)!r} instead: use 0.0 for a layer without a penalty."
         )
-    return values.repeat_interleave(torch.tensor(list(sizes))).unsqueeze(0)  # (p,) -> (1, p)
+    return values.repeat_interleave(torch.tensor(list(sizes), dtype=torch.int64)).unsqueeze(
+        0
+    )  # (p,) -> (1, p)
 
 
 def penalty(weights: Tensor, alpha: float | Tensor, l1: float | Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 from typing import Any, ClassVar
 
@@ -43,8 +43,10 @@ from ._parameters import Parameter
 from ._refit import trained_on_all
 from ._session import Session
 from ._states import readable
+from ._summary import summary
 from ._training import train_session
-from ._weights import get_weights, set_weights, summary
+from ._transaction import all_or_nothing
+from ._weights import get_weights, set_weights
 
 
 class BaseMLP(
@@ -60,6 +62,8 @@ class BaseMLP(
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
     _parameters: ClassVar[dict[str, Parameter]] = {}
     _numeric_targets: ClassVar[bool]
+    # names of arrays around the network, and the attributes that hold them
+    _target_arrays: ClassVar[dict[str, str]]
 
     # What differs between classification and regression
 
@@ -83,6 +87,7 @@ class BaseMLP(
 
     # Fitting
 
+    @all_or_nothing
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=False)
     def fit(
@@ -132,7 +137,10 @@ class BaseMLP(
         ------
         ValueError
             For input or parameters that are not allowed or contradict each other, and if the
-            loss was not finite after any epoch.
+            loss was not finite after any epoch. After these and all other errors the estimator
+            is as it was before, fitted or not.
+        KeyboardInterrupt
+            Before the end of the first epoch. Later it ends training, with a warning.
         """
         with torch_ready():
             going_on = bool(self.warm_start) and self.__sklearn_is_fitted__()
@@ -223,8 +231,9 @@ class BaseMLP(
         """End a fit that was trained elsewhere, beside others."""
         kept, outcomes = with_hope(session, outcomes)
         n_left_out = len(session.progress) - len(kept)
-        session = calibrated(session.only(kept), outcomes)
-        self._store(session, outcomes, keep_progress=bool(self.warm_start))
+        with torch_ready():
+            session = calibrated(session.only(kept), outcomes)
+            self._store(session, outcomes, keep_progress=bool(self.warm_start))
         tell_how_it_ended(session, outcomes, warn_of_max_iter=True)
         tell_of_left_out(session, n_left_out)
 
@@ -346,26 +355,43 @@ class BaseMLP(
             session = open_session(self, X, y, sample_weight, going_on=False)
             return session.range_test(*rates, n_steps)
 
-    def get_weights(self) -> list[np.ndarray]:
-        """Copies of the weights and biases of all layers.
+    def get_weights(self) -> dict[str, np.ndarray]:
+        """Copies of all arrays that predictions depend on, by name.
+
+        ``other.set_weights(model.get_weights())`` lets `other`, fitted with the same parameters on
+        a table with the same columns and categories, predict what `model` does, bit for bit.
 
         Returns
         -------
-        list of ndarray
-            Matrix (n_in, n_out) and bias (n_out,) of each layer in turn, from the inputs on: the
-            same as `coefs_` and `intercepts_`, with their member axis for an ensemble.
+        dict of str to ndarray
+            Layer by layer ``"layers.0.weight"`` (n_in, n_out) and ``"layers.0.bias"`` (n_out,),
+            those of `coefs_` and `intercepts_`, and what a norm (``"layers.0.norm.weight"``,
+            ``"layers.0.statistics.mean"``), an activation (``"layers.0.activation.slope"``) or a
+            skip connection (``"layers.0.skip.projection"``) has. Then what else is trained or
+            measured: ``"entrance."`` (a norm of the inputs), ``"embedding."``, ``"module."``,
+            ``"members."``, ``"auxiliary."``. Last what is around the network: ``"inputs."``
+            (center, scale, fill, knots, levels, ... of the columns), ``"targets."`` (mean and
+            scale, or classes) and ``"temperature"``. There are those that the parameters ask for;
+            a bias that a norm makes redundant is none. Arrays of an ensemble's network have their
+            member axis.
         """
-        return get_weights(self)
+        with torch_ready():
+            return get_weights(self)
 
-    def set_weights(self, weights: Sequence[Any]) -> BaseMLP:
-        """Put weights given by hand in place of those of `coefs_` and `intercepts_`.
+    def set_weights(self, weights: Mapping[str, Any] | Sequence[Any]) -> BaseMLP:
+        """Put other arrays in place of those of `get_weights`.
 
         They predict from here on, and training goes on from them (`warm_start`, `partial_fit`).
+        Curves and counts stay those of this estimator's own training.
 
         Parameters
         ----------
-        weights : list of array-like
-            As from `get_weights`.
+        weights : dict of str to array-like, or list of array-like
+            All arrays, as from `get_weights`; ``"inputs.names"`` may be left out. With
+            ``norm="weight"`` matrices give directions, and ``"layers.0.norm.gain"`` the lengths.
+            Where the matrix and the bias of each layer are all that is trained, they may be a
+            list: matrix (n_in, n_out), bias (n_out,), matrix, ... from the inputs on; all other
+            arrays stay.
 
         Returns
         -------
@@ -374,9 +400,11 @@ class BaseMLP(
         Raises
         ------
         ValueError
-            If their number or a shape differs, or a number is not finite.
+            If names or shapes differ, or numbers are complex, not finite, or so large that
+            products overflow in the network's type. The estimator is then as it was.
         """
-        set_weights(self, weights)
+        with torch_ready():
+            set_weights(self, weights)
         return self
 
     def summary(self) -> str:
@@ -386,7 +414,8 @@ class BaseMLP(
         -------
         str
         """
-        return summary(self)
+        with torch_ready():
+            return summary(self)
 
     # Parameters
 
@@ -415,7 +444,8 @@ class BaseMLP(
     def _validate_params(self) -> None:
         """Refuse bad values, with the nearest known name for a misspelt one."""
         try:
-            super()._validate_params()
+            with torch_ready():  # users' functions are tried
+                super()._validate_params()
         except InvalidParameterError as error:
             advice = "".join(
                 parameter_advice(error, name, parameter, getattr(self, name))
@@ -434,7 +464,9 @@ class BaseMLP(
 
     def _has_steps(self) -> bool:
         """True if the optimizer learns from batches: what ``partial_fit`` needs."""
-        if OPTIMIZERS.resolve(plain_value(self, "optimizer")).full_batch:
+        with torch_ready():  # one of torch's is tried
+            rule = OPTIMIZERS.resolve(plain_value(self, "optimizer"))
+        if rule.full_batch:
             raise AttributeError(
                 f"partial_fit is only available for optimizers that learn from batches; "
                 f"optimizer={self.optimizer!r} takes all rows at once. Use fit, or "

@@ -32,6 +32,7 @@ from ._fitted import Finish, Fitted
 from ._inputs import Given
 from ._parameters import LOSS_OF_CLASSIFIER, parameters_text, table
 from ._sampling import over_members, sampled
+from ._transaction import all_or_nothing
 
 _NAMES = [
     "hidden_layer_sizes",
@@ -208,6 +209,7 @@ True
 """
 
     _numeric_targets = False
+    _target_arrays = {"targets.classes": "classes_"}
     _parameters = table(_NAMES, LOSS_OF_CLASSIFIER)
     _parameter_constraints = {name: p.constraint for name, p in _parameters.items()}
 
@@ -323,6 +325,7 @@ True
         self.dtype = dtype
 
     @partial_fit_available
+    @all_or_nothing
     @fit_context(prefer_skip_nested_validation=False)
     def partial_fit(
         self,

@@ -31,24 +31,28 @@ def trained_on_all(
     if seconds is not None and seconds <= 0:
         _tell_of_no_refit(f"max_time={estimator.max_time!r} was spent before", "Raise max_time")
         return session, outcomes
-    whole = open_session(
-        estimator,
-        *table,
-        difficulty=difficulty,
-        going_on=False,
-        changes={
-            "early_stopping": False,
-            "monitor": "loss",
-            "learning_rate_init": session.spec.learning_rate_init,  # not found once more
-            "max_time": seconds,
-        },
-    )
-    still, again = train_session(
-        estimator, whole.only(kept), [], n_epochs=[o.best_iter for o in outcomes], patient=False
-    )
+    interrupted = [replace(outcome, end_reason=INTERRUPTED) for outcome in outcomes]
+    try:
+        whole = open_session(
+            estimator,
+            *table,
+            difficulty=difficulty,
+            going_on=False,
+            changes={
+                "early_stopping": False,
+                "monitor": "loss",
+                "learning_rate_init": session.spec.learning_rate_init,  # not found once more
+                "max_time": seconds,
+            },
+        )
+        still, again = train_session(
+            estimator, whole.only(kept), [], n_epochs=[o.best_iter for o in outcomes], patient=False
+        )
+    except KeyboardInterrupt:
+        return session, interrupted
     ends = {new.end_reason for new in again}
     if INTERRUPTED in ends:
-        return session, [replace(outcome, end_reason=INTERRUPTED) for outcome in outcomes]
+        return session, interrupted
     if TIME in ends:
         wanted = max(outcome.best_iter for outcome in outcomes)
         when = f"in epoch {max(new.n_iter for new in again)} of {wanted}"

@@ -31,6 +31,7 @@ from ._fitted import Finish, Fitted
 from ._inputs import Given
 from ._parameters import LOSS_OF_REGRESSOR, parameters_text, table
 from ._sampling import mixture_quantiles, over_members, sampled
+from ._transaction import all_or_nothing
 
 _NAMES = [
     "hidden_layer_sizes",
@@ -207,6 +208,7 @@ True
 """
 
     _numeric_targets = True
+    _target_arrays = {"targets.mean": "target_mean_", "targets.scale": "target_scale_"}
     _parameters = table(_NAMES, LOSS_OF_REGRESSOR)
     _parameter_constraints = {name: p.constraint for name, p in _parameters.items()}
 
@@ -324,6 +326,7 @@ True
         self.dtype = dtype
 
     @partial_fit_available
+    @all_or_nothing
     @fit_context(prefer_skip_nested_validation=False)
     def partial_fit(
         self,

@@ -155,7 +155,9 @@ def open_stacks(fits: Sequence[Fit], *, one_thread: bool = False) -> list[list[F
         if fit.before is not None and fit.before.end_reasons != {MAX_ITER}:
             fit.outcomes = fit.before.outcomes  # more epochs would change nothing
             continue
-        groups.setdefault(_kind(fit.session), []).append(fit)
+        with torch_ready():
+            kind = _kind(fit.session)
+        groups.setdefault(kind, []).append(fit)
     return list(groups.values())
 
 
@@ -172,8 +174,8 @@ def train_stack(stack: Sequence[Fit], observers: Sequence[Observer] = ()) -> Non
     started = perf_counter()
     sessions = [fit.session for fit in stack]
     judges = [judge for fit in stack for judge in judges_of(fit.estimator, fit.session)]
-    data, held = _data(sessions)
     with torch_ready():
+        data, held = _data(sessions)
         found = iter(
             train(
                 [spec for session in sessions for spec in session.specs],
@@ -242,7 +244,10 @@ def _continued(fit: Fit, before: Fit) -> Session:
     assert before.outcomes is not None
     spec = replace(before.session.spec, max_iter=int(plain_value(fit.estimator, "max_iter")))
     return replace(
-        before.session, spec=spec, progress=[outcome.progress for outcome in before.outcomes]
+        before.session,
+        spec=spec,
+        # a twin, so that what fails now leaves the earlier fit whole
+        progress=[outcome.progress.apart() for outcome in before.outcomes],
     )
 
 

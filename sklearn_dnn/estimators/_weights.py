@@ -1,140 +1,201 @@
-"""The weights of a fitted estimator as a user reads, sets and counts them."""
+"""The arrays of a fitted estimator by name, as a user reads and sets them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
+from .._compat import from_numpy
+from ..components.base import nearest
+from ..network.architecture import Architecture
 from ..network.parameters import Layout
+from ..network.weights import Weights
+from ._arrays import NAMES, PREFIXES, SAME_TABLE, arrays_around, attributes_around, recoded
 from ._fitted import Fitted
 from ._going_on import saved_members
+from ._inputs import as_array
+
+# Kinds of NumPy's types: real numbers, and labels.
+_REAL, _LABELS = "biuf", "biufOUS"
 
 
-def get_weights(estimator: Any) -> list[np.ndarray]:
-    """Copies of all weights and biases: matrix, bias, matrix, ..., from the inputs on."""
-    Fitted(estimator)
-    pairs = zip(estimator.coefs_, estimator.intercepts_, strict=True)
-    return [array.copy() for pair in pairs for array in pair]
+def get_weights(estimator: Any) -> dict[str, np.ndarray]:
+    """Copies of all arrays that predictions depend on, by name."""
+    return {name: array.copy() for name, array in _arrays_of(estimator).items()}
 
 
-def set_weights(estimator: Any, weights: Sequence[Any]) -> None:
+def with_matrices(estimator: Any, matrices: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    """The same with other matrices of the layers, and the lengths that a norm of them learns."""
+    architecture, found = Fitted(estimator).architecture, get_weights(estimator)
+    for i, matrix in enumerate(matrices):
+        found[f"layers.{i}.weight"] = matrix
+        if architecture.on_weights and i < architecture.n_hidden:
+            starts = architecture.norm.start_vectors(from_numpy(matrix))
+            found |= {f"layers.{i}.norm.{name}": t.numpy() for name, t in starts.items()}
+    return found
+
+
+def set_weights(estimator: Any, weights: Mapping[str, Any] | Sequence[Any]) -> None:
     """Put others in place of them; what training saved to go on with takes them over.
 
     Raises
     ------
     ValueError
-        If their number or a shape differs, or a number is not finite.
+        If names or shapes differ, or numbers are of no use where they stand.
     """
-    old = get_weights(estimator)
-    if len(weights) != len(old):
-        raise ValueError(
-            f"set_weights needs {len(old)} arrays, the matrix and the bias of each layer in turn. "
-            f"Got {len(weights)}."
-        )
-    new = []
-    for i, (given, array) in enumerate(zip(weights, old, strict=True)):
-        value = np.array(given, dtype=array.dtype)
-        what = f"{'bias' if i % 2 else 'matrix'} of layer {i // 2}"
-        if value.shape != array.shape:
-            raise ValueError(
-                f"The {what} must have shape {array.shape}. Got {value.shape} instead."
-            )
-        if not np.isfinite(value).all():
-            raise ValueError(f"The {what} must hold finite numbers.")
-        new.append(value)
-    architecture = Fitted(estimator).architecture
-    names = Layout(architecture).shapes_by_name()
-    for i, intercept in enumerate(new[1::2]):
-        if f"layers.{i}.bias" not in names and intercept.any():
-            why = (
-                "members that share the network (ensemble='shared') have their own. Put it into "
-                "extra_weights_['members.bias']."
-                if i == architecture.n_hidden
-                else f"norm={architecture.norm!r} behind it takes its place. Put the shift into "
-                "norm_weights_, or into the layer above."
-            )
-            raise ValueError(f"The bias of layer {i} must be zeros: {why}")
-    estimator.coefs_, estimator.intercepts_ = new[0::2], new[1::2]
-    members = Fitted(estimator).weights.members()
-    if architecture.on_weights:  # lengths are learnt apart from directions
-        for i, vectors in enumerate(estimator.norm_weights_):
-            starts = [
-                architecture.norm.start_vectors(torch.from_numpy(member.coefs[i]))
-                for member in members
-            ]
-            for name in starts[0]:
-                each = [start[name].numpy() for start in starts]
-                vectors[name] = each[0] if estimator.coefs_[0].ndim == 2 else np.stack(each)
-        members = Fitted(estimator).weights.members()
+    fitted, old = Fitted(estimator), _arrays_of(estimator)
+    layout = Layout(fitted.architecture)
+    trained = layout.shapes_by_name()
+    if not isinstance(weights, Mapping):
+        weights = old | _from_list(weights, list(trained), len(estimator.coefs_))
+    _refuse_names(weights, old)
+    # of a table that differs its own arrays tell most
+    ordered = sorted(old, key=lambda name: not name.startswith(PREFIXES))
+    given = {name: _read(name, weights[name], old[name]) for name in ordered if name in weights}
+    found = attributes_around(estimator, given)
+    network = {name: array for name, array in old.items() if not name.startswith(PREFIXES)}
+    new = fitted.weights.replaced(
+        {n: _numbers(n, given[n], a.dtype, n in trained) for n, a in network.items()}
+    )
+    new = _normed(new, fitted.architecture)
+    found |= {
+        "coefs_": new.coefs,
+        "intercepts_": new.intercepts,
+        "norm_weights_": new.norms,
+        "norm_statistics_": new.statistics,
+        "extra_weights_": new.extras,
+    }
     saved = vars(estimator).get("_progress")
     if saved is not None:
-        for progress, member in zip(saved_members(saved), members, strict=True):
-            pair = [torch.from_numpy(progress[name]) for name in ("theta", "statistics")]
-            member.write(Layout(architecture), *pair)
-        saved["weights_were_set"] = True
+        held = recoded(estimator, found["categories_"], saved["validation"])
+        found["_progress"] = saved | {
+            "progress": _progress_with(saved, new, layout),
+            "validation": held,
+            "weights_were_set": True,
+        }
+    vars(estimator).update(found)
 
 
-def summary(estimator: Any) -> str:
-    """A table of the layers with their shapes and numbers."""
+def _arrays_of(estimator: Any) -> dict[str, np.ndarray]:
+    """All arrays by name, sharing memory with the estimator's."""
     fitted = Fitted(estimator)
-    layout = Layout(fitted.architecture)
-    architecture = layout.architecture
-    trained = [(m.name, m.shape) for m in layout.matrices] + layout.vectors
-    rows = [("layer", "units", "activation", "trained", "measured")]
-    layers = [f"layers.{i}" for i in range(len(layout.fans))]
-    heads = ["entrance", "embedding", "module", *layers, "members", "auxiliary"]
-    n_hidden = architecture.n_hidden
-    for head in heads:
-        own = _count(head, trained)
-        measured = _count(head, layout.measured)
-        if not own and not measured:
-            continue
-        units, activation = "", ""
-        names = {"entrance": "input norm", "module": "hidden module"}
-        name = names.get(head, head)
-        if head == "embedding":
-            units = str(architecture.sizes[0])
-        if head == "members":
-            name, units = "members' own", str(architecture.n_shared)
-        if head == "auxiliary":
-            name, units = "auxiliary output", str(architecture.sizes[-1])
-        if head.startswith("layers."):
-            i = int(head.removeprefix("layers."))
-            name = f"hidden {i + 1}" if i < n_hidden else "output"
-            units = str(architecture.sizes[i + 1] if i < n_hidden else architecture.sizes[-1])
-            activation = (
-                type(architecture.activations[i]).__name__
-                if i < n_hidden
-                else estimator.out_activation_
-            )
-        rows.append((name, units, activation, f"{own:,}", f"{measured:,}"))
-    total = sum(_size(shape) for _, shape in layout.measured)
-    n_networks = fitted.n_networks
-    if n_networks > 1:
-        each = (f"{layout.n_parameters:,}", f"{total:,}")
-        rows.append(("a member", "", "", *each))
-    whole = [n_networks * n for n in (layout.n_parameters, total)]
-    name = "total" if n_networks == 1 else f"total of {n_networks} members"
-    rows.append((name, "", "", f"{whole[0]:,}", f"{whole[1]:,}"))
-    widths = [max(len(row[i]) for row in rows) for i in range(5)]
-    lines = [
-        "  ".join(
-            cell.ljust(width) if i in (0, 2) else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
-    lines.insert(1, "-" * max(map(len, lines)))
-    lines.insert(-1, lines[1])
-    return "\n".join(lines)
+    trained = Layout(fitted.architecture).shapes_by_name()
+    return fitted.weights.by_name(trained) | arrays_around(estimator)
 
 
-def _count(head: str, parts: Sequence[tuple[str, tuple[int, ...]]]) -> int:
-    return sum(_size(shape) for name, shape in parts if name.startswith(f"{head}."))
+def _from_list(weights: Any, trained: Sequence[str], n_layers: int) -> dict[str, Any]:
+    """Matrix, bias, matrix, ... by name, where nothing else was trained."""
+    if not isinstance(weights, Sequence) or isinstance(weights, str | bytes):
+        raise TypeError(
+            "set_weights needs a dict of arrays by name, as get_weights returns, or a list of "
+            f"matrices and biases. Got {type(weights).__name__}."
+        )
+    names = [f"layers.{i}.{part}" for i in range(n_layers) for part in ("weight", "bias")]
+    others = [name for name in trained if name not in names]
+    lacking = [name for name in names if name not in trained]
+    if others or lacking:
+        why = f"has {_some(others)}, too" if others else f"has no {_some(lacking)}"
+        raise ValueError(
+            "A list of arrays holds the matrix and the bias of each layer alone, but this network "
+            f"{why}. Give a dict: change arrays of the one that get_weights returns."
+        )
+    if len(weights) != len(names):
+        raise ValueError(
+            f"set_weights needs {len(names)} arrays in a list, the matrix and the bias of each "
+            f"layer in turn. Got {len(weights)}."
+        )
+    return dict(zip(names, weights, strict=True))
 
 
-def _size(shape: tuple[int, ...]) -> int:
-    return int(np.prod(shape, dtype=np.int64))
+def _some(names: Sequence[str]) -> str:
+    """Names for a message, the first ones of many."""
+    shown = ", ".join(map(repr, names[:4]))
+    return shown if len(names) <= 4 else f"{shown} and {len(names) - 4} more"
+
+
+def _refuse_names(given: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    """Refuse arrays that are missing or unknown; names of columns may be left out."""
+    lacking = [name for name in known if name not in given and name != NAMES]
+    others = [name for name in given if name not in known and name != NAMES]
+    if not lacking and not others:
+        return
+    parts = []
+    if lacking:
+        parts.append(f"lacks {_some(lacking)}")
+    if others:
+        close = nearest(str(others[0]), list(known)) if len(others) == 1 else ""
+        parts.append(f"has {_some(others)}, which the estimator has no place for.{close}")
+    told = " and ".join(parts).removesuffix(".")
+    raise ValueError(
+        f"weights {told}{'' if told.endswith('?') else '.'} Change arrays of the dict that "
+        f"get_weights returns. {SAME_TABLE}"
+    )
+
+
+def _read(name: str, value: Any, old: np.ndarray) -> np.ndarray:
+    """An array of the shape and kind of the one whose place it takes."""
+    if np.ma.is_masked(value):
+        raise ValueError(f"{name!r} must hold numbers, but {np.ma.count_masked(value)} are masked.")
+    try:
+        array = np.asarray(as_array(value))
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{name!r} must be an array of shape {old.shape}: {error}") from error
+    kinds = _LABELS if name == "targets.classes" or old.dtype.kind not in _REAL else _REAL
+    if name.startswith("inputs.levels."):
+        kinds = _LABELS
+    if array.dtype.kind not in kinds:
+        what = "real numbers" if kinds == _REAL else "numbers or text"
+        raise ValueError(f"{name!r} must hold {what}. Got an array of {array.dtype}.")
+    if array.shape != old.shape and name != NAMES:
+        raise ValueError(
+            f"{name!r} must have shape {old.shape}. Got {array.shape} instead. {SAME_TABLE}"
+        )
+    return array
+
+
+def _numbers(name: str, value: np.ndarray, dtype: np.dtype, is_trained: bool) -> np.ndarray:
+    """Numbers of the network in its type, which none may overflow."""
+    with np.errstate(over="ignore"):
+        array = value.astype(dtype)
+    if name.startswith("module.") and not is_trained:
+        return array  # a user's own buffer may hold infinities, as masks do
+    most = np.finfo(dtype).max
+    if is_trained:
+        most = np.sqrt(most)  # beyond it products are infinite
+    good = np.abs(array) <= most
+    if not good.all():
+        raise ValueError(
+            f"{name!r} must hold finite numbers, of at most {most:.1e} in a network of {dtype}. "
+            f"Got {value[~good][0]}."
+        )
+    return array
+
+
+def _normed(weights: Weights, architecture: Architecture) -> Weights:
+    """The weights with the matrices that a norm of them makes of directions and lengths."""
+    if not architecture.on_weights:
+        return weights
+    arrays = weights.by_name([])
+    for i in range(architecture.n_hidden):
+        given = arrays[f"layers.{i}.weight"]
+        lengths = {
+            name: torch.from_numpy(vector).unsqueeze(-2)
+            for name, vector in weights.norms[i].items()
+        }
+        found = architecture.norm.weight(torch.from_numpy(given), lengths).numpy()
+        if not np.allclose(found, given, rtol=64 * np.finfo(given.dtype).eps, atol=0):
+            arrays[f"layers.{i}.weight"] = found  # else the digits stay as they are
+    return weights.replaced(arrays)
+
+
+def _progress_with(saved: Mapping[str, Any], weights: Weights, layout: Layout) -> Any:
+    """What was kept to go on with, standing at other weights."""
+    states = []
+    for state, member in zip(saved_members(saved), weights.members(), strict=True):
+        moved = {name: state[name].copy() for name in ("theta", "statistics")}
+        member.write(layout, *map(torch.from_numpy, moved.values()))
+        states.append(state | moved)
+    return states if isinstance(saved["progress"], list) else states[0]

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._threads import torch_ready
 from ..estimators._tables import names_of_categories
+from ..estimators._weights import with_matrices
 from ._network import Opened, refuse_ensemble, refuse_own_module, require_network
 
 
@@ -103,11 +104,10 @@ def prune(estimator: Any, amount: float, *, scope: Literal["global", "layer"] = 
         flat = _without_smallest(np.concatenate([coef.ravel() for coef in coefs]), amount)
         parts = np.split(flat, np.cumsum([coef.size for coef in coefs])[:-1])
     pruned = copy.deepcopy(estimator)
-    weights: list[np.ndarray] = []
-    for part, coef, intercept in zip(parts, coefs, estimator.intercepts_, strict=True):
-        weights += [part.reshape(coef.shape), intercept]
-    pruned.set_weights(weights)
-    return pruned
+    matrices = [part.reshape(coef.shape) for part, coef in zip(parts, coefs, strict=True)]
+    with torch_ready():
+        weights = with_matrices(estimator, matrices)
+    return pruned.set_weights(weights)
 
 
 def _without_smallest(weights: np.ndarray, amount: float) -> np.ndarray:

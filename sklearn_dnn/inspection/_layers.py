@@ -72,10 +72,12 @@ def layer_statistics(estimator: Any, X: Any, y: Any = None) -> pd.DataFrame:
     with torch_ready(), torch.set_grad_enabled(y is not None):
         seen = opened.run(opened.rows(X))
         gradients = None if y is None or not seen.hidden else _gradients(opened, seen, y)
+        outputs, functions = (
+            [tensor.detach().numpy() for tensor in tensors]
+            for tensors in (seen.hidden, seen.functions)
+        )
     table = []
-    for layer, output in enumerate(seen.hidden):
-        a = output.detach().numpy()
-        function = seen.functions[layer].detach().numpy()
+    for layer, (a, function) in enumerate(zip(outputs, functions, strict=True)):
         row = {
             "units": a.shape[1],
             "mean": a.mean(),
@@ -160,8 +162,8 @@ def dead_units(estimator: Any, X: Any) -> list[np.ndarray]:
     list of ndarray of int
         Positions of the dead units, one array a hidden layer.
     """
-    seen = _seen(estimator, X, "dead_units")
-    return [np.flatnonzero(_dead(function.numpy())) for function in seen.functions]
+    _, functions = _seen(estimator, X, "dead_units")
+    return [np.flatnonzero(_dead(function)) for function in functions]
 
 
 def activations(estimator: Any, X: Any) -> list[np.ndarray]:
@@ -178,14 +180,15 @@ def activations(estimator: Any, X: Any) -> list[np.ndarray]:
     list of ndarray of shape (n_samples, n_units), float64
         With what skip connections bring, and after a norm that stands behind the activation.
     """
-    return [output.numpy() for output in _seen(estimator, X, "activations").hidden]
+    return _seen(estimator, X, "activations")[0]
 
 
-def _seen(estimator: Any, X: Any, function: str) -> Pass:
-    """A pass without a graph, through layers that are known."""
+def _seen(estimator: Any, X: Any, function: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """What hidden layers that are known hand on, and what their activations put out."""
     opened = _opened(estimator, function)
     with torch_ready(), torch.no_grad():
-        return opened.run(opened.rows(X))
+        seen = opened.run(opened.rows(X))
+        return [t.numpy() for t in seen.hidden], [t.numpy() for t in seen.functions]
 
 
 def _opened(estimator: Any, function: str) -> Opened:

@@ -225,8 +225,12 @@ class Opened:
     def __init__(self, estimator: Any, function: str) -> None:
         require_network(estimator, function)
         refuse_ensemble(estimator, function)
-        fitted = Fitted(estimator)
         self.estimator = estimator
+        with torch_ready():
+            self._open(Fitted(estimator))
+
+    def _open(self, fitted: Fitted) -> None:
+        """Make tensors that gradients can be taken by."""
         self.loss = fitted.loss
         self._inputs = Parts.of(fitted.columns, torch.float64, "cpu")
         architecture = fitted.architecture

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from os import PathLike
 from typing import Any
 
@@ -12,6 +12,7 @@ import sklearn.model_selection as searches
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401 - makes two of them known
 from sklearn.utils import Tags, get_tags
 
+from ..estimators._transaction import put_back
 from ._stacking import stacking
 
 Scoring = str | Callable[..., Any] | Sequence[str] | Mapping[str, Any] | None
@@ -348,11 +349,22 @@ n_jobs, verbose
             return super().fit(X, y, **params)
 
 
-def _stacks(search: Any, **more: Any) -> AbstractContextManager[Any]:
-    """The block within which a search trains networks in stacks."""
-    return stacking(
-        verbose=search.verbose, checkpoint=search.checkpoint, progress=search.progress, **more
-    )
+@contextmanager
+def _stacks(search: Any, **more: Any) -> Iterator[None]:
+    """The block within which a search trains networks in stacks.
+
+    One that ended before is after an error as it was; else what was found by then is left.
+    """
+    before = dict(vars(search)) if "cv_results_" in vars(search) else None
+    try:
+        with stacking(
+            verbose=search.verbose, checkpoint=search.checkpoint, progress=search.progress, **more
+        ):
+            yield
+    except BaseException:
+        if before is not None:
+            put_back(search, before)
+        raise
 
 
 def _rungs(search: Any) -> AbstractContextManager[Any]:

@@ -22,8 +22,8 @@ class Standardised(nn.Module):
     def __init__(self, columns: Columns, dtype: torch.dtype) -> None:
         super().__init__()
         scaling, n = columns.plain_scaling, columns.width
-        mean = torch.zeros(n) if scaling is None else torch.tensor(scaling.mean)
-        scale = torch.ones(n) if scaling is None else torch.tensor(scaling.scale)
+        mean = torch.zeros(n, dtype=dtype) if scaling is None else torch.tensor(scaling.mean)
+        scale = torch.ones(n, dtype=dtype) if scaling is None else torch.tensor(scaling.scale)
         self.register_buffer("mean", mean.to(dtype))
         self.register_buffer("scale", scale.to(dtype))
 

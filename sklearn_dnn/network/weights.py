@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,7 +71,8 @@ class Weights:
 
     def _member(self, i: int) -> Weights:
         def named(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-            return {name: array[i] for name, array in arrays.items()}
+            # a module's count is a single number: array[i] would be none of NumPy's arrays
+            return {name: array[i, ...] for name, array in arrays.items()}
 
         return Weights(
             [array[i] for array in self.coefs],
@@ -114,6 +115,38 @@ class Weights:
                 for name, array in (trained | measured).items()
                 if ".".join(name.rstrip("*").split(".")[:3]) not in own
             },
+        )
+
+    def by_name(self, trained: Collection[str]) -> dict[str, np.ndarray]:
+        """All arrays by the names of :class:`Network`, layer by layer, sharing memory.
+
+        Biases that are not among the `trained` names, since a norm or members' own ones stand for
+        them, are left out.
+        """
+        found: dict[str, np.ndarray] = {}
+        for i, (coef, intercept) in enumerate(zip(self.coefs, self.intercepts, strict=True)):
+            prefix = f"layers.{i}"
+            found[f"{prefix}.weight"] = coef
+            if f"{prefix}.bias" in trained:
+                found[f"{prefix}.bias"] = intercept
+            if i < len(self.norms):
+                found |= {f"{prefix}.norm.{k}": a for k, a in self.norms[i].items()}
+                found |= {f"{prefix}.statistics.{k}": a for k, a in self.statistics[i].items()}
+            found |= {k: a for k, a in self.extras.items() if k.startswith(f"{prefix}.")}
+        return found | {name.rstrip("*"): array for name, array in self.extras.items()}
+
+    def replaced(self, arrays: Mapping[str, np.ndarray]) -> Weights:
+        """Those of other arrays with the names of :meth:`by_name`."""
+
+        def others(prefix: str, old: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+            return {name: arrays[f"{prefix}.{name}"] for name in old}
+
+        return Weights(
+            [arrays[f"layers.{i}.weight"] for i in range(len(self.coefs))],
+            [arrays.get(f"layers.{i}.bias", old) for i, old in enumerate(self.intercepts)],
+            [others(f"layers.{i}.norm", old) for i, old in enumerate(self.norms)],
+            [others(f"layers.{i}.statistics", old) for i, old in enumerate(self.statistics)],
+            {name: arrays[name.rstrip("*")] for name in self.extras},
         )
 
     def cooled(self, temperature: float, n_shared: int) -> Weights:

@@ -140,6 +140,7 @@ class _Runs:
         self, runs: list[_Run], observers: Sequence[Observer], n_epochs: Sequence[int]
     ) -> None:
         self.runs, self.observers, self.n_epochs = runs, observers, n_epochs
+        self.began = [run.progress.epoch for run in runs]
         self.outcomes: dict[int, Outcome] = {}
 
     def until_all_ended(self) -> dict[int, Outcome]:
@@ -170,10 +171,18 @@ class _Runs:
                     self._leave(ended)
                     if not self.runs:
                         return self.outcomes
-        except KeyboardInterrupt:
-            self._leave({member: INTERRUPTED for run in self.runs for member in run.members})
+        except KeyboardInterrupt as pressed:
+            self._interrupt(pressed)
             return self.outcomes
         raise AssertionError("the loop ends when all members have")
+
+    def _interrupt(self, pressed: KeyboardInterrupt) -> None:
+        """Let all members leave, unless a first epoch is not over: there is nothing to keep."""
+        if not self.outcomes and any(
+            run.progress.epoch == began for run, began in zip(self.runs, self.began, strict=True)
+        ):
+            raise pressed
+        self._leave({member: INTERRUPTED for run in self.runs for member in run.members})
 
     def _time(self, records: dict[int, dict[str, Any]], seconds: float) -> None:
         """Note how long all stacks took."""

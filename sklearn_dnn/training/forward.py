@@ -94,7 +94,7 @@ def table_outputs(
 
     def work() -> None:
         evaluator = open_network()
-        scratch = torch.empty(0)
+        scratch = torch.empty(0, dtype=first.dtype)
         while True:
             with turn:
                 start = next(left, None)

@@ -45,7 +45,7 @@ def fitted_temperature(
     weight : Tensor of shape (n,) or None
     """
     raw = raw.double()
-    weight = torch.ones(len(raw)).to(raw) if weight is None else weight.double()
+    weight = raw.new_ones(len(raw)) if weight is None else weight.double()
     share = weight / weight.sum()
 
     def mean_loss(log_temperature: float) -> float:

@@ -72,7 +72,7 @@ class Mixup(Augmentation):
         assert y.is_floating_point(), "indices of classes can't be mixed"
         rows = x.shape[:-1]
         part = draw_symmetric_beta(alpha, (*rows, 1), x.device, generator).to(x.dtype)
-        draws = torch.rand(rows, generator=generator, device=x.device)
+        draws = torch.rand(rows, generator=generator, device=x.device, dtype=torch.float32)
         partner = draws.argsort(-1).unsqueeze(-1)
 
         def mix(t: Tensor) -> Tensor:

@@ -172,7 +172,7 @@ def _encoded(owner: str, name: str, value: Any) -> dict[str, Tensor]:
     if isinstance(value, Tensor):
         return {f"{owner}.tensor.{name}": value}
     if value is None:
-        return {f"{owner}.none.{name}": torch.zeros(())}
+        return {f"{owner}.none.{name}": torch.zeros((), dtype=torch.float64)}
     for kind, cls in _KINDS.items():  # a bool is an int too, so it comes first
         if isinstance(value, cls):
             dtype = torch.float64 if cls is float else torch.int64

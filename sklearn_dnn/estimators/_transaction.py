@@ -1,0 +1,41 @@
+"""Fits that fail leave the estimator as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import numpy as np
+
+
+def all_or_nothing(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator of a method after whose errors the estimator is as it was before the call.
+
+    Its attributes are put back, parameters and fitted ones, and the stream of a `random_state`
+    that is an instance of NumPy's. Nothing may change a fitted attribute in place: what training
+    goes on from is copied first.
+    """
+
+    @wraps(method)
+    def whole(estimator: Any, *args: Any, **kwargs: Any) -> Any:
+        before = dict(vars(estimator))
+        chance = before.get("random_state")
+        drawn = chance.get_state() if isinstance(chance, np.random.RandomState) else None
+        try:
+            return method(estimator, *args, **kwargs)
+        except BaseException:
+            put_back(estimator, before)
+            if drawn is not None:
+                chance.set_state(drawn)
+            raise
+
+    return whole
+
+
+def put_back(estimator: Any, before: dict[str, Any]) -> None:
+    """Give an estimator the attributes that it had."""
+    now = vars(estimator)
+    for name in now.keys() - before.keys():
+        del now[name]
+    now.update(before)
