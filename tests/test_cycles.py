@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 
 import numpy as np
 import pytest
@@ -35,7 +34,7 @@ X = rng.normal(size=(60, 3))
 Y = X[:, 0] + 0.1 * rng.normal(size=60)
 
 
-def falling(estimator, X, y):
+def falling(estimator, _X, _y):
     """A score that is best after the first epoch."""
     return -float(estimator.n_iter_)
 
@@ -83,7 +82,7 @@ def late_drop(t, horizon):
     return 1.0 if t < horizon - 5 else 0.1
 
 
-def slower(t, horizon):
+def slower(t, _):
     return 0.97**t
 
 
@@ -286,11 +285,11 @@ def test_a_warm_fit_may_get_a_number_and_give_it_back():
     assert len(fitted.lr_curve_) == 44
 
 
-def epochs(estimator, X, y):
+def epochs(estimator, _X, _y):
     return float(estimator.n_iter_)
 
 
-def slow(estimator, X, y):
+def slow(estimator, _X, _y):
     if estimator.n_iter_ == 3:  # epochs that are over
         time.sleep(0.6)
     return 0.0
