@@ -13,6 +13,9 @@ from sklearn_dnn.data.splits import folds
 from sklearn_dnn.estimators._opening import open_session
 from sklearn_dnn.model_selection import GridSearchCV
 
+# Members end by a patience of four, some while the cosine is still high.
+pytestmark = pytest.mark.filterwarnings("ignore:.*of its peak rate")
+
 PLAIN = {
     "hidden_layer_sizes": (8,),
     "n_members": 4,

@@ -209,6 +209,9 @@ BESIDE = {
 }
 
 
+PLANS = {"schedule", "momentum_schedule", "dropout_schedule", "weight_decay_schedule"}
+
+
 def spec_of(cls, difficult=False, **changes):
     kind = "regression" if cls is MLPRegressor else "multiclass"
     task = Task(
@@ -240,6 +243,8 @@ def test_the_specification_holds_what_was_asked_for(cls):
         same = {f.name for f in fields(FitSpec)} - {name}
         if name == "activation":  # "auto" follows it
             same.remove("initializer")
+        if name in PLANS or name == "n_iter_no_change":  # patience follows what has a horizon
+            same -= {"n_iter_no_change", "whole_cycles"}
         if name == "optimizer":  # its rate is its own
             same.remove("learning_rate_init")
         if name == "output_activation":  # it says what it can reach
@@ -272,7 +277,8 @@ def test_resolving_needs_every_parameter_that_both_estimators_have(cls):
 
 
 def test_nothing_else_is_decided():
-    decided = {f.name for f in fields(FitSpec)} - {"task", "stopping", "by_recipe"}
+    decided = {f.name for f in fields(FitSpec)}
+    decided -= {"task", "stopping", "by_recipe", "whole_cycles"}
     asked = set(MLPClassifier._parameters) | set(MLPRegressor._parameters)
     assert decided == asked - READ_ELSEWHERE
 

@@ -22,6 +22,7 @@ from sklearn_dnn.components import FTRL, Momentum
 from sklearn_dnn.presets import (
     ABOUT,
     DENSE,
+    GERON_EARLY,
     PRESETS,
     RISK_SENSITIVE,
     SKLEARN,
@@ -91,6 +92,52 @@ def test_it_learns(name, cls):
     if name == "SKLEARN" and cls is MLPRegressor:  # columns of deviation 0.05, as in its source
         limit = -0.1
     assert score.mean() > limit
+
+
+# Whose sources name early stopping, and those that draw a mask of dropout for each row.
+STOPPING = ["GERON_EARLY", "DENSE", "REGULARIZED"]
+MASKED = ["REGULARIZED", "RISK_SENSITIVE"]
+
+
+@pytest.mark.parametrize("cls", ESTIMATORS)
+@pytest.mark.parametrize("name", list(PRESETS))
+def test_what_promises_early_stopping_holds_rows_out_of_any_table(name, cls):
+    X, y = DATA[cls]
+    network = cls(**{**PRESETS[name], "max_iter": 2, "hidden_layer_sizes": (4,)}).fit(X, y)
+    assert network.spec_["early_stopping"] is (name in STOPPING)
+    n_held = -(-len(X) // 10) if name in STOPPING else 0
+    assert network.spec_["task"]["n_training"] == len(X) - n_held
+    assert (network.validation_loss_curve_ is not None) is (name in STOPPING)
+
+
+def test_the_rate_of_geron_early_follows_the_validation_error():
+    X, y = DATA[MLPRegressor]
+    network = MLPRegressor(**{**GERON_EARLY, "n_iter_no_change": 40}, random_state=0).fit(X, y)
+
+    def rates(values):
+        """Half of it after five values in a row that are not 1e-4 below the lowest before."""
+        factor, lowest, idle, found = 1.0, np.inf, 0, []
+        for value in values:
+            found.append(0.001 * factor)
+            idle = 0 if value < lowest - 1e-4 else idle + 1
+            lowest = min(lowest, value)
+            if idle == 5:
+                factor, idle = factor / 2, 0
+        return found
+
+    assert network.lr_curve_ == pytest.approx(rates(network.validation_loss_curve_))
+    assert network.lr_curve_ != pytest.approx(rates(network.loss_curve_))
+    assert network.lr_curve_[-1] < network.lr_curve_[0]
+
+
+@pytest.mark.parametrize("name", MASKED)
+def test_dropout_draws_a_mask_for_each_row(name):
+    X, y = DATA[MLPRegressor]
+    network = MLPRegressor(**{**PRESETS[name], "max_iter": 1}, random_state=0).fit(X, y)
+    assert {rule["rate"] for rule in network.spec_["dropout"]} == {PRESETS[name]["dropout"]}
+    # rows that are all the same differ by their masks alone
+    p = network.predict(np.repeat(X[:1], 20, axis=0), n_samples=1)
+    assert len(np.unique(p)) > 10
 
 
 @pytest.mark.parametrize("name", list(PRESETS))
@@ -192,10 +239,30 @@ def networks(names):
     return [cls(**PRESETS[name]) for name in names for cls in ESTIMATORS]
 
 
+# A held-out part and masks of rows are drawn for the rows there are: not the same for a row of
+# weight 2 as for the row twice.
+REASON = "rows do not meet every step unchanged: a split, or masks"
+WEIGHT_CHECKS = {
+    "check_sample_weight_equivalence_on_dense_data",
+    "check_sample_weight_equivalence_on_sparse_data",
+}
+
+
+def excepted(network):
+    """The checks that a preset's network is not meant to pass."""
+    unequal = [{**PRESETS[name]} for name in {*STOPPING, *MASKED}]
+    given = network.get_params(deep=False)
+    if any(all(repr(given[k]) == repr(v) for k, v in preset.items()) for preset in unequal):
+        return dict.fromkeys(WEIGHT_CHECKS, REASON)
+    return {}
+
+
 def checks_of_weights():
     for network in networks(SLOW):
+        if excepted(network):
+            continue
         for estimator, check in estimator_checks_generator(network):
-            if check.func.__name__.startswith("check_sample_weight_equivalence"):
+            if check.func.__name__ in WEIGHT_CHECKS:
                 yield estimator, check
 
 
@@ -210,21 +277,23 @@ def not_warned_of(test):
 
 
 @not_warned_of
-@parametrize_with_checks(networks([name for name in PRESETS if name not in SLOW]))
-def test_every_check_without_expected_failures(estimator, check):
+@parametrize_with_checks(
+    networks([name for name in PRESETS if name not in SLOW]), expected_failed_checks=excepted
+)
+def test_every_check(estimator, check):
     check(estimator)
 
 
 @pytest.mark.slow
 @not_warned_of
-@parametrize_with_checks(networks(SLOW))
+@parametrize_with_checks(networks(SLOW), expected_failed_checks=excepted)
 def test_every_check_of_the_others(estimator, check):
     check(estimator)
 
 
 @not_warned_of
 @pytest.mark.parametrize(("estimator", "check"), list(checks_of_weights()))
-def test_weights_are_repeated_rows_with_masks_and_norms_too(estimator, check):
+def test_weights_are_repeated_rows_with_norms_too(estimator, check):
     check(estimator)
 
 

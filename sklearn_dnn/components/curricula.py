@@ -28,6 +28,16 @@ class Curriculum(Component):
         """Whether the plan comes to its end where training does; not by default."""
         return False
 
+    def cycle_end(self, t: float, horizon: float) -> float:
+        """The epoch from which on the plan stays as it is; 0 by default, if not that of training.
+
+        Parameters
+        ----------
+        t, horizon : float
+            As :meth:`weights` gets them.
+        """
+        return horizon if self.ends_with_training else 0.0
+
     @abstractmethod
     def weights(self, difficulty_rank: Tensor, t: float, horizon: float) -> Tensor | None:
         """How likely each row is at every draw of an epoch.
@@ -152,6 +162,9 @@ class LinearCurriculum(_PacedCurriculum):
         """Whether `epochs` is None."""
         return self.epochs is None
 
+    def cycle_end(self, t: float, horizon: float) -> float:
+        return horizon if self.epochs is None else float(self.epochs)
+
     def easiest(self, t: float, horizon: float) -> float:
         part = min(t / (horizon if self.epochs is None else self.epochs), 1.0)
         return 1.0 if part == 1.0 else self.start + (1.0 - self.start) * part
@@ -200,6 +213,9 @@ class ExponentialCurriculum(_PacedCurriculum):
         self.growth = growth
         self.every = every
         self.random_share = random_share
+
+    def cycle_end(self, t: float, horizon: float) -> float:
+        return self.every * math.ceil(-math.log(self.start) / math.log(self.growth))
 
     def easiest(self, t: float, horizon: float) -> float:
         n_steps = math.floor(t / self.every)

@@ -13,6 +13,9 @@ _COUNT = Interval(numbers.Integral, 0, None, closed="left")
 _FOREVER = Options(numbers.Real, {math.inf})
 _VALUE = Interval(numbers.Real, None, None, closed="neither")
 
+# Idle epochs that are borne where nothing else is said: as many as scikit-learn bears.
+PATIENCE = 10
+
 
 class EarlyStopping(Component):
     r"""Ends training when a monitored value no longer gets better.
@@ -29,9 +32,10 @@ class EarlyStopping(Component):
 
     Parameters
     ----------
-    patience : int, default=10
+    patience : int, inf or "auto", default="auto"
         How many idle epochs in a row are borne; ``math.inf`` bears any number, for an end by
-        `target` or `baseline` alone.
+        `target` or `baseline` alone. ``"auto"`` is what the estimator's ``n_iter_no_change="auto"``
+        is: 10, but no end before a schedule has come to its own, or the recipe's.
     min_delta : float, default=0.0
         The least improvement that counts, at least 0. The best value is the best of all epochs,
         also of those that improved by less.
@@ -47,7 +51,8 @@ class EarlyStopping(Component):
         ends if the best value is not better than it (by at least `min_delta`) after
         `baseline_patience` epochs and one more.
     baseline_patience : int, default=None
-        How many epochs there are to beat `baseline`; None for `patience`.
+        How many epochs there are to beat `baseline`; None for `patience`, and for 10 where that
+        is "auto".
     target : float, default=None
         A value that is good enough, in units of the monitored value: training ends after the
         first epoch that reaches it.
@@ -93,7 +98,7 @@ class EarlyStopping(Component):
     """
 
     _parameter_constraints = {
-        "patience": [_COUNT, _FOREVER],
+        "patience": [_COUNT, _FOREVER, StrOptions({"auto"})],
         "min_delta": [Interval(numbers.Real, 0, None, closed="left")],
         "relative": ["boolean"],
         "mode": [StrOptions({"auto", "min", "max"})],
@@ -108,7 +113,7 @@ class EarlyStopping(Component):
 
     def __init__(
         self,
-        patience: float = 10,
+        patience: float | Literal["auto"] = "auto",
         min_delta: float = 0.0,
         relative: bool = False,
         mode: Literal["auto", "min", "max"] = "auto",
@@ -131,6 +136,15 @@ class EarlyStopping(Component):
         self.restore_best = restore_best
         self.watch = watch
         self.refit = refit
+
+    def settled(self, patience: float) -> EarlyStopping:
+        """The same rule with this `patience` where its own is "auto"."""
+        if self.patience != "auto":
+            return self
+        given = self.get_params() | {"patience": patience}
+        if self.baseline is not None and self.baseline_patience is None:
+            given["baseline_patience"] = PATIENCE
+        return EarlyStopping(**given)
 
     def sign(self, scored: bool) -> float:
         """1 if less is better, -1 if more is: what turns values into ones that are to fall.

@@ -32,7 +32,7 @@ from ..training.engine import INTERRUPTED, Observer, Outcome
 from ..training.range_test import RangeTest
 from ._attributes import fitted_attributes, outcomes_now
 from ._calibration import calibrated
-from ._ending import tell_how_it_ended, tell_of_left_out, with_hope
+from ._ending import tell_how_it_ended, tell_of_cut_cycle, tell_of_left_out, with_hope
 from ._exports import member_of, module_of
 from ._fitted import Fitted, beside_each_other
 from ._going_on import forgive, refuse_folds
@@ -187,6 +187,7 @@ class BaseMLP(
                 )
             self._store(session, outcomes, keep_progress=bool(self.warm_start))
             tell_how_it_ended(session, outcomes, warn_of_max_iter=True)
+            tell_of_cut_cycle(session, outcomes, self.schedule)
             tell_of_left_out(session, n_members - len(kept))
             root.call_on_fit_task_end(
                 **told,
@@ -235,6 +236,7 @@ class BaseMLP(
             session = calibrated(session.only(kept), outcomes)
             self._store(session, outcomes, keep_progress=bool(self.warm_start))
         tell_how_it_ended(session, outcomes, warn_of_max_iter=True)
+        tell_of_cut_cycle(session, outcomes, self.schedule)
         tell_of_left_out(session, n_left_out)
 
     # State: written in one place, as NumPy arrays and plain Python values

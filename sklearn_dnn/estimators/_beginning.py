@@ -169,8 +169,8 @@ def _parted(
 
 
 def _labels(given: Given, codec: Codec, rows: np.ndarray) -> np.ndarray | None:
-    """The classes of rows, to stratify by."""
-    return given.y[rows] if codec.kind in {"binary", "multiclass"} else None
+    """The classes of rows, to stratify by, or their labels."""
+    return None if codec.kind == "regression" else given.y[rows]
 
 
 def _folds(

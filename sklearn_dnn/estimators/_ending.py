@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
+import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from .._warnings import warn
-from ..training.engine import DIVERGED, INTERRUPTED, MAX_ITER, Outcome
+from ..specification import RECIPE_PATIENCE, FitSpec, is_auto
+from ..training.engine import DIVERGED, INTERRUPTED, MAX_ITER, PATIENCE, TIME, TOL, Outcome
 from ._messages import DivergedError, divergence_advice
 from ._session import Session
+
+# Share of a schedule's peak rate above which an end is no end of a cycle, and the times that are
+# looked at to find the peak.
+HIGH, N_TIMES = 0.5, 201
 
 
 def with_hope(session: Session, outcomes: list[Outcome]) -> tuple[list[int], list[Outcome]]:
@@ -29,6 +38,53 @@ def tell_of_left_out(session: Session, n_left_out: int) -> None:
             f"{divergence_advice(session.spec)}",
             ConvergenceWarning,
         )
+
+
+def tell_of_cut_cycle(session: Session, outcomes: list[Outcome], schedule: Any) -> None:
+    """Say that a schedule was cut while its rate was still high.
+
+    Parameters
+    ----------
+    session : Session
+    outcomes : list of Outcome
+    schedule : object
+        What the user gave. With the recipe's own, its patience, or more, was found to do.
+    """
+    spec = session.spec
+    borne = spec.n_iter_no_change if spec.stopping is None else spec.stopping.patience
+    suits = is_auto(schedule) and borne >= RECIPE_PATIENCE
+    reasons = {TIME} if suits else {PATIENCE, TOL, TIME}
+    cut = [(o, _share_of_peak(spec, o)) for o in outcomes if o.end_reason in reasons]
+    cut = [(o, share) for o, share in cut if share > HIGH and spec.in_cycle(o.progress.passed)]
+    if not cut:
+        return
+    outcome, share = max(cut, key=lambda pair: pair[1])
+    done, end_reason = outcome.progress.passed("learning_rate"), outcome.end_reason
+    end = spec.schedule.cycle_end(done, float(spec.max_iter))
+    who = "Training" if len(outcomes) == 1 else f"The training of {len(cut)} of {len(outcomes)}"
+    if end_reason == TIME:
+        way_out = "Lower max_iter, so that its end comes within max_time, or raise max_time"
+    elif spec.stopping is not None:
+        way_out = "Set the patience of EarlyStopping to 'auto', which waits for that end"
+    else:
+        way_out = "Set n_iter_no_change='auto', which waits for that end"
+    warn(
+        f"{who} ended ({end_reason!r}) after epoch {done} of the {end:g} that "
+        f"schedule={spec.schedule!r} takes, at {share:.0%} of its peak rate, so that what the "
+        f"fall of the rate gains is lost. {way_out}.",
+        ConvergenceWarning,
+    )
+
+
+def _share_of_peak(spec: FitSpec, outcome: Outcome) -> float:
+    """The last rate, as a share of the highest that the schedule would have come to."""
+    rates = outcome.history["learning_rate"]
+    if not rates or not math.isfinite(rates[-1]):
+        return 0.0
+    horizon, state = float(spec.max_iter), spec.schedule.start()
+    times = np.linspace(0.0, horizon, N_TIMES)
+    peak = max(spec.schedule.factor(float(t), horizon, state) for t in times)
+    return rates[-1] / (spec.learning_rate_init * peak) if peak > 0 else 0.0
 
 
 def tell_how_it_ended(session: Session, outcomes: list[Outcome], *, warn_of_max_iter: bool) -> None:

@@ -112,9 +112,10 @@ def go_on(
 def forgive(session: Session, members: Sequence[Mapping[str, Any]]) -> None:
     """Let a fit that goes on begin anew what its last call came to the end of."""
     for progress, member in zip(session.progress, members, strict=True):
-        for name in session.spec.ending_with_training:
+        anew = session.spec.ending_with_training
+        for name in anew:
             progress.origins[name] = progress.epoch
-        if member["end_reason"] in {"patience", "tol", "baseline"}:
+        if anew or member["end_reason"] in {"patience", "tol", "baseline"}:
             progress.patience[0].count = progress.patience[0].unbeaten = 0
 
 

@@ -78,8 +78,12 @@ def first_split(
                 f"groups has {len(groups)} rows, but X has {len(y)}. Give one group a row of X."
             )
         groups = groups[rows]
-    for training, judging in how.split(positions, y[rows], groups):
-        return training, judging
+    try:
+        for training, judging in how.split(positions, y[rows], groups):
+            return training, judging
+    except ValueError as error:
+        error.add_note(f"It is the splitter validation_fraction={how!r} that refused these rows.")
+        raise
     raise ValueError(
         f"The splitter validation_fraction={how!r} gave no split. Give one with at least one, or "
         "a fraction."

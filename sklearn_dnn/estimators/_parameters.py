@@ -408,7 +408,8 @@ PARAMETERS: dict[str, Parameter] = {
         "'auto', float, 'folds' or splitter, default='auto'",
         """The rows that early stopping holds out where `X_val` is not given: a share of them,
         stratified by class (the last ones with ``shuffle=False``), or the first split of a
-        scikit-learn splitter, which gets `groups`; rows in neither of its parts are not used.
+        scikit-learn splitter, which gets `groups`; rows in neither of its parts are not used. The
+        only row of a class always trains.
         "folds" lets each of `n_members` independent members hold out another ``1 / n_members`` of
         the rows, so that together they learn from all; early stopping is then on unless it is
         False. "auto" is 0.1, or the recipe's.""",
@@ -422,7 +423,8 @@ PARAMETERS: dict[str, Parameter] = {
         "auto",
         "int, inf or 'auto', default='auto'",
         """Training ends when more than this many epochs in a row did not improve the monitored
-        value by `tol`. "auto" is 10, or the recipe's.""",
+        value by `tol`. "auto" is 10, or the recipe's, but ends nothing before a schedule has come to
+        its end; a number is obeyed.""",
     ),
     "tol": Parameter(
         [Interval(Real, 0, None, closed="left")],
@@ -442,7 +444,7 @@ PARAMETERS: dict[str, Parameter] = {
         _POSITIVE_OR_NONE,
         None,
         "float or None, default=None",
-        "Seconds after which training ends, at the next step.",
+        """Seconds after which training ends, at the next step, wherever a schedule then is.""",
     ),
     "shuffle": Parameter(
         ["boolean"], True, "bool, default=True", "Whether each epoch has a new order of rows."

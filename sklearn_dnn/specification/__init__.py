@@ -3,7 +3,7 @@
 Below this package nobody reads the estimator and nothing is "auto".
 """
 
-from ._auto import PLAIN, follows_recipe, is_auto, plain_value, settled
+from ._auto import PLAIN, RECIPE_PATIENCE, follows_recipe, is_auto, plain_value, settled
 from ._contradictions import warn_of_broken_conditions, warn_of_missing_blocks
 from ._judging import holds_out_folds, stops_early, without_validation
 from ._machine import CUDA_WORK, members_at_once, step_work
@@ -21,6 +21,7 @@ __all__ = [
     "COLUMNS",
     "CUDA_WORK",
     "PLAIN",
+    "RECIPE_PATIENCE",
     "FitSpec",
     "Task",
     "follows_recipe",

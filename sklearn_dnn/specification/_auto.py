@@ -31,10 +31,14 @@ LEAST_A_MEMBER = 10
 # Columns above which each is no longer embedded: the first layer would take nearly all the time.
 MOST_EMBEDDED = 128
 MEMBERS, EPOCHS = 8, 60
+# Idle epochs that are borne with the recipe's own schedule.
+RECIPE_PATIENCE = 12
 # Rows of a batch: as many as make this number of batches an epoch, within the bounds.
 BATCHES, LEAST_BATCH, MOST_BATCH = 16, 16, 256
 # Parameters that may have one value a layer: who gives that has layers of his own in mind.
 BY_LAYER = ("activation", "initializer", "dropout", "alpha", "l1")
+# Parameters with a plan over time: patience goes by it.
+PLANS = ("schedule", "momentum_schedule", "dropout_schedule", "weight_decay_schedule", "curriculum")
 # Of the rows, what is held out where members can't take folds in turn.
 SHARE_HELD = 0.2
 # Rows below which the rate is lower: there are fewer to average over.
@@ -50,7 +54,6 @@ PLAIN: dict[str, Any] = {
     "numeric_embedding": None,
     "calibration": None,
     "validation_fraction": 0.1,
-    "n_iter_no_change": 10,
     "max_iter": 200,
     "n_members": 1,
 }
@@ -93,7 +96,7 @@ def recipe(
         "early_stopping": True,
         "calibration": "temperature",
         "validation_fraction": "folds",
-        "n_iter_no_change": 12,
+        "n_iter_no_change": RECIPE_PATIENCE,
         "n_members": MEMBERS,
         "dtype": "float32",
     }
@@ -150,10 +153,14 @@ def settled(
     chosen["validation_fraction"] = validation
     if not holds_out:
         chosen["n_iter_no_change"] = np.inf
+    elif any(not (given[name] is None or is_auto(given[name])) for name in PLANS):
+        del chosen["n_iter_no_change"]  # it suits the recipe's own schedule
     too_few = n_judging < LEAST_FOLD or n_all_judging < LEAST_JUDGING
     if too_few or kind == "regression" or not _is_calibratable(given["loss"], kind):
         chosen["calibration"] = None
     _suit(chosen, given)
+    if isinstance(stops, EarlyStopping) and "n_iter_no_change" in chosen:
+        given["early_stopping"] = stops.settled(chosen["n_iter_no_change"])
     return given | {name: v for name, v in chosen.items() if is_auto(given.get(name))}
 
 

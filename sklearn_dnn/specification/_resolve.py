@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from numbers import Real
 from typing import Any, TypeVar
 
@@ -23,9 +24,9 @@ from ..components.losses import LOSSES, Loss, as_loss
 from ..components.norms import NORMS, BatchNorm, Norm
 from ..components.optimizers import OPTIMIZERS, Optimizer
 from ..components.schedules import SCHEDULES, as_schedule
-from ..components.stopping import EarlyStopping
+from ..components.stopping import PATIENCE, EarlyStopping
 from ..components.topologies import TOPOLOGIES
-from ._auto import plain
+from ._auto import is_auto, plain
 from ._contradictions import refuse_contradictions
 from ._judging import stops_early
 from ._machine import machine_of
@@ -61,6 +62,7 @@ def resolve(parameters: Mapping[str, Any], task: Task) -> FitSpec:
     output_activation, output_range = _resolve_link(p)
     batch_size = _resolve_batch_size(p["batch_size"], optimizer, task.n_training)
     embedding = _optional(p["numeric_embedding"], EMBEDDINGS.resolve)
+    n_idle = p["n_iter_no_change"]
     machine = machine_of(p, task, hidden, embedding, optimizer, batch_size)
     spec = FitSpec(
         task=task,
@@ -81,7 +83,7 @@ def resolve(parameters: Mapping[str, Any], task: Task) -> FitSpec:
         target_scaling=p.get("target_scaling") if loss.scales_target else None,
         early_stopping=stops_early(p["early_stopping"], task.n_samples, task.has_validation),
         stopping=_resolve_stopping(p["early_stopping"]),
-        n_iter_no_change=float(p["n_iter_no_change"]),
+        n_iter_no_change=float(PATIENCE if is_auto(n_idle) else n_idle),
         tol=float(p["tol"]),
         monitor=p["monitor"],
         max_time=_optional(p["max_time"], float),
@@ -92,6 +94,7 @@ def resolve(parameters: Mapping[str, Any], task: Task) -> FitSpec:
         member_fraction=_optional(p["member_fraction"], float),
         **machine,
     )
+    spec = _with_patience(spec, n_idle)
     refuse_contradictions(spec, p)
     return spec
 
@@ -310,6 +313,18 @@ def _resolve_stopping(value: Any) -> EarlyStopping | None:
         return None
     value.validate()
     return value
+
+
+def _with_patience(spec: FitSpec, given: float | str) -> FitSpec:
+    """What "auto" patience is, once the schedules are known."""
+    borne = math.inf if spec.ending_with_training else PATIENCE
+    rule = spec.stopping
+    return replace(
+        spec,
+        n_iter_no_change=float(borne) if is_auto(given) else spec.n_iter_no_change,
+        stopping=None if rule is None else rule.settled(borne),
+        whole_cycles=is_auto(given if rule is None else rule.patience),
+    )
 
 
 def _resolve_batch_size(value: int | str, optimizer: Optimizer, n_samples: int) -> int:

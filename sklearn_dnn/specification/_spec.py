@@ -79,7 +79,8 @@ class FitSpec:
 
     The fields have the meaning of the estimators' parameters of the same name; components are
     checked instances, one for each layer where layers may differ, and every number is a number.
-    `by_recipe` tells whether the recipe for tables chose what was left at "auto".
+    `by_recipe` tells whether the recipe for tables chose what was left at "auto", `whole_cycles`
+    whether patience ends nothing before the schedules' cycles are over.
     """
 
     task: Task
@@ -136,6 +137,7 @@ class FitSpec:
     n_threads: int
     dtype: str
     by_recipe: bool = False
+    whole_cycles: bool = False
 
     @cached_property
     def objective(self) -> Loss:
@@ -185,12 +187,26 @@ class FitSpec:
         return {name: schedule for name, schedule in all_of_them.items() if schedule is not None}
 
     @property
+    def _plans(self) -> dict[str, Schedule | Curriculum]:
+        """The schedules, by the same names, and the curriculum."""
+        drawn = {} if self.curriculum is None else {"curriculum": self.curriculum}
+        return {**self.schedules, **drawn}
+
+    @property
     def ending_with_training(self) -> list[str]:
-        """The schedules, by the same names, and the curriculum that end where training does."""
-        plans: dict[str, Any] = dict(self.schedules)
-        if self.curriculum is not None:
-            plans["curriculum"] = self.curriculum
-        return [name for name, plan in plans.items() if plan.ends_with_training]
+        """The schedules, and the curriculum, that end where training does."""
+        return [name for name, plan in self._plans.items() if plan.ends_with_training]
+
+    def in_cycle(self, passed: Callable[[str], float]) -> bool:
+        """Whether a schedule, or the curriculum, has not come to its end, or to that of a cycle.
+
+        Parameters
+        ----------
+        passed : callable
+            ``passed(name)`` gives the epochs since one of them began.
+        """
+        times = ((plan, passed(name)) for name, plan in self._plans.items())
+        return any(plan.cycle_end(t, float(self.max_iter)) > t for plan, t in times)
 
     @property
     def refits(self) -> bool:
@@ -298,6 +314,7 @@ COLUMNS = (
     "label_smoothing",
     "stopping",
     "n_iter_no_change",
+    "whole_cycles",
     "tol",
     "initializer",
     "bias_initializer",

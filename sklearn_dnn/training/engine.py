@@ -22,6 +22,7 @@ from .numbers import column
 from .stacks import fresh_optimizer, stacks
 from .state import DRIVEN, Progress
 from .step import Step
+from .stopping import Patience
 
 MAX_ITER, PATIENCE, TOL, TIME = "max_iter", "patience", "tol", "time"
 CALLBACK, INTERRUPTED, DIVERGED = "callback", "interrupted", "diverged"
@@ -375,9 +376,8 @@ class _Run:
                 getattr(spec, f"{name}_schedule").observe(progress.driven[i][name], value)
             if record["converged"]:
                 ended[member] = TOL
-            elif self.watch.patient and patience.ended is not None:
-                plain = patience.ended == PATIENCE and not self._chooses(spec)
-                ended[member] = TOL if plain else patience.ended
+            elif self.watch.patient and (reason := self._why_over(spec, patience)) is not None:
+                ended[member] = reason
             elif spec.max_time is not None and perf_counter() - started > spec.max_time:
                 ended[member] = TIME
         if len(improved) == len(self.specs):
@@ -387,6 +387,14 @@ class _Run:
             progress.best_theta[improved] = progress.judged[improved]
             progress.best_statistics[improved] = progress.statistics[improved]
         return ended
+
+    def _why_over(self, spec: FitSpec, patience: Patience) -> str | None:
+        """Why a member ends by what it has come to; None where it goes on."""
+        if patience.ended != PATIENCE:
+            return patience.ended
+        if spec.whole_cycles and spec.in_cycle(self.progress.passed):
+            return None
+        return PATIENCE if self._chooses(spec) else TOL
 
     def _judged(self, spec: FitSpec) -> bool:
         return spec.early_stopping and self.validation is not None

@@ -68,6 +68,7 @@ class Patience:
         Parameters
         ----------
         rule : EarlyStopping
+            Its patience may be "auto" no more.
         scored : bool
             Whether a score is monitored; its values must come times ``rule.sign(scored)``.
         """

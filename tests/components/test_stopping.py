@@ -14,7 +14,7 @@ from sklearn_dnn.components.stopping import EarlyStopping
 from sklearn_dnn.training.stopping import Patience
 
 DEFAULTS = {
-    "patience": 10,
+    "patience": "auto",
     "min_delta": 0.0,
     "relative": False,
     "mode": "auto",
@@ -38,7 +38,7 @@ def follow(patience, values, sign=1.0):
 
 
 def ends(rule, values, scored=False):
-    return follow(Patience.of(rule, scored), values, rule.sign(scored))
+    return follow(Patience.of(rule.settled(10), scored), values, rule.sign(scored))
 
 
 def better(rule, value, reference, falls):
@@ -132,7 +132,7 @@ def test_end_with_a_relative_delta_by_brute_force(rule, values, scored):
 def test_where_tol_is_not_0_it_is_the_rule_of_the_parameters(values, tol, patience):
     """``early_stopping=True`` with `tol` and `n_iter_no_change` is the same rule."""
     plain = Patience(tol, patience)
-    by_component = Patience.of(EarlyStopping(patience, tol), scored=False)
+    by_component = Patience.of(EarlyStopping(patience, tol).settled(10), scored=False)
     for n_iter, value in enumerate(values, start=1):
         assert plain.update(value, n_iter) == by_component.update(value, n_iter)
         assert plain.export() == by_component.export()
@@ -168,6 +168,7 @@ CURVES = [
 def test_curves_by_hand(parameters, values, end, reason, best):
     rule = EarlyStopping(**parameters)
     rule.validate()
+    rule = rule.settled(10)
     assert ends(rule, values) == (end, reason, best)
     assert brute_force(rule, values) == (end, reason, best)
     # as scores, and as errors that a function gives in place of a score
@@ -226,12 +227,12 @@ def test_keras_patience_is_one_more(values, patience, start):
 )
 def test_a_count_that_is_saved_goes_on(parameters, values, cut):
     rule = EarlyStopping(**parameters)
-    whole, first = Patience.of(rule, False), Patience.of(rule, False)
+    whole, first = (Patience.of(rule.settled(10), False) for _ in range(2))
     for n_iter, value in enumerate(values[:cut], start=1):
         whole.update(value, n_iter)
         first.update(value, n_iter)
     saved = json.loads(json.dumps(first.export()))
-    second = Patience.of(rule, False).resumed(saved)
+    second = Patience.of(rule.settled(10), False).resumed(saved)
     assert second == first == replace(first)
     for n_iter, value in enumerate(values[cut:], start=cut + 1):
         assert whole.update(value, n_iter) == second.update(value, n_iter)
@@ -247,11 +248,11 @@ def test_what_was_saved_before_there_was_a_baseline_goes_on():
 
 def test_forgetting_begins_anew():
     rule = EarlyStopping(patience=2, baseline=0.5)
-    patience = Patience.of(rule, False)
+    patience = Patience.of(rule.settled(10), False)
     for n_iter, value in enumerate([1, 2], start=1):
         patience.update(value, n_iter)
     patience.forget()
-    assert patience == Patience.of(rule, False)
+    assert patience == Patience.of(rule.settled(10), False)
     shifted = [patience.update(v, n) and patience.ended for n, v in ((3, 9.0), (4, 8.0))]
     assert shifted == [None, None]
     patience.update(7.0, 5)
@@ -259,7 +260,7 @@ def test_forgetting_begins_anew():
 
 
 def test_best_weights_are_told_of_through_the_first_epochs():
-    patience = Patience.of(EarlyStopping(start_after=2), False)
+    patience = Patience.of(EarlyStopping(start_after=2).settled(10), False)
     told = [patience.update(v, n) for n, v in enumerate([3, 1, 5, 4, 4.5], start=1)]
     assert told == [True, True, True, True, False]  # what came before the third is forgotten
 

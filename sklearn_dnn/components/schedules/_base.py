@@ -40,6 +40,25 @@ class Schedule(Component):
         """Whether the schedule comes to its end where training does; not by default."""
         return False
 
+    def cycle_end(self, t: float, horizon: float) -> float:
+        """The epoch at which what the schedule is in the middle of comes to its end.
+
+        Training that has to find its end by itself is best not ended before: while the rate is
+        high the loss is restless, and what its fall gains comes last.
+
+        Parameters
+        ----------
+        t, horizon : float
+            As :meth:`factor` gets them; `t` is a whole number of epochs done.
+
+        Returns
+        -------
+        float
+            `horizon` where the schedule ends with training; by default 0 elsewhere, which is
+            over at any time.
+        """
+        return horizon if self.ends_with_training else 0.0
+
     @abstractmethod
     def factor(self, t: float, horizon: float, state: dict[str, float]) -> float:
         """What to multiply the number by.
@@ -128,6 +147,9 @@ class HorizonSchedule(Schedule):
         """Whether `horizon` is None."""
         return self.horizon is None
 
+    def cycle_end(self, t: float, horizon: float) -> float:
+        return horizon if self.horizon is None else float(self.horizon)
+
     def passed(self, t: float, horizon: float) -> float:
         """The part of the schedule that is over, in [0, 1].
 
@@ -169,3 +191,8 @@ def between(first: float, last: float, part: float, shape: str = "linear") -> fl
 def whole(x: float) -> int:
     """`x` rounded down, but up where it fell short of a whole number by rounding alone."""
     return math.floor(x + 1e-9)
+
+
+def whole_up(x: float) -> int:
+    """`x` rounded up, but down where it is above a whole number by rounding alone."""
+    return math.ceil(x - 1e-9)

@@ -195,6 +195,9 @@ class Piecewise(Schedule):
     def per_step(self) -> bool:
         return any(not float(boundary).is_integer() for boundary in self.boundaries)
 
+    def cycle_end(self, t: float, horizon: float) -> float:
+        return float(self.boundaries[-1]) if len(self.boundaries) else 0.0
+
     def factor(self, t: float, horizon: float, state: dict[str, float]) -> float:
         return float(self.factors[bisect_right(self.boundaries, t)])
 

@@ -35,7 +35,9 @@ class FunctionSchedule(Schedule):
 
     Notes
     -----
-    A factor that depends on the loss needs a class of one's own with ``observe``.
+    A factor that depends on the loss needs a class of one's own with ``observe``. A function whose
+    factors would be others for a longer `horizon` is on its way until then: early stopping waits for
+    that end. It is asked for both horizons where training might end before.
     """
 
     _parameter_constraints = {"function": [callable], "interval": [StrOptions({"step", "epoch"})]}
@@ -51,6 +53,14 @@ class FunctionSchedule(Schedule):
     @property
     def per_step(self) -> bool:
         return self.interval == "step"
+
+    def cycle_end(self, t: float, horizon: float) -> float:
+        """`horizon`, where the function goes by it: its factors would be others for a later one."""
+        times = [horizon * part for part in (0.0, 0.25, 0.5, 0.75)] + [max(horizon - 1.0, 0.0)]
+        goes_by_it = any(
+            self.factor(s, horizon, {}) != self.factor(s, 2.0 * horizon, {}) for s in times
+        )
+        return horizon if goes_by_it else 0.0
 
     def factor(self, t: float, horizon: float, state: dict[str, float]) -> float:
         t = t if self.per_step else float(math.floor(t))
@@ -151,6 +161,10 @@ class Warmup(Schedule):
     def ends_with_training(self) -> bool:
         return _made(self.schedule).ends_with_training
 
+    def cycle_end(self, t: float, horizon: float) -> float:
+        left = max(horizon - self.epochs, _LEAST_HORIZON)
+        return self.epochs + _made(self.schedule).cycle_end(max(t - self.epochs, 0.0), left)
+
     def start(self) -> dict[str, float]:
         return _made(self.schedule).start()
 
@@ -208,6 +222,11 @@ class Sequential(Schedule):
     @property
     def ends_with_training(self) -> bool:
         return _made(self.schedules[-1]).ends_with_training
+
+    def cycle_end(self, t: float, horizon: float) -> float:
+        begin = float(self.boundaries[-1]) if len(self.boundaries) else 0.0
+        left = max(horizon - begin, _LEAST_HORIZON)
+        return begin + _made(self.schedules[-1]).cycle_end(max(t - begin, 0.0), left)
 
     def factor(self, t: float, horizon: float, state: dict[str, float]) -> float:
         i = bisect_right(self.boundaries, t)

@@ -18,6 +18,7 @@ from ._base import (
     Schedule,
     between,
     whole,
+    whole_up,
 )
 
 _ROUNDING = 1e-12  # by which fractions that add up to 1 may miss it
@@ -91,6 +92,9 @@ class Cyclic(Schedule):
         self.gamma = gamma
         self.up_fraction = up_fraction
 
+    def cycle_end(self, t: float, horizon: float) -> float:
+        return self.period * whole_up(t / self.period)
+
     def factor(self, t: float, horizon: float, state: dict[str, float]) -> float:
         cycle = math.floor(t / self.period)
         passed, up = t / self.period - cycle, self.up_fraction
@@ -144,6 +148,13 @@ class CosineRestarts(Schedule):
         self.period = period
         self.multiplier = multiplier
         self.final_factor = final_factor
+
+    def cycle_end(self, t: float, horizon: float) -> float:
+        m, periods = float(self.multiplier), t / self.period
+        if m == 1.0:
+            return self.period * whole_up(periods)
+        waves = whole_up(math.log(1.0 + periods * (m - 1.0), m))
+        return self.period * (m**waves - 1.0) / (m - 1.0)
 
     def factor(self, t: float, horizon: float, state: dict[str, float]) -> float:
         m = float(self.multiplier)
