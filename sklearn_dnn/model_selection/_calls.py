@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -21,6 +21,7 @@ from .._compat import (
     propagates_callbacks,
     safe_split,
 )
+from .._interruption import whole_fit
 from ..estimators._together import Fit, why_not
 from ..specification import follows_recipe, hidden_sizes, settled, step_work
 from ._composites import (
@@ -36,6 +37,8 @@ from ._composites import (
 # Of a member of a stack: what a step takes beside arithmetic, and multiply-adds of the forward
 # pass for which a core takes a second of forward and backward.
 SECONDS_A_STEP, WORK_A_SECOND = 1e-5, 1e10
+# The result of a fit that there was not.
+LACKING = {"fit_error": "", "test_scores": np.nan}
 
 
 @dataclass
@@ -247,8 +250,10 @@ class Call:
         if not self.is_fitted:
             if self.fit is not None and self.reason is None:
                 self.reason = self.fit.reason
-            return self.function(*self.args, **self.kwargs)
-        result = self._with(Prepared(self))
+            with whole_fit():
+                return self.function(*self.args, **self.kwargs)
+        with whole_fit():
+            result = self._with(Prepared(self))
         if isinstance(result, dict) and "fit_time" in result:
             result["fit_time"] += self.fit.seconds
         return result
@@ -259,8 +264,11 @@ class Call:
         self.candidate = self.fit = self.composition = None
 
     def fail(self) -> Any:
-        """The result that scikit-learn gives a fit that raises; or that error."""
-        return self._with(_interrupted)
+        """The result that scikit-learn gives a fit that raises, with a score of NaN.
+
+        An `error_score` may be above all scores, and what was not done must not be the best.
+        """
+        return replace(self, kwargs=self.kwargs | {"error_score": np.nan})._with(_interrupted)
 
     def _with(self, fit: Callable[..., Any]) -> Any:
         """Do the call with something in place of the estimator's ``fit``."""
@@ -308,6 +316,37 @@ class Call:
             kwargs={name: change(value) for name, value in self.kwargs.items()},
             asked=self.asked and {name: change(value) for name, value in self.asked.items()},
         )
+
+
+def judged_together(calls: Sequence[Call]) -> list[Any] | None:
+    """For each call what is judged by it and others: a candidate of a search, or itself.
+
+    None where a fit may not fail, as for out-of-fold predictions, or by ``error_score="raise"``.
+    """
+    found: list[Any] = []
+    for i, call in enumerate(calls):
+        if call.asked is None or call.asked.get("error_score", "raise") == "raise":
+            return None
+        found.append((call.asked.get("candidate_progress") or (f"call {i}",))[0])
+    return found
+
+
+def is_scored(result: Any) -> bool:
+    """Whether a fit and its judgement went well; predictions have no scores."""
+    if not isinstance(result, dict) or "test_scores" not in result:
+        return True
+    if result["fit_error"] is not None:
+        return False
+    scores = result["test_scores"]
+    return bool(np.isfinite(list(scores.values()) if isinstance(scores, dict) else scores).all())
+
+
+def is_of_use(groups: Sequence[Any] | None, results: Mapping[int, Any]) -> bool:
+    """Whether results of some calls can stand for all: what is judged together is there whole."""
+    if groups is None:
+        return False
+    lacking = {group for i, group in enumerate(groups) if not is_scored(results.get(i, LACKING))}
+    return bool(set(groups) - lacking)
 
 
 @dataclass(frozen=True)

@@ -10,23 +10,13 @@ from typing import Any
 import numpy as np
 import sklearn.model_selection as searches
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401 - makes two of them known
-from sklearn.utils import Tags, get_tags
 
-from ._stacking import stacking
+from ._ending import StackedSearch, stacks_of
 
 Scoring = str | Callable[..., Any] | Sequence[str] | Mapping[str, Any] | None
 
 
-class _GapsPass:
-    """Mixin of searches that say whether what they search takes gaps; scikit-learn's do not."""
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = get_tags(self.estimator).input_tags.allow_nan
-        return tags
-
-
-class GridSearchCV(_GapsPass, searches.GridSearchCV):
+class GridSearchCV(StackedSearch, searches.GridSearchCV):
     """scikit-learn's search over a grid; networks are trained in stacks.
 
     Parameters, attributes and results are those of
@@ -102,11 +92,11 @@ class GridSearchCV(_GapsPass, searches.GridSearchCV):
         -------
         self : estimator
         """
-        with _stacks(self):
+        with stacks_of(self):
             return super().fit(X, y, **params)
 
 
-class RandomizedSearchCV(_GapsPass, searches.RandomizedSearchCV):
+class RandomizedSearchCV(StackedSearch, searches.RandomizedSearchCV):
     """scikit-learn's random search; networks are trained in stacks.
 
     Parameters, attributes and results are those of
@@ -179,11 +169,11 @@ error_score, return_train_score
         -------
         self : estimator
         """
-        with _stacks(self, early_termination=self.early_termination):
+        with stacks_of(self, early_termination=self.early_termination):
             return super().fit(X, y, **params)
 
 
-class HalvingGridSearchCV(_GapsPass, searches.HalvingGridSearchCV):
+class HalvingGridSearchCV(StackedSearch, searches.HalvingGridSearchCV):
     """scikit-learn's successive halving of a grid; networks are trained in stacks.
 
     Parameters, attributes and results are those of
@@ -267,7 +257,7 @@ scoring, refit, error_score, return_train_score, random_state, n_jobs, verbose
             return super().fit(X, y, **params)
 
 
-class HalvingRandomSearchCV(_GapsPass, searches.HalvingRandomSearchCV):
+class HalvingRandomSearchCV(StackedSearch, searches.HalvingRandomSearchCV):
     """scikit-learn's successive halving of random candidates; networks are trained in stacks.
 
     Parameters, attributes and results are those of
@@ -348,19 +338,12 @@ n_jobs, verbose
             return super().fit(X, y, **params)
 
 
-def _stacks(search: Any, **more: Any) -> AbstractContextManager[Any]:
-    """The block within which a search trains networks in stacks."""
-    return stacking(
-        verbose=search.verbose, checkpoint=search.checkpoint, progress=search.progress, **more
-    )
-
-
 def _rungs(search: Any) -> AbstractContextManager[Any]:
-    """The same of successive halving, whose winners may go on."""
+    """The block of successive halving, whose winners may go on."""
     if search.continue_training and search.resource.rpartition("__")[2] != "max_iter":
         raise ValueError(
             f"continue_training=True needs the network's max_iter as resource, but resource="
             f"{search.resource!r}: with more rows a network is another one. Set "
             "resource='max_iter' (behind a pipeline with its prefix), or continue_training=False."
         )
-    return _stacks(search, continue_training=search.continue_training)
+    return stacks_of(search, continue_training=search.continue_training)

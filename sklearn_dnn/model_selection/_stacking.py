@@ -11,6 +11,7 @@ from os import PathLike
 from joblib import parallel_config
 from joblib.parallel import get_active_backend
 
+from .._interruption import in_loop, loop
 from ._backend import StackingBackend
 from ._watching import Watchers
 
@@ -84,6 +85,7 @@ def stacking(
         watchers=Watchers(early_termination),
         progress=progress,
         continues=continue_training,
+        nested=in_loop(),
     )
-    with parallel_config(backend=backend, n_jobs=n_jobs):
+    with loop(), parallel_config(backend=backend, n_jobs=n_jobs):
         yield backend
