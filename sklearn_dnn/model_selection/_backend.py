@@ -153,10 +153,10 @@ class StackingBackend(ParallelBackendBase):
 
     def _all(self, calls: list[Call]) -> list[Any]:
         """The results of calls, in order."""
-        if self.interrupted:
-            raise KeyboardInterrupt("Ctrl-C ended the search before.")
         if not any(call.asked for call in calls):  # such as the trees of a forest
             return [result for _, result in sorted(self._missing(calls, {}), key=itemgetter(0))]
+        if self.interrupted:
+            raise KeyboardInterrupt("Ctrl-C ended the search before.")
         results: dict[int, Any] = {}
         groups = judged_together(calls)
         if self.checkpoint is not None:
@@ -173,7 +173,9 @@ class StackingBackend(ParallelBackendBase):
                     self.bar.score(result)
         except KeyboardInterrupt as error:
             self.interrupted = True
-            if self.nested or not is_of_use(groups, results):
+            if self.nested:
+                raise
+            if not is_of_use(groups, results):
                 error.add_note(_undone(len(results), len(calls), self.checkpoint))
                 raise
             self._give_up(calls, results)

@@ -53,6 +53,7 @@ class StackedSearch:
             super()._run_search(evaluated, callback_ctx=callback_ctx)
         except _EndedError:
             _cut(self, n_done)
+        backend.interrupted = False  # the refit, which has inner searches perhaps, is to be done
 
 
 class _EndedError(Exception):
