@@ -71,6 +71,11 @@ class NamesReadOnce:
         return super()._get_param_names()
 
 
+def callbacks_of(estimator: Any) -> list[Any]:
+    """The scikit-learn callbacks that were set on an estimator, or propagated to it."""
+    return list(getattr(estimator, "_skl_callbacks", None) or ())
+
+
 def has_callbacks(estimator: Any) -> bool:
     """Whether scikit-learn callbacks were set on an estimator, or propagated to it."""
     return bool(getattr(estimator, "_skl_callbacks", None))
@@ -127,6 +132,7 @@ __all__ = [
     "Options",
     "StrOptions",
     "TerminatedWorkerError",
+    "callbacks_of",
     "check_categorical_features",
     "check_method_params",
     "check_sample_weight",

@@ -326,7 +326,12 @@ class TestValidation:
         estimator = network(max_time=600.0)
         with pytest.raises(KeyboardInterrupt):
             ours.learning_curve(
-                estimator, X, Y, cv=2, train_sizes=[0.5, 1.0], exploit_incremental_learning=incremental
+                estimator,
+                X,
+                Y,
+                cv=2,
+                train_sizes=[0.5, 1.0],
+                exploit_incremental_learning=incremental,
             )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from operator import itemgetter
 from os import PathLike
 from threading import Lock
@@ -298,7 +299,15 @@ class StackingBackend(ParallelBackendBase):
         # Ray's workers, as other pools, give all results at the end
         how = "generator_unordered" if self.pool.supports_return_generator else "list"
         with parallel_config(backend=self.pool):
-            yield from Parallel(n_jobs=self._n_workers, return_as=how)(tasks)
+            results = Parallel(n_jobs=self._n_workers, return_as=how)(tasks)
+            try:
+                for result in results:
+                    yield result
+            finally:
+                if isinstance(results, Generator):
+                    with warnings.catch_warnings():  # that not all results were fetched
+                        warnings.simplefilter("ignore", UserWarning)
+                        results.close()
 
     def _give_up(self, calls: list[Call], results: dict[int, Any]) -> None:
         """After an interruption: calls without a result fail, as fits do that raise."""
