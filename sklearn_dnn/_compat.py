@@ -81,10 +81,10 @@ def has_callbacks(estimator: Any) -> bool:
     return bool(getattr(estimator, "_skl_callbacks", None))
 
 
-def propagates_callbacks(context: Any) -> bool:
-    """Whether a callback context of a meta-estimator has callbacks to hand on."""
+def propagated_callbacks(context: Any) -> list[Any]:
+    """The callbacks that the callback context of a meta-estimator hands on."""
     callbacks = getattr(context, "_callbacks", [])
-    return any(isinstance(callback, AutoPropagatedCallback) for callback in callbacks)
+    return [callback for callback in callbacks if isinstance(callback, AutoPropagatedCallback)]
 
 
 def evaluation_of(function: Any) -> Any:
@@ -156,7 +156,7 @@ __all__ = [
     "num_features",
     "num_samples",
     "offers",
-    "propagates_callbacks",
+    "propagated_callbacks",
     "safe_split",
     "scorer_takes_weights",
     "shares_memory",

@@ -16,7 +16,6 @@ import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import make_classification
-from sklearn.exceptions import FitFailedWarning
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401 - makes two of them known
 from sklearn.feature_selection import SequentialFeatureSelector
 from sklearn.linear_model import LogisticRegression
@@ -152,26 +151,26 @@ def splits(search):
     return np.column_stack([search.cv_results_[f"split{i}_test_score"] for i in range(n)])
 
 
-def search_of(kind, key, folder=None, search=ours.GridSearchCV, **more):
+def search_of(kind, folder=None, search=ours.GridSearchCV, **more):
     grid = {f"{PATHS.get(kind, '')}alpha": [1e-4, 0.1, 1.0]}
     return search(ALONE[kind], grid, cv=2, scoring=scoring, checkpoint=folder, **more)
 
 
 @pytest.mark.parametrize("kind", ALONE)
-def test_a_search_ends_and_goes_on_as_if_nothing_was(kind, key, tmp_path, capsys):
-    whole = splits(search_of(kind, key).fit(X, Y))
+def test_a_search_ends_and_goes_on_as_if_nothing_was(kind, key, tmp_path):
+    whole = splits(search_of(kind).fit(X, Y))
     folder = tmp_path / "results"
     key.press_in_fit(3)
     with pytest.warns(UserWarning, match="Interrupted by the user: 3 of 6 fits are done and count"):
         # the refit of some has a validation of its own, whose fits are kept as well
-        search = search_of(kind, key, folder, refit=kind != "pooled").fit(X, Y)
+        search = search_of(kind, folder, refit=kind != "pooled").fit(X, Y)
     np.testing.assert_array_equal(splits(search)[0], whole[0])
     np.testing.assert_array_equal(splits(search)[1], [whole[1, 0], np.nan])
     assert np.isnan(splits(search)[2]).all()
     assert search.best_index_ == 0
     assert len(list(folder.iterdir())) == 3
     key.release()
-    again = search_of(kind, key, folder).fit(X, Y)
+    again = search_of(kind, folder).fit(X, Y)
     np.testing.assert_array_equal(splits(again), whole)
     assert len(key.after) == 3
 
@@ -179,9 +178,9 @@ def test_a_search_ends_and_goes_on_as_if_nothing_was(kind, key, tmp_path, capsys
 @pytest.mark.parametrize("kind", ["lbfgs", "calibrated", "nested"])
 @pytest.mark.parametrize("i", [0, 1])
 def test_no_candidate_is_complete(kind, i, key, tmp_path):
-    search_of(kind, key).fit(X, Y)
+    search_of(kind).fit(X, Y)
     key.press_in_fit(i)
-    search = search_of(kind, key, tmp_path)
+    search = search_of(kind, tmp_path)
     with pytest.raises(KeyboardInterrupt) as caught:
         search.fit(X, Y)
     assert caught.value.__notes__ == [f"{i} of 6 fits are done and kept in {str(tmp_path)!r}."]
@@ -200,7 +199,7 @@ def test_of_a_failed_candidate_nothing_is_complete(key):
 
 def test_what_was_not_done_is_not_the_best(key):
     """An ``error_score`` above all scores is for fits that fail."""
-    search = search_of("lbfgs", key, error_score=0.0, refit=False)
+    search = search_of("lbfgs", error_score=0.0, refit=False)
     search.fit(X, Y)
     key.press_in_fit(3)
     with pytest.warns(UserWarning, match="Interrupted by the user"):
@@ -210,7 +209,7 @@ def test_what_was_not_done_is_not_the_best(key):
 
 
 def test_errors_are_to_be_raised(key):
-    search = search_of("lbfgs", key, error_score="raise").fit(X, Y)
+    search = search_of("lbfgs", error_score="raise").fit(X, Y)
     key.press_in_fit(3)
     with pytest.raises(KeyboardInterrupt):
         search.fit(X, Y)
@@ -218,13 +217,13 @@ def test_errors_are_to_be_raised(key):
 
 @pytest.mark.parametrize("kind", ["lbfgs", "max_time", "behind"])
 def test_in_threads(kind, key):
-    whole = splits(search_of(kind, key).fit(X, Y))
+    whole = splits(search_of(kind).fit(X, Y))
     key.press_in_fit(4)
     with (
         joblib.parallel_config("threading"),
         pytest.warns(UserWarning, match="Interrupted by the user"),
     ):
-        search = search_of(kind, key, n_jobs=2).fit(X, Y)
+        search = search_of(kind, n_jobs=2).fit(X, Y)
     found = splits(search)
     assert np.isnan(found).any()
     done = np.isfinite(found)
@@ -233,7 +232,7 @@ def test_in_threads(kind, key):
 
 @pytest.mark.parametrize("kind", ["lbfgs", "calibrated"])
 def test_the_refit_is_cut_off(kind, key):
-    search = search_of(kind, key).fit(X, Y)
+    search = search_of(kind).fit(X, Y)
     before = splits(search)
     key.n_epochs, key.at = 0, key.after[-1] + 2
     with pytest.raises(KeyboardInterrupt) as caught:
@@ -248,21 +247,21 @@ class TestHalving:
     GRID = {"alpha": [1e-4, 0.01, 0.1, 1.0]}
     ASKED = {"resource": "max_iter", "min_resources": 2, "max_resources": 8, "factor": 2, "cv": 2}
 
-    def search(self, key, estimator, **more):
+    def search(self, estimator, **more):
         return ours.HalvingGridSearchCV(
             estimator, self.GRID, scoring=scoring, random_state=0, **self.ASKED | more
         )
 
     @pytest.mark.parametrize("estimator", [full_batch(), network()])
     def test_a_rung_of_which_nothing_is_done(self, key, estimator):
-        whole = self.search(key, estimator, return_train_score=False).fit(X, Y)
+        whole = self.search(estimator, return_train_score=False).fit(X, Y)
         first = np.flatnonzero(whole.cv_results_["iter"] == 0)
         if estimator.optimizer == "lbfgs":
             key.press_in_fit(8)
         else:  # stacks: two epochs of the eight fits of the first rung
             key.at, key.n_epochs = 4, 0
         with pytest.warns(UserWarning, match="in iteration 1, counted from 0.*iteration 0 is tak"):
-            search = self.search(key, estimator, return_train_score=False).fit(X, Y)
+            search = self.search(estimator, return_train_score=False).fit(X, Y)
         np.testing.assert_array_equal(splits(search), splits(whole)[first])
         assert search.best_index_ == np.argmax(whole.cv_results_["mean_test_score"][first])
         assert search.best_score_ == search.cv_results_["mean_test_score"].max()
@@ -274,10 +273,10 @@ class TestHalving:
         assert search.n_required_iterations_ == whole.n_required_iterations_
 
     def test_a_rung_of_which_some_is_done(self, key):
-        whole = self.search(key, full_batch(), return_train_score=False).fit(X, Y)
+        whole = self.search(full_batch(), return_train_score=False).fit(X, Y)
         key.press_in_fit(11)
         with pytest.warns(UserWarning, match="2 of 4|3 of 4") as caught:
-            search = self.search(key, full_batch(), return_train_score=False).fit(X, Y)
+            search = self.search(full_batch(), return_train_score=False).fit(X, Y)
         assert len([w for w in caught if "Interrupted" in str(w.message)]) == 1
         assert list(search.cv_results_["iter"]) == [0] * 4 + [1] * 2  # no third rung
         np.testing.assert_array_equal(splits(search)[:5], splits(whole)[:5])
@@ -286,7 +285,7 @@ class TestHalving:
     def test_the_first_rung(self, key):
         key.at = 2
         with pytest.raises(KeyboardInterrupt):
-            self.search(key, full_batch()).fit(X, Y)
+            self.search(full_batch()).fit(X, Y)
 
 
 class TestValidation:
@@ -379,14 +378,14 @@ def test_optuna(key):
     space = {"alpha": optuna.distributions.FloatDistribution(1e-4, 1.0, log=True)}
     asked = {"n_trials": 4, "batch_size": 2, "cv": 2, "scoring": scoring}
 
-    def study_of(n):
+    def study_of():
         sampler = optuna.samplers.RandomSampler(seed=0)
         return optuna.create_study(direction="maximize", sampler=sampler)
 
-    whole = study_of(0)
+    whole = study_of()
     ours.optimize(whole, full_batch(), space, X, Y, **asked)
     key.press_in_fit(2)
-    study = study_of(1)
+    study = study_of()
     with pytest.warns(UserWarning, match="Interrupted by the user: 2 of 4 fits"):
         ours.optimize(study, full_batch(), space, X, Y, **asked)
     states = optuna.trial.TrialState
@@ -502,10 +501,10 @@ class PressesOnce(Quiet):
         self.flag, self.alpha = flag, alpha
 
     def on_fit_task_begin(self, estimator, context):
-        if context.task_name == "epoch" and context.task_id == 3 and estimator.alpha == self.alpha:
-            if not Path(self.flag).exists():
-                Path(self.flag).touch()
-                signal.raise_signal(signal.SIGINT)
+        here = context.task_name == "epoch" and context.task_id == 3
+        if here and estimator.alpha == self.alpha and not Path(self.flag).exists():
+            Path(self.flag).touch()
+            signal.raise_signal(signal.SIGINT)
 
 
 @pytest.mark.slow

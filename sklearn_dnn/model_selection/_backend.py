@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -19,9 +18,10 @@ from .._interruption import loop
 from .._warnings import warn
 from ..estimators._together import Fit, open_stacks, train_stack
 from ..training.engine import Observer
-from ._calls import Call, is_of_use, judged_together
+from ._calls import Call
 from ._checkpoint import Checkpoint
 from ._plan import units
+from ._results import is_of_use, judged_together, undone
 from ._watching import BarObserver, SearchBar, Watchers
 
 # Times that work is done again after a worker was lost.
@@ -177,7 +177,9 @@ class StackingBackend(ParallelBackendBase):
             if self.nested:
                 raise
             if not is_of_use(groups, results):
-                error.add_note(_undone(len(results), len(calls), self.checkpoint))
+                error.add_note(
+                    undone(len(results), len(calls), self.checkpoint and self.checkpoint.folder)
+                )
                 raise
             self._give_up(calls, results)
         finally:
@@ -323,13 +325,6 @@ class StackingBackend(ParallelBackendBase):
         print(f"[stacking] {len(calls) - alone.total()} of {len(calls)} fits trained in stacks")
         for reason, count in alone.items():
             print(f"[stacking] {count} alone: {reason}")
-
-
-def _undone(n_done: int, n: int, checkpoint: Checkpoint | None) -> str:
-    """What a search that was interrupted has come to, though there is nothing to return."""
-    if checkpoint is not None:
-        return f"{n_done} of {n} fits are done and kept in {os.fspath(checkpoint.folder)!r}."
-    return f"{n_done} of {n} fits were done. With checkpoint= a search goes on where it was ended."
 
 
 def _call(i: int, call: Call) -> tuple[int, Any]:

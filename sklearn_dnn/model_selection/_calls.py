@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -18,7 +18,7 @@ from .._compat import (
     evaluation_of,
     has_callbacks,
     num_features,
-    propagates_callbacks,
+    propagated_callbacks,
     safe_split,
 )
 from .._interruption import whole_fit
@@ -37,8 +37,6 @@ from ._composites import (
 # Of a member of a stack: what a step takes beside arithmetic, and multiply-adds of the forward
 # pass for which a core takes a second of forward and backward.
 SECONDS_A_STEP, WORK_A_SECOND = 1e-5, 1e10
-# The result of a fit that there was not.
-LACKING = {"fit_error": "", "test_scores": np.nan}
 
 
 @dataclass
@@ -99,7 +97,7 @@ class Call:
         network = network_of(candidate)
         if network is None:
             call.reason = f"{type(estimator).__name__} holds no network of this package"
-        elif has_callbacks(estimator) or propagates_callbacks(asked.get("callback_ctx")):
+        elif has_callbacks(estimator) or propagated_callbacks(asked.get("callback_ctx")):
             call.reason = "it has callbacks"
         else:
             call.reason = why_not(network)
@@ -316,37 +314,6 @@ class Call:
             kwargs={name: change(value) for name, value in self.kwargs.items()},
             asked=self.asked and {name: change(value) for name, value in self.asked.items()},
         )
-
-
-def judged_together(calls: Sequence[Call]) -> list[Any] | None:
-    """For each call what is judged by it and others: a candidate of a search, or itself.
-
-    None where a fit may not fail, as for out-of-fold predictions, or by ``error_score="raise"``.
-    """
-    found: list[Any] = []
-    for i, call in enumerate(calls):
-        if call.asked is None or call.asked.get("error_score", "raise") == "raise":
-            return None
-        found.append((call.asked.get("candidate_progress") or (f"call {i}",))[0])
-    return found
-
-
-def is_scored(result: Any) -> bool:
-    """Whether a fit and its judgement went well; predictions have no scores."""
-    if not isinstance(result, dict) or "test_scores" not in result:
-        return True
-    if result["fit_error"] is not None:
-        return False
-    scores = result["test_scores"]
-    return bool(np.isfinite(list(scores.values()) if isinstance(scores, dict) else scores).all())
-
-
-def is_of_use(groups: Sequence[Any] | None, results: Mapping[int, Any]) -> bool:
-    """Whether results of some calls can stand for all: what is judged together is there whole."""
-    if groups is None:
-        return False
-    lacking = {group for i, group in enumerate(groups) if not is_scored(results.get(i, LACKING))}
-    return bool(set(groups) - lacking)
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,13 @@ import joblib
 import sklearn
 import torch
 
+from .._compat import propagated_callbacks
 from .._files import replacing, sweep
 from .._version import __version__
 from .._warnings import warn
-from ._calls import Call, is_scored
-from ._identity import Identity, version_of
+from ._calls import Call
+from ._identity import Identity, as_made, version_of
+from ._results import is_scored
 
 # Arguments of a call that do not change its result.
 _ASIDE = {"caller", "callback_ctx", "verbose", "split_progress", "candidate_progress"}
@@ -52,8 +54,9 @@ class Checkpoint:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError) as error:
+            file = next(p for p in (self.folder, *self.folder.parents) if p.exists())
             raise ValueError(
-                f"checkpoint must be the path of a folder, but {error.filename!r} is a file. Got "
+                f"checkpoint must be the path of a folder, but {os.fspath(file)!r} is a file. Got "
                 f"{os.fspath(self.folder)!r}; give another path, or checkpoint=None."
             ) from error
         except OSError as error:
@@ -140,8 +143,9 @@ class _DamagedError(Exception):
 
 def _key(call: Call, identity: Identity, tables: dict[int, str]) -> tuple[str, dict[str, str]]:
     """What a call is known by, and the versions that matter to it; `tables` has their hashes."""
-    decisive: dict[str, Any] = {}
     assert call.asked is not None
+    callbacks = propagated_callbacks(call.asked.get("callback_ctx"))  # they may end a fit
+    decisive: dict[str, Any] = {"callbacks": [as_made(callback) for callback in callbacks]}
     for name, value in call.asked.items():
         if name in {"X", "y"}:  # which many calls share
             if id(value) not in tables:

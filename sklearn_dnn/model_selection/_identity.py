@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copyreg
 import hashlib
 import inspect
 import pickle
 import struct
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -49,6 +50,15 @@ _BY_PYTHON = {
 }
 # Flags of code that say how it is called: *args, **kwargs.
 _STARRED = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
+# Values without parts, as bytes.
+_PLAIN: dict[type, Callable[[Any], bytes]] = {
+    type(None): lambda _: b"",
+    bool: lambda value: bytes([value]),
+    int: lambda value: hex(value).encode(),
+    float: lambda value: struct.pack("<d", value),
+    str: lambda value: value.encode("utf-8", "surrogatepass"),
+    bytes: lambda value: value,
+}
 # Modules of what has no content, such as locks.
 _EMPTY = {"_thread", "threading", "weakref", "_weakref"}
 
@@ -69,6 +79,13 @@ class Identity:
         self._met: set[str] = set()
         self._path: list[int] = []
         self._lowest = 0  # of the places on the path that a value holds again
+        self._kinds: list[tuple[Any, Callable[[Any], bytes]]] = [
+            ((np.ndarray, np.generic, np.dtype), self._of_array),
+            (torch.Tensor, self._of_tensor),
+            ((FunctionType, type), self._of_definition),
+            ((ModuleType, MethodType, BuiltinFunctionType), self._of_reference),
+            (BaseEstimator, self._of_estimator),
+        ]
 
     def known_by(self, value: Any) -> tuple[str, set[str]]:
         """The digest of a value, and the installed packages whose names are part of it."""
@@ -83,14 +100,8 @@ class Identity:
         TypeError
             If it holds something that has neither content nor code to be known by.
         """
-        if value is None or type(value) in {bool, str}:
-            return _digest(type(value).__name__, repr(value).encode())
-        if type(value) is int:
-            return _digest("int", hex(value).encode())  # repr refuses very long ones
-        if type(value) is float:
-            return _digest("float", struct.pack("<d", value))
-        if type(value) is bytes:
-            return _digest("bytes", value)
+        if type(value) in _PLAIN:
+            return _digest(type(value).__name__, _PLAIN[type(value)](value))
         place = id(value)
         if place in self._known:
             _, found, met = self._known[place]
@@ -117,29 +128,36 @@ class Identity:
             return self._parts(kind.__name__, value)
         if kind in {set, frozenset}:
             return _digest(kind.__name__, *sorted(map(self.of, value)))
-        if kind is dict or kind is MappingProxyType:
-            pairs = sorted(self._parts("pair", pair) for pair in value.items())
-            return _digest("dict", *pairs)
-        if isinstance(value, np.ndarray) and value.dtype.hasobject:
-            return self._parts("objects", (kind, value.shape, value.ravel().tolist()))
-        if isinstance(value, np.ndarray | np.generic | np.dtype):
-            return _digest("array", joblib.hash(value).encode())
-        if isinstance(value, torch.Tensor):
-            plain = value.detach().cpu()
-            plain = plain.double() if plain.is_floating_point() else plain
-            return self._parts("tensor", (str(value.dtype), plain.numpy()))
-        if isinstance(value, FunctionType | type):
-            if _is_installed(value.__module__):
-                return self._named(value.__module__, value.__qualname__)
-            return self._of_class(value) if isinstance(value, type) else self._of_function(value)
-        if isinstance(value, ModuleType | MethodType | BuiltinFunctionType):
-            return self._of_reference(value)
-        if isinstance(value, BaseEstimator):  # what else it holds decides nothing
-            callbacks = [_constructed(callback) for callback in callbacks_of(value)]
-            return self._parts("estimator", (kind, value.get_params(deep=False), callbacks))
+        if kind in {dict, MappingProxyType}:
+            return _digest("dict", *sorted(self._parts("pair", pair) for pair in value.items()))
+        for kinds, of in self._kinds:
+            if isinstance(value, kinds):
+                return of(value)
         if issparse(value) or offers(value, "iloc") or offers(value, "__dataframe__"):
             return _digest("table", joblib.hash(value).encode())
         return self._of_object(value)
+
+    def _of_array(self, value: Any) -> bytes:
+        if isinstance(value, np.ndarray) and value.dtype.hasobject:
+            return self._parts("objects", (type(value), value.shape, value.ravel().tolist()))
+        return _digest("array", joblib.hash(value).encode())
+
+    def _of_tensor(self, value: torch.Tensor) -> bytes:
+        plain = value.detach().cpu()
+        plain = plain.double() if plain.is_floating_point() else plain
+        return self._parts("tensor", (str(value.dtype), plain.numpy()))
+
+    def _of_estimator(self, value: BaseEstimator) -> bytes:
+        """An estimator by its parameters and callbacks: what else it holds decides nothing."""
+        callbacks = [as_made(callback) for callback in callbacks_of(value)]
+        parameters = value.get_params(deep=False)
+        return self._parts("estimator", (type(value), parameters, callbacks))
+
+    def _of_definition(self, value: Any) -> bytes:
+        """A function or class: of an installed package its name, of the user's what it does."""
+        if _is_installed(value.__module__ or ""):
+            return self._named(value.__module__, value.__qualname__)
+        return self._of_class(value) if isinstance(value, type) else self._of_function(value)
 
     def _of_reference(self, value: Any) -> bytes:
         """A module, a function that is not written in Python, or a method of an object."""
@@ -231,7 +249,8 @@ class Identity:
         if type(value).__module__ in _EMPTY:
             return self._parts("empty", (type(value),))
         try:
-            reduced = value.__reduce_ex__(4)
+            special = copyreg.dispatch_table.get(type(value))  # as of ufuncs
+            reduced = value.__reduce_ex__(4) if special is None else special(value)
         except (TypeError, AttributeError, NotImplementedError, pickle.PicklingError) as error:
             raise TypeError(f"{type(value).__name__}: {error}") from error
         if isinstance(reduced, str):  # a name, as that of a ufunc, or of what wraps a function
@@ -255,7 +274,7 @@ def _digest(kind: str, *parts: bytes) -> bytes:
     return found.digest()
 
 
-def _constructed(callback: Any) -> tuple[type, dict[str, Any]]:
+def as_made(callback: Any) -> tuple[type, dict[str, Any]]:
     """A callback by what it was made with: what it has seen since decides nothing."""
     names = inspect.signature(type(callback)).parameters
     return type(callback), {name: vars(callback)[name] for name in names if name in vars(callback)}
