@@ -305,11 +305,13 @@ class StackingBackend(ParallelBackendBase):
             try:
                 for result in results:
                     yield result
-            finally:
-                if isinstance(results, Generator):
-                    with warnings.catch_warnings():  # that not all results were fetched
+            except GeneratorExit:
+                # joblib warns of what was not fetched; in threads, which change filters, it may
+                if isinstance(results, Generator) and not shares_memory(self.pool):
+                    with warnings.catch_warnings():
                         warnings.simplefilter("ignore", UserWarning)
                         results.close()
+                raise
 
     def _give_up(self, calls: list[Call], results: dict[int, Any]) -> None:
         """After an interruption: calls without a result fail, as fits do that raise."""

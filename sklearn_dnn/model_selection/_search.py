@@ -33,7 +33,9 @@ class GridSearchCV(StackedSearch, searches.GridSearchCV):
         on, what was stacked is told.
     checkpoint : path-like, default=None
         A folder in which the result of each fit is kept as soon as it is there: a search that was
-        cut off goes on from there.
+        cut off goes on from there. A fit is known by its data, its parameters, the code of your
+        functions and classes, and versions of packages; what your functions call by name can't be
+        seen.
     progress : bool, default=False
         Whether to show a bar over the epochs of all fits, with the best score so far. It needs
         tqdm.
@@ -46,7 +48,12 @@ class GridSearchCV(StackedSearch, searches.GridSearchCV):
     -----
     Scores equal those of scikit-learn's search within rounding, and those of networks with
     dropout or other noise in distribution. ``mean_fit_time`` is the time of a stack over its
-    members. After Ctrl-C the fits that were done count, and the best is refitted.
+    members.
+
+    After Ctrl-C the fits that were done count, the others have failed with NaN, and the best of
+    the complete candidates is refitted. A fit that was cut off never counts. Without a complete
+    candidate, with ``error_score="raise"``, and in the refit, Ctrl-C is KeyboardInterrupt; after a
+    refit that was cut off `cv_results_` and `best_params_` are there.
     """
 
     def __init__(

@@ -36,7 +36,8 @@ def stacking(
         From 2 on, what is stacked, and why not what is not, is printed.
     checkpoint : path-like, default=None
         A folder in which the result of each fit is kept as soon as it is there. Where the same
-        fit is asked for once more, with the same data, its result is taken from there.
+        fit is asked for once more, with the same data, its result is taken from there; see
+        :class:`GridSearchCV`.
     progress : bool, default=False
         Whether to show a bar over the epochs of all fits, with the best test score so far. It
         needs tqdm (the extra ``progress``).
@@ -54,6 +55,9 @@ def stacking(
 
     Raises
     ------
+    KeyboardInterrupt
+        After Ctrl-C, where a network that was cut off would be judged, and from all that is asked
+        for afterwards. Searches and validations whose fits may fail return what was done, once.
     ValueError
         If a parameter is not allowed.
     ImportError
