@@ -25,7 +25,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_dnn import MLPClassifier
 from sklearn_dnn import model_selection as ours
-from sklearn_dnn.compare import compare_models
+from sklearn_dnn.compare import _pictures, compare_models
 from sklearn_dnn.components import EarlyStopping, HiddenModule
 from sklearn_dnn.inspection import bias_variance
 from sklearn_dnn.training import engine
@@ -401,6 +401,16 @@ def test_compare(estimator, key):
     assert result.ranking == ["good"]
     assert result.missing == {"stopped": "interrupted after 0 of 2 folds"}
     assert key.n_epochs == 5
+
+
+def test_a_picture_over_fits(key):
+    """Of networks that were cut off there is none."""
+    pytest.importorskip("matplotlib")
+    result = compare_models(X, Y, {"net": network(max_iter=3)}, cv=2)
+    key.at = key.n_epochs + 2
+    with pytest.raises(KeyboardInterrupt):
+        _pictures._draw(_pictures.PICTURES["rows"], result)
+    assert key.n_epochs == key.at
 
 
 def test_a_measurement_over_fits(key):
