@@ -88,15 +88,20 @@ class NamesReadOnce:
         return super()._get_param_names()
 
 
+def callbacks_of(estimator: Any) -> list[Any]:
+    """The scikit-learn callbacks that were set on an estimator, or propagated to it."""
+    return list(getattr(estimator, "_skl_callbacks", None) or ())
+
+
 def has_callbacks(estimator: Any) -> bool:
     """Whether scikit-learn callbacks were set on an estimator, or propagated to it."""
     return bool(getattr(estimator, "_skl_callbacks", None))
 
 
-def propagates_callbacks(context: Any) -> bool:
-    """Whether a callback context of a meta-estimator has callbacks to hand on."""
+def propagated_callbacks(context: Any) -> list[Any]:
+    """The callbacks that the callback context of a meta-estimator hands on."""
     callbacks = getattr(context, "_callbacks", [])
-    return any(isinstance(callback, AutoPropagatedCallback) for callback in callbacks)
+    return [callback for callback in callbacks if isinstance(callback, AutoPropagatedCallback)]
 
 
 def evaluation_of(function: Any) -> Any:
@@ -146,6 +151,7 @@ __all__ = [
     "StrOptions",
     "TerminatedWorkerError",
     "any_autocast",
+    "callbacks_of",
     "check_categorical_features",
     "check_method_params",
     "check_sample_weight",
@@ -171,9 +177,9 @@ __all__ = [
     "num_samples",
     "offers",
     "pop_function_mode",
-    "propagates_callbacks",
     "push_function_mode",
     "read_precision",
+    "propagated_callbacks",
     "safe_split",
     "scorer_takes_weights",
     "shares_memory",

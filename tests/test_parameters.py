@@ -392,6 +392,7 @@ FLOORS = {
     "_warnings": 0,
     "_files": 0,
     "_terminal": 0,
+    "_interruption": 0,
     "components.base": 0,
     "components": 1,
     "specification": 2,

@@ -17,12 +17,11 @@ from sklearn.metrics import check_scoring, get_scorer
 from threadpoolctl import threadpool_limits
 
 from .._compat import offers
+from .._interruption import whole_fit
 
 # With fewer, threads of OpenMP and BLAS wait for each other more than they help, and on a busy
 # machine many times so.
 _FEW_ROWS = 25_000
-
-_SWALLOWED = "interrupted by user"  # networks warn so, and end as if they had finished
 
 
 @dataclass
@@ -44,11 +43,13 @@ class FoldResult:
 def quiet(n_rows: int) -> Iterator[list[warnings.WarningMessage]]:
     """Fit within it: warnings are caught, threads are few where the rows are, Ctrl-C is Ctrl-C."""
     limit = 1 if n_rows < _FEW_ROWS else None
-    with threadpool_limits(limit), warnings.catch_warnings(record=True) as caught:
+    with (
+        threadpool_limits(limit),
+        warnings.catch_warnings(record=True) as caught,
+        whole_fit(),
+    ):
         warnings.simplefilter("always")
         yield caught
-    if any(_SWALLOWED in str(entry.message) for entry in caught):
-        raise KeyboardInterrupt
 
 
 def run_fold(

@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 
 from threadpoolctl import threadpool_limits
 
+from .._interruption import whole_fit
 from . import _plots
 from ._fold import _FEW_ROWS
 from ._style import STYLE, NoPictureError, escaped
@@ -127,7 +128,7 @@ def _draw(picture: Picture, comparison: Comparison) -> Figure:
     if picture.fits and comparison.interrupted:
         raise NoPictureError("It needs further fits, and the comparison was interrupted.")
     few = len(comparison.y) < _FEW_ROWS  # as in the comparison itself
-    with threadpool_limits(1 if few else None), warnings.catch_warnings():
+    with threadpool_limits(1 if few else None), warnings.catch_warnings(), whole_fit():
         # What the models warn of, the comparison has noted; a glyph missing in matplotlib's font
         # is none in the page, whose text the browser sets.
         warnings.simplefilter("ignore")

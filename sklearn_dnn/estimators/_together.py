@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from .._compat import from_numpy, has_callbacks
+from .._interruption import loop
 from .._threads import torch_ready
 from .._warnings import warn
 from ..data.batches import TrainingSet
@@ -170,11 +171,16 @@ def train_stack(stack: Sequence[Fit], observers: Sequence[Observer] = ()) -> Non
         Each gets its outcome.
     observers : sequence of Observer
         They know fits by their positions.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        After Ctrl-C; no fit then gets an outcome.
     """
     started = perf_counter()
     sessions = [fit.session for fit in stack]
     judges = [judge for fit in stack for judge in judges_of(fit.estimator, fit.session)]
-    with torch_ready():
+    with torch_ready(), loop():
         data, held = _data(sessions)
         found = iter(
             train(

@@ -16,6 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 from .._compat import offers
+from .._interruption import whole_fit
 from .._threads import torch_ready
 from ..components.activations import Activation
 from ..components.optimizers import OPTIMIZERS
@@ -112,8 +113,11 @@ def free_optimizer(estimator: Any) -> Any:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Short fits do not converge, and need not say so, nor repeat what the real fit will say."""
-    with warnings.catch_warnings():
+    """Short fits do not converge, and need not say so, nor repeat what the real fit will say.
+
+    What is measured on fits that Ctrl-C cut off would be wrong: it ends the measurement.
+    """
+    with warnings.catch_warnings(), whole_fit():
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.filterwarnings("ignore", "batch_size=.* is larger than the", UserWarning)
         warnings.filterwarnings("ignore", "input_scaling=None, but columns", UserWarning)

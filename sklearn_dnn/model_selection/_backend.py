@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from operator import itemgetter
 from os import PathLike
 from threading import Lock
@@ -13,12 +14,14 @@ from joblib import Parallel, delayed, parallel_config
 from joblib.parallel import ParallelBackendBase, ThreadingBackend
 
 from .._compat import TerminatedWorkerError, shares_memory
+from .._interruption import loop
 from .._warnings import warn
 from ..estimators._together import Fit, open_stacks, train_stack
-from ..training.engine import INTERRUPTED, Observer
+from ..training.engine import Observer
 from ._calls import Call
 from ._checkpoint import Checkpoint
 from ._plan import units
+from ._results import is_of_use, judged_together, undone
 from ._watching import BarObserver, SearchBar, Watchers
 
 # Times that work is done again after a worker was lost.
@@ -59,6 +62,8 @@ class StackingBackend(ParallelBackendBase):
     continues : bool
         Whether a candidate that is asked for with a larger ``max_iter`` goes on where it ended.
         Its state stays in this process, which then does all the work, in threads if in several.
+    nested : bool
+        Whether another loop asks for the work, and must not be given a part of it as the whole.
     """
 
     supports_sharedmem = True
@@ -74,6 +79,7 @@ class StackingBackend(ParallelBackendBase):
         watchers: Watchers | None = None,
         progress: bool = False,
         continues: bool = False,
+        nested: bool = False,
     ) -> None:
         super().__init__(nesting_level=workers.nesting_level)
         self.workers = workers
@@ -87,6 +93,7 @@ class StackingBackend(ParallelBackendBase):
         self.bar: SearchBar | None = None
         self.lengths: list[int] = []  # epochs of each call, as the bar counts them
         self.ended: dict[Any, Fit] | None = {} if continues else None
+        self.nested = nested
         self.interrupted = False
         # filters of warnings belong to the process: who changes them does so alone
         self._turn = Lock()
@@ -141,7 +148,7 @@ class StackingBackend(ParallelBackendBase):
 
     def within(self) -> StackingBackend:
         """The backend of searches within the calls of this one."""
-        return StackingBackend(self.workers, self.n_jobs, watchers=self.watchers)
+        return StackingBackend(self.workers, self.n_jobs, watchers=self.watchers, nested=True)
 
     # The work
 
@@ -149,7 +156,10 @@ class StackingBackend(ParallelBackendBase):
         """The results of calls, in order."""
         if not any(call.asked for call in calls):  # such as the trees of a forest
             return [result for _, result in sorted(self._missing(calls, {}), key=itemgetter(0))]
+        if self.interrupted:
+            raise KeyboardInterrupt("Ctrl-C ended the search before.")
         results: dict[int, Any] = {}
+        groups = judged_together(calls)
         if self.checkpoint is not None:
             results = self.checkpoint.load(calls)
         if self.progress:
@@ -162,7 +172,15 @@ class StackingBackend(ParallelBackendBase):
                     self.checkpoint.keep(calls[i], result)
                 if self.bar is not None:
                     self.bar.score(result)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
+            self.interrupted = True
+            if self.nested:
+                raise
+            if not is_of_use(groups, results):
+                error.add_note(
+                    undone(len(results), len(calls), self.checkpoint and self.checkpoint.folder)
+                )
+                raise
             self._give_up(calls, results)
         finally:
             if self.bar is not None:
@@ -193,8 +211,6 @@ class StackingBackend(ParallelBackendBase):
         owner: dict[int, int] = {}
         alone = set(left)
         for stack in self._as_they_end(self._stacks(calls, left, owner)):
-            if any(INTERRUPTED in fit.end_reasons for fit in stack):
-                raise KeyboardInterrupt
             for fit in stack:
                 i = owner.pop(id(fit))
                 alone.remove(i)
@@ -264,12 +280,14 @@ class StackingBackend(ParallelBackendBase):
         tables: list[Any] = []
         light = {i: calls[i].without_tables(tables) for i in left}
         tasks = (delayed(_unit)(u, [light[i] for i in u], self.watchers, *tables) for u in named)
-        for results, reasons in self._parallel(tasks):
+        for results, reasons, interrupted in self._parallel(tasks):
             for i, reason in reasons:
                 calls[i].reason = reason
             if self.bar is not None:
                 self.bar.advance(sum(self.lengths[i] for i, _ in results))
             yield from results
+            if interrupted:
+                raise KeyboardInterrupt("Ctrl-C ended the work of another process.")
 
     def _parallel(self, tasks: Iterable[Any]) -> Iterator[Any]:
         """Results of tasks by the workers, in the order of their ends if they tell of these."""
@@ -283,13 +301,20 @@ class StackingBackend(ParallelBackendBase):
         # Ray's workers, as other pools, give all results at the end
         how = "generator_unordered" if self.pool.supports_return_generator else "list"
         with parallel_config(backend=self.pool):
-            yield from Parallel(n_jobs=self._n_workers, return_as=how)(tasks)
+            results = Parallel(n_jobs=self._n_workers, return_as=how)(tasks)
+            try:
+                for result in results:
+                    yield result
+            except GeneratorExit:
+                # joblib warns of what was not fetched; in threads, which change filters, it may
+                if isinstance(results, Generator) and not shares_memory(self.pool):
+                    with warnings.catch_warnings():
+                        warnings.simplefilter("ignore", UserWarning)
+                        results.close()
+                raise
 
     def _give_up(self, calls: list[Call], results: dict[int, Any]) -> None:
         """After an interruption: calls without a result fail, as fits do that raise."""
-        self.interrupted = True
-        if not results:
-            raise KeyboardInterrupt
         warn(f"Interrupted by the user: {len(results)} of {len(calls)} fits are done and count.")
         for i, call in enumerate(calls):
             if i not in results:
@@ -313,13 +338,31 @@ def _unit(
     calls: list[Call],
     watchers: Watchers,
     *tables: Any,
-) -> tuple[list[tuple[int, Any]], list[tuple[int, str]]]:
-    """In a worker: train what can be stacked, and do all calls; reasons of those left out."""
+) -> tuple[list[tuple[int, Any]], list[tuple[int, str]], bool]:
+    """In a worker: train what can be stacked, and do all calls.
+
+    Returns
+    -------
+    list of (int, result)
+        All, or those that were done before Ctrl-C.
+    list of (int, str)
+        Why calls were not stacked.
+    bool
+        Whether Ctrl-C came.
+    """
     compositions: dict[Any, Any] = {}
+    results: list[tuple[int, Any]] = []
+    interrupted = False
     calls = [call.with_tables(tables) for call in calls]
-    fits = [call.prepare(compositions) for call in calls]
-    for stack in open_stacks([fit for fit in fits if fit is not None]):
-        train_stack(stack, watchers(stack))
-    results = [(i, call.run()) for i, call in zip(positions, calls, strict=True)]
+    try:
+        with loop():
+            fits = [call.prepare(compositions) for call in calls]
+            for stack in open_stacks([fit for fit in fits if fit is not None]):
+                train_stack(stack, watchers(stack))
+            for i, call in zip(positions, calls, strict=True):
+                results.append((i, call.run()))
+    except KeyboardInterrupt:
+        interrupted = True
     left_out = zip(positions, calls, strict=True)
-    return results, [(i, call.reason) for i, call in left_out if call.reason is not None]
+    reasons = [(i, call.reason) for i, call in left_out if call.reason is not None]
+    return results, reasons, interrupted

@@ -18,9 +18,10 @@ from .._compat import (
     evaluation_of,
     has_callbacks,
     num_features,
-    propagates_callbacks,
+    propagated_callbacks,
     safe_split,
 )
+from .._interruption import whole_fit
 from ..estimators._together import Fit, why_not
 from ..specification import follows_recipe, hidden_sizes, settled, step_work
 from ._composites import (
@@ -96,7 +97,7 @@ class Call:
         network = network_of(candidate)
         if network is None:
             call.reason = f"{type(estimator).__name__} holds no network of this package"
-        elif has_callbacks(estimator) or propagates_callbacks(asked.get("callback_ctx")):
+        elif has_callbacks(estimator) or propagated_callbacks(asked.get("callback_ctx")):
             call.reason = "it has callbacks"
         else:
             call.reason = why_not(network)
@@ -247,8 +248,10 @@ class Call:
         if not self.is_fitted:
             if self.fit is not None and self.reason is None:
                 self.reason = self.fit.reason
-            return self.function(*self.args, **self.kwargs)
-        result = self._with(Prepared(self))
+            with whole_fit():
+                return self.function(*self.args, **self.kwargs)
+        with whole_fit():
+            result = self._with(Prepared(self))
         if isinstance(result, dict) and "fit_time" in result:
             result["fit_time"] += self.fit.seconds
         return result
@@ -259,8 +262,11 @@ class Call:
         self.candidate = self.fit = self.composition = None
 
     def fail(self) -> Any:
-        """The result that scikit-learn gives a fit that raises; or that error."""
-        return self._with(_interrupted)
+        """The result that scikit-learn gives a fit that raises, with a score of NaN.
+
+        An `error_score` may be above all scores, and what was not done must not be the best.
+        """
+        return replace(self, kwargs=self.kwargs | {"error_score": np.nan})._with(_interrupted)
 
     def _with(self, fit: Callable[..., Any]) -> Any:
         """Do the call with something in place of the estimator's ``fit``."""

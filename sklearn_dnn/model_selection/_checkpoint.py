@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import pickle
-from collections.abc import Sequence
-from contextlib import suppress
+import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import joblib
-from sklearn.base import BaseEstimator
+import sklearn
+import torch
 
+from .._compat import propagated_callbacks
 from .._files import replacing, sweep
 from .._version import __version__
+from .._warnings import warn
 from ._calls import Call
+from ._identity import Identity, as_made, version_of
+from ._results import is_scored
 
 # Arguments of a call that do not change its result.
 _ASIDE = {"caller", "callback_ctx", "verbose", "split_progress", "candidate_progress"}
@@ -23,60 +30,183 @@ _ASIDE = {"caller", "callback_ctx", "verbose", "split_progress", "candidate_prog
 class Checkpoint:
     """A folder with a file for each result, named after everything that decides it.
 
+    A file's name is what the fit is known by, and the versions it was done with. It begins with a
+    line of JSON, which has these versions and a checksum of the pickle that follows.
+
     Parameters
     ----------
     folder : path-like
         It is made if it is not there.
+
+    Raises
+    ------
+    ValueError
+        If it can't be a folder.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.folder = Path(folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder = Path(folder)
+        except TypeError as error:
+            raise ValueError(
+                f"checkpoint must be the path of a folder, or None. Got {folder!r} instead."
+            ) from error
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            file = next(p for p in (self.folder, *self.folder.parents) if p.exists())
+            raise ValueError(
+                f"checkpoint must be the path of a folder, but {os.fspath(file)!r} is a file. Got "
+                f"{os.fspath(self.folder)!r}; give another path, or checkpoint=None."
+            ) from error
+        except OSError as error:
+            error.add_note(f"checkpoint={os.fspath(self.folder)!r} can't be made a folder.")
+            raise
         sweep(self.folder)
-        self._names: dict[int, str] = {}
+        self._keys: dict[int, tuple[str, dict[str, str]]] = {}
 
     def load(self, calls: Sequence[Call]) -> dict[int, Any]:
         """Results that are there, by the positions of their calls."""
-        seen: dict[int, str] = {}
-        self._names = {id(call): self._name(call, seen) for call in calls}
-        found = {}
+        identity, tables = Identity(), {}
+        self._keys = {id(call): _key(call, identity, tables) for call in calls}
+        of_others = self._versions_by_fit()
+        found: dict[int, Any] = {}
+        damaged, outdated = [], []
         for i, call in enumerate(calls):
-            path = self.folder / self._names[id(call)]
-            with suppress(FileNotFoundError, EOFError, pickle.UnpicklingError):  # or cut off
-                found[i] = pickle.loads(path.read_bytes())
+            fit, versions = self._keys[id(call)]
+            path = self.folder / _name(fit, versions)
+            try:
+                found[i] = _read(path)
+            except FileNotFoundError:
+                outdated += [(i, path) for path in of_others.get(fit, ())][:1]
+            except _DamagedError:
+                damaged.append(path)
+        if damaged:
+            warn(
+                f"checkpoint={os.fspath(self.folder)!r}: {len(damaged)} results are damaged, and "
+                f"these fits are done anew (such as {damaged[0].name})."
+            )
+        self._tell_of_versions(calls, outdated)
         return found
 
     def keep(self, call: Call, result: Any) -> None:
-        """Write a result; a file is there whole, or not at all."""
-        path = self.folder / self._names[id(call)]
-        with replacing(path) as file:
-            pickle.dump(result, file)
+        """Write a result; a file is there whole, or not at all.
 
-    def _name(self, call: Call, seen: dict[int, str]) -> str:
-        """The file of a call; `seen` has the hashes of tables, which many calls share."""
-        decisive = {}
-        assert call.asked is not None
-        for name, value in call.asked.items():
-            if name in _ASIDE:
-                continue
-            if name not in {"X", "y"}:
-                decisive[name] = _plain(value)
-                continue
-            if id(value) not in seen:
-                seen[id(value)] = joblib.hash(value)
-            decisive[name] = seen[id(value)]
+        A failure is not kept: what it came from, such as a function that is called by name, may
+        have been mended when the fit is asked for again.
+        """
+        if not is_scored(result):
+            return
+        fit, versions = self._keys[id(call)]
+        where = f"checkpoint={os.fspath(self.folder)!r}"
         try:
-            return f"{joblib.hash((__version__, decisive))}.pkl"
-        except pickle.PicklingError as error:
+            content = pickle.dumps(result)
+        except (pickle.PicklingError, TypeError, AttributeError) as error:
             raise ValueError(
-                "checkpoint needs to know a fit again in another process, but a part of it has no "
-                f"name there ({error}). Define functions and classes at the top of a module, or "
-                "set checkpoint=None."
+                f"{where} can't keep a result that can't be pickled ({error}). Define functions "
+                "and classes at the top of a module, or set checkpoint=None."
             ) from error
+        head = {"sha256": hashlib.sha256(content).hexdigest(), "versions": versions}
+        try:
+            with replacing(self.folder / _name(fit, versions)) as file:
+                file.write(json.dumps(head).encode() + b"\n" + content)
+        except OSError as error:
+            error.add_note(
+                f"{where}: the result of a fit could not be written. Those before are there "
+                "whole, and the same search goes on from them."
+            )
+            raise
+
+    def _versions_by_fit(self) -> dict[str, list[Path]]:
+        """The files of each fit, whatever their versions."""
+        found: dict[str, list[Path]] = {}
+        for path in sorted(self.folder.glob("*-*.pkl")):
+            found.setdefault(path.stem.partition("-")[0], []).append(path)
+        return found
+
+    def _tell_of_versions(self, calls: Sequence[Call], outdated: list[tuple[int, Path]]) -> None:
+        """Warn of fits that are done anew because they were done with other versions."""
+        changes: dict[str, None] = {}
+        for i, path in outdated:
+            _, now = self._keys[id(calls[i])]
+            changes |= dict.fromkeys(_changes(_head(path).get("versions", {}), now))
+        if outdated:
+            warn(
+                f"checkpoint={os.fspath(self.folder)!r} has {len(outdated)} of {len(calls)} fits "
+                f"by other versions ({', '.join(changes)}): they are done anew."
+            )
 
 
-def _plain(value: Any) -> Any:
-    """An estimator by its class and parameters: what it holds beside them decides nothing."""
-    if not isinstance(value, BaseEstimator):
-        return value
-    return type(value), {k: _plain(v) for k, v in sorted(value.get_params(deep=True).items())}
+class _DamagedError(Exception):
+    """A file is not what was written."""
+
+
+def _key(call: Call, identity: Identity, tables: dict[int, str]) -> tuple[str, dict[str, str]]:
+    """What a call is known by, and the versions that matter to it; `tables` has their hashes."""
+    assert call.asked is not None
+    callbacks = propagated_callbacks(call.asked.get("callback_ctx"))  # they may end a fit
+    decisive: dict[str, Any] = {"callbacks": [as_made(callback) for callback in callbacks]}
+    for name, value in call.asked.items():
+        if name in {"X", "y"}:  # which many calls share
+            if id(value) not in tables:
+                tables[id(value)] = joblib.hash(value)
+            decisive[name] = tables[id(value)]
+        elif name not in _ASIDE:
+            decisive[name] = value
+    try:
+        fit, packages = identity.known_by(decisive)
+    except TypeError as error:
+        raise ValueError(
+            "checkpoint needs to know a fit again in another process, but a part of it can't be "
+            f"told by its content ({error}). Set checkpoint=None, or leave the part out."
+        ) from error
+    return fit[:32], _versions(packages)
+
+
+def _versions(packages: Iterable[str]) -> dict[str, str]:
+    """Versions of what does the work, and of packages whose functions and classes are called."""
+    found = {package: version_of(package) for package in sorted(packages)}
+    return {name: version for name, version in found.items() if version is not None} | {
+        "Python": f"{sys.version_info.major}.{sys.version_info.minor}",
+        "sklearn": sklearn.__version__,
+        "sklearn_dnn": __version__,
+        "torch": torch.__version__,
+    }
+
+
+def _name(fit: str, versions: dict[str, str]) -> str:
+    text = json.dumps(versions, sort_keys=True)
+    return f"{fit}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.pkl"
+
+
+def _changes(before: dict[str, str], now: dict[str, str]) -> list[str]:
+    """Such as "torch 2.12, now 2.13"."""
+    names = [name for name in now if before.get(name) != now[name]]
+    return [
+        f"{name} {before.get(name, 'of an unknown version')}, now {now[name]}" for name in names
+    ]
+
+
+def _head(path: Path) -> dict[str, Any]:
+    """What a file says of itself; nothing if it is damaged."""
+    with path.open("rb") as file:
+        try:
+            head = json.loads(file.readline())
+        except ValueError:
+            return {}
+    return head if isinstance(head, dict) else {}
+
+
+def _read(path: Path) -> Any:
+    """The result in a file."""
+    head, _, content = path.read_bytes().partition(b"\n")
+    try:
+        expected = json.loads(head)["sha256"]
+    except (ValueError, TypeError, KeyError) as error:
+        raise _DamagedError(path) from error
+    if hashlib.sha256(content).hexdigest() != expected:
+        raise _DamagedError(path)
+    try:
+        return pickle.loads(content)
+    except Exception as error:  # what it holds is not here any more; anything may be raised
+        raise _DamagedError(path) from error

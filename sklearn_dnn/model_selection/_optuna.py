@@ -102,7 +102,8 @@ def optimize(
 
     Trials of a batch do not know each other's values: ``TPESampler(constant_liar=True)`` keeps
     them apart. After Ctrl-C the trials that were done count, the others have failed, and no more
-    are begun.
+    are begun; if none of the batch is done, or with ``error_score="raise"``, all of it have failed
+    and KeyboardInterrupt is raised.
 
     Examples
     --------

@@ -10,24 +10,18 @@ from typing import Any
 import numpy as np
 import sklearn.model_selection as searches
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401 - makes two of them known
-from sklearn.utils import Tags, get_tags
 
+<<<<<<< HEAD
 from ..estimators._transaction import put_back
 from ._stacking import stacking
+=======
+from ._ending import StackedSearch, stacks_of
+>>>>>>> searches
 
 Scoring = str | Callable[..., Any] | Sequence[str] | Mapping[str, Any] | None
 
 
-class _GapsPass:
-    """Mixin of searches that say whether what they search takes gaps; scikit-learn's do not."""
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = get_tags(self.estimator).input_tags.allow_nan
-        return tags
-
-
-class GridSearchCV(_GapsPass, searches.GridSearchCV):
+class GridSearchCV(StackedSearch, searches.GridSearchCV):
     """scikit-learn's search over a grid; networks are trained in stacks.
 
     Parameters, attributes and results are those of
@@ -44,7 +38,9 @@ class GridSearchCV(_GapsPass, searches.GridSearchCV):
         on, what was stacked is told.
     checkpoint : path-like, default=None
         A folder in which the result of each fit is kept as soon as it is there: a search that was
-        cut off goes on from there.
+        cut off goes on from there. A fit is known by its data, its parameters, the code of your
+        functions and classes, and versions of packages; what your functions call by name can't be
+        seen.
     progress : bool, default=False
         Whether to show a bar over the epochs of all fits, with the best score so far. It needs
         tqdm.
@@ -57,7 +53,12 @@ class GridSearchCV(_GapsPass, searches.GridSearchCV):
     -----
     Scores equal those of scikit-learn's search within rounding, and those of networks with
     dropout or other noise in distribution. ``mean_fit_time`` is the time of a stack over its
-    members. After Ctrl-C the fits that were done count, and the best is refitted.
+    members.
+
+    After Ctrl-C the fits that were done count, the others have failed with NaN, and the best of
+    the complete candidates is refitted. A fit that was cut off never counts. Without a complete
+    candidate, with ``error_score="raise"``, and in the refit, Ctrl-C is KeyboardInterrupt; after a
+    refit that was cut off `cv_results_` and `best_params_` are there.
     """
 
     def __init__(
@@ -103,11 +104,11 @@ class GridSearchCV(_GapsPass, searches.GridSearchCV):
         -------
         self : estimator
         """
-        with _stacks(self):
+        with stacks_of(self):
             return super().fit(X, y, **params)
 
 
-class RandomizedSearchCV(_GapsPass, searches.RandomizedSearchCV):
+class RandomizedSearchCV(StackedSearch, searches.RandomizedSearchCV):
     """scikit-learn's random search; networks are trained in stacks.
 
     Parameters, attributes and results are those of
@@ -180,11 +181,11 @@ error_score, return_train_score
         -------
         self : estimator
         """
-        with _stacks(self, early_termination=self.early_termination):
+        with stacks_of(self, early_termination=self.early_termination):
             return super().fit(X, y, **params)
 
 
-class HalvingGridSearchCV(_GapsPass, searches.HalvingGridSearchCV):
+class HalvingGridSearchCV(StackedSearch, searches.HalvingGridSearchCV):
     """scikit-learn's successive halving of a grid; networks are trained in stacks.
 
     Parameters, attributes and results are those of
@@ -268,7 +269,7 @@ scoring, refit, error_score, return_train_score, random_state, n_jobs, verbose
             return super().fit(X, y, **params)
 
 
-class HalvingRandomSearchCV(_GapsPass, searches.HalvingRandomSearchCV):
+class HalvingRandomSearchCV(StackedSearch, searches.HalvingRandomSearchCV):
     """scikit-learn's successive halving of random candidates; networks are trained in stacks.
 
     Parameters, attributes and results are those of
@@ -349,6 +350,7 @@ n_jobs, verbose
             return super().fit(X, y, **params)
 
 
+<<<<<<< HEAD
 @contextmanager
 def _stacks(search: Any, **more: Any) -> Iterator[None]:
     """The block within which a search trains networks in stacks.
@@ -367,12 +369,14 @@ def _stacks(search: Any, **more: Any) -> Iterator[None]:
         raise
 
 
+=======
+>>>>>>> searches
 def _rungs(search: Any) -> AbstractContextManager[Any]:
-    """The same of successive halving, whose winners may go on."""
+    """The block of successive halving, whose winners may go on."""
     if search.continue_training and search.resource.rpartition("__")[2] != "max_iter":
         raise ValueError(
             f"continue_training=True needs the network's max_iter as resource, but resource="
             f"{search.resource!r}: with more rows a network is another one. Set "
             "resource='max_iter' (behind a pipeline with its prefix), or continue_training=False."
         )
-    return _stacks(search, continue_training=search.continue_training)
+    return stacks_of(search, continue_training=search.continue_training)

@@ -11,6 +11,7 @@ from os import PathLike
 from joblib import parallel_config
 from joblib.parallel import get_active_backend
 
+from .._interruption import in_loop, loop
 from ._backend import StackingBackend
 from ._watching import Watchers
 
@@ -35,7 +36,8 @@ def stacking(
         From 2 on, what is stacked, and why not what is not, is printed.
     checkpoint : path-like, default=None
         A folder in which the result of each fit is kept as soon as it is there. Where the same
-        fit is asked for once more, with the same data, its result is taken from there.
+        fit is asked for once more, with the same data, its result is taken from there; see
+        :class:`GridSearchCV`.
     progress : bool, default=False
         Whether to show a bar over the epochs of all fits, with the best test score so far. It
         needs tqdm (the extra ``progress``).
@@ -53,6 +55,9 @@ def stacking(
 
     Raises
     ------
+    KeyboardInterrupt
+        After Ctrl-C, where a network that was cut off would be judged, and from all that is asked
+        for afterwards. Searches and validations whose fits may fail return what was done, once.
     ValueError
         If a parameter is not allowed.
     ImportError
@@ -84,6 +89,7 @@ def stacking(
         watchers=Watchers(early_termination),
         progress=progress,
         continues=continue_training,
+        nested=in_loop(),
     )
-    with parallel_config(backend=backend, n_jobs=n_jobs):
+    with loop(), parallel_config(backend=backend, n_jobs=n_jobs):
         yield backend

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from .._interruption import in_loop
 from .._threads import limit_threads
 from ..data.batches import Batcher, Epoch, TrainingSet
 from ..network.mlp import Evaluator
@@ -159,8 +160,7 @@ class _Runs:
                     found = run.epoch(started)
                     ended |= run.ends(found, started)
                     records |= dict(zip(run.members, found, strict=True))
-                if len(self.runs) > 1:
-                    self._time(records, perf_counter() - epoch_started)
+                self._time(records, perf_counter() - epoch_started)
                 for observer in self.observers:
                     for member in observer.epoch_ends(epoch, records, self._weights):
                         if member in records:
@@ -173,6 +173,8 @@ class _Runs:
                     if not self.runs:
                         return self.outcomes
         except KeyboardInterrupt as pressed:
+            if in_loop():
+                raise
             self._interrupt(pressed)
             return self.outcomes
         raise AssertionError("the loop ends when all members have")
@@ -186,7 +188,9 @@ class _Runs:
         self._leave({member: INTERRUPTED for run in self.runs for member in run.members})
 
     def _time(self, records: dict[int, dict[str, Any]], seconds: float) -> None:
-        """Note how long all stacks took."""
+        """Note how long all stacks took, where there are several."""
+        if len(self.runs) == 1:
+            return
         for run in self.runs:
             for member, history in zip(run.members, run.progress.histories, strict=True):
                 records[member]["seconds"] = history["seconds"][-1] = seconds

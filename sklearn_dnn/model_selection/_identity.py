@@ -1,0 +1,308 @@
+"""What a fit is known by: a digest of all that decides it, the same in every process."""
+
+from __future__ import annotations
+
+import copyreg
+import hashlib
+import inspect
+import pickle
+import struct
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+from types import (
+    BuiltinFunctionType,
+    CodeType,
+    FunctionType,
+    MappingProxyType,
+    MethodType,
+    ModuleType,
+)
+from typing import Any
+
+import joblib
+import numpy as np
+import torch
+from scipy.sparse import issparse
+from sklearn.base import BaseEstimator
+
+from .._compat import callbacks_of, offers
+
+# Of a class: what Python writes into it, which decides nothing or is a place in a file.
+_BY_PYTHON = {
+    "__annotations__",
+    "__annotate__",
+    "__annotate_func__",
+    "__annotations_cache__",
+    "__abstractmethods__",
+    "__classcell__",
+    "__classdictcell__",
+    "__dict__",
+    "__doc__",
+    "__firstlineno__",
+    "__module__",
+    "__qualname__",
+    "__static_attributes__",
+    "__weakref__",
+    "_abc_impl",
+}
+# Flags of code that say how it is called: *args, **kwargs.
+_STARRED = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
+# Values without parts, as bytes.
+_PLAIN: dict[type, Callable[[Any], bytes]] = {
+    type(None): lambda _: b"",
+    bool: lambda value: bytes([value]),
+    int: lambda value: hex(value).encode(),
+    float: lambda value: struct.pack("<d", value),
+    str: lambda value: value.encode("utf-8", "surrogatepass"),
+    bytes: lambda value: value,
+}
+# Modules of what has no content, such as locks.
+_EMPTY = {"_thread", "threading", "weakref", "_weakref"}
+
+
+class Identity:
+    """Digests of values: by content, and functions and classes of the user's by their code.
+
+    Names of files, lines and modules are no part of a function, nor is what its name is. What it
+    calls by name is known by name alone. A function or class of an installed package is known
+    by its name, and the version of the package is for others to compare.
+
+    What was met once is remembered, so that values must not change while this is used.
+    """
+
+    def __init__(self) -> None:
+        # values are held, so that their ids stay theirs
+        self._known: dict[int, tuple[Any, bytes, set[str]]] = {}
+        self._met: set[str] = set()
+        self._path: list[int] = []
+        self._lowest = 0  # of the places on the path that a value holds again
+        self._kinds: list[tuple[Any, Callable[[Any], bytes]]] = [
+            ((np.ndarray, np.generic, np.dtype), self._of_array),
+            (torch.Tensor, self._of_tensor),
+            ((FunctionType, type), self._of_definition),
+            ((ModuleType, MethodType, BuiltinFunctionType), self._of_reference),
+            (BaseEstimator, self._of_estimator),
+        ]
+
+    def known_by(self, value: Any) -> tuple[str, set[str]]:
+        """The digest of a value, and the installed packages whose names are part of it."""
+        self._met = set()
+        return self.of(value).hex(), self._met
+
+    def of(self, value: Any) -> bytes:
+        """The digest of a value.
+
+        Raises
+        ------
+        TypeError
+            If it holds something that has neither content nor code to be known by.
+        """
+        if type(value) in _PLAIN:
+            return _digest(type(value).__name__, _PLAIN[type(value)](value))
+        place = id(value)
+        if place in self._known:
+            _, found, met = self._known[place]
+            self._met |= met
+            return found
+        if place in self._path:  # it holds itself
+            depth = self._path.index(place)
+            self._lowest = min(self._lowest, depth)
+            return _digest("again", str(len(self._path) - depth).encode())
+        depth, lowest, met = len(self._path), self._lowest, self._met
+        self._path.append(place)
+        self._lowest, self._met = depth, set()
+        found = self._of_whole(value)
+        self._path.pop()
+        if self._lowest >= depth:  # it is the same wherever it is met
+            self._known[place] = (value, found, self._met)
+        self._lowest, self._met = min(lowest, self._lowest), met | self._met
+        return found
+
+    def _of_whole(self, value: Any) -> bytes:
+        """The digest of a value with parts."""
+        kind = type(value)
+        if kind in {list, tuple}:
+            return self._parts(kind.__name__, value)
+        if kind in {set, frozenset}:
+            return _digest(kind.__name__, *sorted(map(self.of, value)))
+        if kind in {dict, MappingProxyType}:
+            return _digest("dict", *sorted(self._parts("pair", pair) for pair in value.items()))
+        for kinds, of in self._kinds:
+            if isinstance(value, kinds):
+                return of(value)
+        if issparse(value) or offers(value, "iloc") or offers(value, "__dataframe__"):
+            return _digest("table", joblib.hash(value).encode())
+        return self._of_object(value)
+
+    def _of_array(self, value: Any) -> bytes:
+        if isinstance(value, np.ndarray) and value.dtype.hasobject:
+            return self._parts("objects", (type(value), value.shape, value.ravel().tolist()))
+        return _digest("array", joblib.hash(value).encode())
+
+    def _of_tensor(self, value: torch.Tensor) -> bytes:
+        plain = value.detach().cpu()
+        plain = plain.double() if plain.is_floating_point() else plain
+        return self._parts("tensor", (str(value.dtype), plain.numpy()))
+
+    def _of_estimator(self, value: BaseEstimator) -> bytes:
+        """An estimator by its parameters and callbacks: what else it holds decides nothing."""
+        callbacks = [as_made(callback) for callback in callbacks_of(value)]
+        parameters = value.get_params(deep=False)
+        return self._parts("estimator", (type(value), parameters, callbacks))
+
+    def _of_definition(self, value: Any) -> bytes:
+        """A function or class: of an installed package its name, of the user's what it does."""
+        if _is_installed(value.__module__ or ""):
+            return self._named(value.__module__, value.__qualname__)
+        return self._of_class(value) if isinstance(value, type) else self._of_function(value)
+
+    def _of_reference(self, value: Any) -> bytes:
+        """A module, a function that is not written in Python, or a method of an object."""
+        if isinstance(value, ModuleType):
+            return self._named(value.__name__, "")
+        owner = value.__self__
+        if isinstance(value, MethodType):
+            return self._parts("method", (value.__func__, owner))
+        if owner is None or isinstance(owner, ModuleType):
+            return self._named(value.__module__ or "builtins", value.__qualname__)
+        return self._parts("method", (value.__name__, owner))
+
+    def _parts(self, kind: str, values: Iterable[Any]) -> bytes:
+        return _digest(kind, *map(self.of, values))
+
+    def _named(self, module: str, name: str) -> bytes:
+        self._met.add(module.partition(".")[0])
+        return _digest("named", module.encode(), name.encode())
+
+    def _of_function(self, function: FunctionType) -> bytes:
+        cells = []
+        for cell in function.__closure__ or ():
+            with suppress(ValueError):  # an empty one
+                cells.append(self.of(cell.cell_contents))
+                continue
+            cells.append(b"")
+        return _digest(
+            "function",
+            self._of_code(function.__code__, function.__globals__, function.__doc__ or ""),
+            self.of(function.__defaults__),
+            self.of(function.__kwdefaults__),
+            self.of({k: v for k, v in vars(function).items() if k != "__wrapped__"}),
+            *cells,
+        )
+
+    def _of_code(self, code: CodeType, named: Mapping[str, Any], text: str = "") -> bytes:
+        """Code by what it does, without the text that documents it."""
+        constants = list(code.co_consts)
+        if text and constants[:1] == [text]:
+            constants[0] = None
+        return _digest(
+            "code",
+            code.co_code,
+            code.co_exceptiontable,
+            self.of(
+                [
+                    code.co_argcount,
+                    code.co_posonlyargcount,
+                    code.co_kwonlyargcount,
+                    code.co_flags & _STARRED,
+                    code.co_names,
+                    code.co_varnames,
+                    code.co_freevars,
+                    code.co_cellvars,
+                    [_where(named[name]) for name in code.co_names if name in named],
+                ]
+            ),
+            *(
+                self._of_code(constant, named)
+                if isinstance(constant, CodeType)
+                else self.of(constant)
+                for constant in constants
+            ),
+        )
+
+    def _of_class(self, cls: type) -> bytes:
+        """A class of the user's: its bases, and what is written in it."""
+        own = [
+            _digest(name, self._of_member(value))
+            for name, value in sorted(vars(cls).items())
+            if name not in _BY_PYTHON
+        ]
+        return _digest("class", self.of(type(cls)), self.of(cls.__bases__), *own)
+
+    def _of_member(self, value: Any) -> bytes:
+        """Something in a class, such as a method or a property."""
+        if isinstance(value, staticmethod | classmethod):
+            return self._parts(type(value).__name__, (value.__func__,))
+        if isinstance(value, property):
+            return self._parts("property", (value.fget, value.fset, value.fdel))
+        if isinstance(value, cached_property):
+            return self._parts("property", (value.func,))
+        if inspect.ismemberdescriptor(value):  # the place of a slot, which __slots__ names
+            return _digest("slot")
+        return self.of(value)
+
+    def _of_object(self, value: Any) -> bytes:
+        """Any other object, as pickle would take it apart."""
+        if type(value).__module__ in _EMPTY:
+            return self._parts("empty", (type(value),))
+        try:
+            special = copyreg.dispatch_table.get(type(value))  # as of ufuncs
+            reduced = value.__reduce_ex__(4) if special is None else special(value)
+        except (TypeError, AttributeError, NotImplementedError, pickle.PicklingError) as error:
+            raise TypeError(f"{type(value).__name__}: {error}") from error
+        if isinstance(reduced, str):  # a name, as that of a ufunc, or of what wraps a function
+            inner = value.__wrapped__ if offers(value, "__wrapped__") else reduced
+            return self._parts("global", (type(value), inner))
+        how, arguments, *more = reduced
+        state, items, pairs = (*more, None, None, None)[:3]
+        parts = (
+            state,
+            None if items is None else list(items),
+            None if pairs is None else dict(pairs),
+        )
+        return self._parts("object", (how, arguments, *parts))
+
+
+def _digest(kind: str, *parts: bytes) -> bytes:
+    found = hashlib.sha256(kind.encode())
+    for part in parts:
+        found.update(len(part).to_bytes(8, "little"))
+        found.update(part)
+    return found.digest()
+
+
+def as_made(callback: Any) -> tuple[type, dict[str, Any]]:
+    """A callback by what it was made with: what it has seen since decides nothing."""
+    names = inspect.signature(type(callback)).parameters
+    return type(callback), {name: vars(callback)[name] for name in names if name in vars(callback)}
+
+
+def _where(value: Any) -> str:
+    """Of what code calls by name: where that is defined, if it has such a place."""
+    if isinstance(value, ModuleType):
+        return value.__name__
+    if isinstance(value, FunctionType | type):
+        return f"{value.__module__}.{value.__qualname__}"
+    return ""
+
+
+def _is_installed(module: str) -> bool:
+    """Whether a module belongs to Python, or to an installed package that has a version."""
+    top = module.partition(".")[0]
+    if top in sys.stdlib_module_names or top == "sklearn_dnn":
+        return True
+    if version_of(top) is None:
+        return False
+    parts = Path(getattr(sys.modules[top], "__file__", None) or ".").parts
+    return bool({"site-packages", "dist-packages"} & set(parts))
+
+
+def version_of(package: str) -> str | None:
+    """The version that a package says it has; None for Python's own and for the user's."""
+    if package in sys.stdlib_module_names:
+        return None
+    version = getattr(sys.modules.get(package), "__version__", None)
+    return None if version is None else str(version)
