@@ -9,6 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from .._warnings import warn
 from ..training.engine import DIVERGED, INTERRUPTED, TIME, Outcome
+from ._messages import memory_advice
 from ._opening import open_session
 from ._session import SIZES, Session
 from ._training import train_session
@@ -31,18 +32,19 @@ def trained_on_all(
     if seconds is not None and seconds <= 0:
         _tell_of_no_refit(f"max_time={estimator.max_time!r} was spent before", "Raise max_time")
         return session, outcomes
-    whole = open_session(
-        estimator,
-        *table,
-        difficulty=difficulty,
-        going_on=False,
-        changes={
-            "early_stopping": False,
-            "monitor": "loss",
-            "learning_rate_init": session.spec.learning_rate_init,  # not found once more
-            "max_time": seconds,
-        },
-    )
+    with memory_advice(session.spec.device):
+        whole = open_session(
+            estimator,
+            *table,
+            difficulty=difficulty,
+            going_on=False,
+            changes={
+                "early_stopping": False,
+                "monitor": "loss",
+                "learning_rate_init": session.spec.learning_rate_init,  # not found once more
+                "max_time": seconds,
+            },
+        )
     still, again = train_session(
         estimator, whole.only(kept), [], n_epochs=[o.best_iter for o in outcomes], patient=False
     )

@@ -47,7 +47,12 @@ class Checkpoint:
         return found
 
     def keep(self, call: Call, result: Any) -> None:
-        """Write a result; a file is there whole, or not at all."""
+        """Write a result; a file is there whole, or not at all.
+
+        A fit that failed is tried again, on a device with more memory, say.
+        """
+        if isinstance(result, dict) and result.get("fit_error"):
+            return
         path = self.folder / self._names[id(call)]
         with replacing(path) as file:
             pickle.dump(result, file)
