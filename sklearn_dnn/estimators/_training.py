@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -72,7 +71,6 @@ def tried(progress: Sequence[Progress], run: Callable[[], list[Outcome]]) -> lis
     except MEMORY_ERRORS as error:
         if not lacks_memory(error):
             raise
-    gc.collect()  # what the attempt left in cycles
     for own, remembered in zip(progress, before, strict=True):
         own.go_back(remembered)
     return None
