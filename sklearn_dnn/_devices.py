@@ -15,16 +15,16 @@ _TOLD_BY = (
 MEMORY_ERRORS = (MemoryError, RuntimeError)
 
 
-def device_named(value: str | torch.device) -> str:
-    """The name of a device, "cpu" for any way to write the CPU.
+def read_device(value: str | torch.device) -> tuple[str, torch.device]:
+    """The name of a device, "cpu" for any way to write the CPU, and the device.
 
     Raises
     ------
     RuntimeError
         If torch knows no such device.
     """
-    device = torch.device(value)
-    return "cpu" if device.type == "cpu" else str(value)
+    device = value if isinstance(value, torch.device) else torch.device(value)
+    return "cpu" if device.type == "cpu" else str(value), device
 
 
 def is_present(device: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from .._devices import device_named, free_memory, is_present
+from .._devices import free_memory, is_present, read_device
 from .._threads import available_threads
 from ..components.architectures import HiddenModule
 from ..components.embeddings import NumericEmbedding
@@ -125,7 +125,7 @@ def _resolve_device(value: str | torch.device, work: int) -> str:
     if value == "auto":
         return "cuda" if work >= CUDA_WORK and torch.cuda.is_available() else "cpu"
     try:
-        name, device = device_named(value), torch.device(value)
+        name, device = read_device(value)
     except RuntimeError as error:
         raise ValueError(
             "The 'device' parameter must be 'auto' or a torch device such as 'cpu', 'cuda' or "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -57,16 +57,20 @@ def generator(seed: int, device: str = "cpu") -> torch.Generator:
     return torch.Generator(device=device).manual_seed(seed)
 
 
-def _going_on(saved: np.ndarray, device: str = "cpu") -> torch.Generator:
-    """A generator that goes on from a saved state.
+def _going_on(saved: Mapping[str, Any], device: str) -> tuple[torch.Generator, torch.Generator]:
+    """The generators of a member's order and of its noise, from where they stood.
 
-    That of another kind of device can't be gone on from: it is the seed of a new stream.
+    The noise of another kind of device can't be gone on from: that of this one is a new stream,
+    whose seed is what the order's state says of all that was random before.
     """
-    found = generator(0, device)
-    if len(saved) == len(found.get_state()):
-        return found.set_state(torch.from_numpy(np.array(saved)))
-    words = np.random.SeedSequence(np.asarray(saved).tolist()).generate_state(1, np.uint64)
-    return found.manual_seed(int(words[0]) >> 1)
+    order, masks = generator(0), generator(0, device)
+    order.set_state(torch.from_numpy(np.array(saved["order"])))
+    if len(saved["masks"]) == len(masks.get_state()):
+        masks.set_state(torch.from_numpy(np.array(saved["masks"])))
+    else:
+        root = np.random.SeedSequence(saved["order"].tolist())
+        masks.manual_seed(int(root.generate_state(1, np.uint64)[0]) >> 1)
+    return order, masks
 
 
 @dataclass
@@ -322,14 +326,15 @@ class Progress:
         if spec.ema_decay > 0:
             average = tensor(saved["theta" if saved["average"] is None else "average"])
         theta = tensor(saved["theta"])
+        order, masks = _going_on(saved, spec.device)
         return cls(
             theta=theta,
             statistics=tensor(saved["statistics"]),
             best_theta=tensor(saved["best_theta"]),
             best_statistics=tensor(saved["best_statistics"]),
             optimizer=placed(spec, theta, {k: here(v) for k, v in saved["optimizer"].items()}),
-            orders=[_going_on(saved["order"])],
-            masks=_going_on(saved["masks"], spec.device),
+            orders=[order],
+            masks=masks,
             patience=[patience_of(spec).resumed(saved["patience"])],
             schedules=[dict(saved["schedule"])],
             driven=[
