@@ -393,6 +393,7 @@ FLOORS = {
     "_files": 0,
     "_terminal": 0,
     "_interruption": 0,
+    "_devices": 0,
     "components.base": 0,
     "components": 1,
     "specification": 2,

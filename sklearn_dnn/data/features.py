@@ -19,6 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from .._compat import from_numpy
+from .._devices import free_memory
 
 # Bytes of a standardised copy that are cheaper to hold than to gather again and again.
 RESIDENT_BYTES = 64 * 2**20
@@ -221,8 +222,7 @@ class Features:
     def _fits(self) -> bool:
         needed = self.X.shape[0] * self.width * self.encoding.dtype.itemsize
         if torch.device(self.encoding.device).type == "cuda":
-            free, _ = torch.cuda.mem_get_info(self.encoding.device)
-            return needed <= free // 3
+            return needed <= free_memory(self.encoding.device) // 3
         return needed <= RESIDENT_BYTES
 
     def _read(self, index: np.ndarray) -> Tensor:

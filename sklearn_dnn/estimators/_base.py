@@ -188,7 +188,7 @@ class BaseMLP(
             self._store(session, outcomes, keep_progress=bool(self.warm_start))
             tell_how_it_ended(session, outcomes, warn_of_max_iter=True)
             tell_of_cut_cycle(session, outcomes, self.schedule)
-            tell_of_left_out(session, n_members - len(kept))
+            tell_of_left_out(session, outcomes, n_members - len(kept))
             root.call_on_fit_task_end(
                 **told,
                 reconstruction_attributes=lambda: self._attributes(session, outcomes),
@@ -225,7 +225,7 @@ class BaseMLP(
             session = calibrated(session.only(kept), outcomes)
             self._store(session, outcomes, keep_progress=True)
             tell_how_it_ended(session, outcomes, warn_of_max_iter=False)
-            tell_of_left_out(session, n_members - len(kept))
+            tell_of_left_out(session, outcomes, n_members - len(kept))
             return self
 
     def _finish(self, session: Session, outcomes: list[Outcome]) -> None:
@@ -237,7 +237,7 @@ class BaseMLP(
             self._store(session, outcomes, keep_progress=bool(self.warm_start))
         tell_how_it_ended(session, outcomes, warn_of_max_iter=True)
         tell_of_cut_cycle(session, outcomes, self.schedule)
-        tell_of_left_out(session, n_left_out)
+        tell_of_left_out(session, outcomes, n_left_out)
 
     # State: written in one place, as NumPy arrays and plain Python values
 
@@ -265,6 +265,11 @@ class BaseMLP(
 
     def __sklearn_is_fitted__(self) -> bool:
         return "coefs_" in vars(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        device = state["device"]  # by its name: files hold nothing of torch's
+        return {**state, "device": str(device) if isinstance(device, torch.device) else device}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         name = type(self).__name__

@@ -14,6 +14,7 @@ from ..network.mlp import Evaluator
 from ..training.engine import Outcome
 from ..training.forward import raw_outputs
 from ..training.temperature import POWER, fitted_temperature
+from ._messages import memory_advice
 from ._session import Session
 
 
@@ -28,10 +29,10 @@ def calibrated(session: Session, outcomes: Sequence[Outcome]) -> Session:
     if spec.calibration is None or held is None:
         return session
     architecture = Architecture.of(spec)
-    features = session.features(held.given)
-    y = session.codec.encode(held.given.y, spec.torch_dtype).to(spec.device)
     rows = from_numpy(held.rows)
-    with torch.no_grad(), limit_threads(spec.n_threads):
+    with torch.no_grad(), limit_threads(spec.n_threads), memory_advice(spec.device):
+        features = session.features(held.given)
+        y = session.codec.encode(held.given.y, spec.torch_dtype).to(spec.device)
         raws = []
         for i, outcome in enumerate(outcomes):
             network = outcome.weights.network(spec.torch_dtype, spec.device)

@@ -29,9 +29,14 @@ def with_hope(session: Session, outcomes: list[Outcome]) -> tuple[list[int], lis
     return kept, [outcomes[i] for i in kept]
 
 
-def tell_of_left_out(session: Session, n_left_out: int) -> None:
+def tell_of_left_out(session: Session, outcomes: list[Outcome], n_left_out: int) -> None:
     """Say that some members of an ensemble could not be trained."""
-    if n_left_out:
+    if n_left_out and any(outcome.end_reason == INTERRUPTED for outcome in outcomes):
+        warn(
+            f"{n_left_out} of {n_left_out + len(session.progress)} members had not begun, or had "
+            "no finite loss; the ensemble goes without them."
+        )
+    elif n_left_out:
         warn(
             f"The loss of {n_left_out} of {n_left_out + len(session.progress)} members was not "
             "finite after any epoch; the ensemble goes without them. "

@@ -11,6 +11,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from .._devices import is_present
 from .._threads import available_threads, in_forked_child, limit_threads, torch_ready
 from ..components.activations import ACTIVATIONS, Activation
 from ..components.architectures import HiddenModule
@@ -302,7 +303,4 @@ class Fitted:
 
 def present(device: str) -> str:
     """The device that was trained on, or the CPU where this machine lacks it."""
-    if device == "cpu":
-        return device
-    index = torch.device(device).index or 0
-    return device if torch.cuda.is_available() and index < torch.cuda.device_count() else "cpu"
+    return device if device == "cpu" or is_present(device) else "cpu"

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from .._compat import StrOptions
+from .._devices import MEMORY_ERRORS, lacks_memory
 from ..components.activations import ACTIVATIONS
 from ..components.architectures import Rectangular
 from ..components.augmentations import AUGMENTATIONS
@@ -104,16 +105,33 @@ def divergence_advice(spec: FitSpec) -> str:
     return advice + "."
 
 
+_TOO_LITTLE = " has too little memory: "
+
+
 @contextmanager
-def memory_advice(device: str) -> Iterator[None]:
-    """Say the way out where a device's memory is too small."""
+def memory_advice(device: str | torch.device) -> Iterator[None]:
+    """Say the way out where a device's memory is too small, once."""
     try:
         yield
-    except torch.OutOfMemoryError as error:
-        raise torch.OutOfMemoryError(
-            f"device={device!r} has too little memory: {error} Use a smaller batch_size or "
-            "network, another device, or device='cpu'."
-        ) from error
+    except MEMORY_ERRORS as error:
+        if not lacks_memory(error) or _TOO_LITTLE in str(error):
+            raise
+        raise memory_error(error, device) from error
+
+
+def memory_error(error: BaseException, device: str | torch.device) -> Exception:
+    """An error that says what `error` does, and the way out; it holds no memory of its own.
+
+    It is of torch's type, or a MemoryError where that was one.
+    """
+    kind = MemoryError if isinstance(error, MemoryError) else torch.OutOfMemoryError
+    if _TOO_LITTLE in str(error):
+        return kind(str(error))
+    elsewhere = "another device" if str(device) == "cpu" else "another device, or device='cpu'"
+    return kind(
+        f"device={str(device)!r}{_TOO_LITTLE}{str(error).rstrip('. ')}. Use a smaller batch_size "
+        f"or network, fewer members (n_members), {elsewhere}."
+    )
 
 
 @contextmanager

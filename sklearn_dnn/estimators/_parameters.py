@@ -8,6 +8,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+import torch
 from sklearn.metrics import get_scorer_names
 
 from .._compat import HasMethods, Interval, Options, StrOptions
@@ -505,11 +506,12 @@ PARAMETERS: dict[str, Parameter] = {
         epoch.""",
     ),
     "device": Parameter(
-        [str],
+        [str, torch.device],
         "auto",
-        "str, default='auto'",
+        "str or torch.device, default='auto'",
         """Where to train: a torch device such as "cpu", "cuda" or "cuda:1". "auto" takes the
-        GPU, where there is one, for steps of more than 2**23 multiply-adds.""",
+        GPU, where there is one, for steps of 2**23 multiply-adds or more. A step is one of all
+        networks that train at once: the members of an ensemble, or the fits of a search.""",
     ),
     "n_threads": Parameter(
         [Interval(Integral, 1, None, closed="left"), None],

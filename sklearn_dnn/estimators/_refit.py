@@ -9,6 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from .._warnings import warn
 from ..training.engine import DIVERGED, INTERRUPTED, TIME, Outcome
+from ._messages import memory_advice
 from ._opening import open_session
 from ._session import SIZES, Session
 from ._training import train_session
@@ -33,18 +34,19 @@ def trained_on_all(
         return session, outcomes
     interrupted = [replace(outcome, end_reason=INTERRUPTED) for outcome in outcomes]
     try:
-        whole = open_session(
-            estimator,
-            *table,
-            difficulty=difficulty,
-            going_on=False,
-            changes={
-                "early_stopping": False,
-                "monitor": "loss",
-                "learning_rate_init": session.spec.learning_rate_init,  # not found once more
-                "max_time": seconds,
-            },
-        )
+        with memory_advice(session.spec.device):
+            whole = open_session(
+                estimator,
+                *table,
+                difficulty=difficulty,
+                going_on=False,
+                changes={
+                    "early_stopping": False,
+                    "monitor": "loss",
+                    "learning_rate_init": session.spec.learning_rate_init,  # not found once more
+                    "max_time": seconds,
+                },
+            )
         still, again = train_session(
             estimator, whole.only(kept), [], n_epochs=[o.best_iter for o in outcomes], patient=False
         )

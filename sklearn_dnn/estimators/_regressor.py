@@ -266,7 +266,7 @@ True
         warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
-        device: str = "auto",
+        device: str | torch.device = "auto",
         n_threads: int | None = None,
         dtype: str = "auto",
     ) -> None:

@@ -22,7 +22,7 @@ from ..specification import (
 )
 from ..training.evaluate import ValidationSet
 from ..training.range_test import RangeTest, range_test
-from ..training.state import Progress
+from ..training.state import Progress, generator
 from ._inputs import Given
 
 # What a plan of columns says of a task.
@@ -124,6 +124,12 @@ class Session:
             draws=[self.draws[i] for i in keep],
             held=self._held_of(keep),
         )
+
+    def on(self, device: str) -> Session:
+        """The session on another device, before its first step."""
+        for progress in self.progress:
+            progress.masks = generator(progress.masks.initial_seed(), device)
+        return replace(self, spec=replace(self.spec, device=device))
 
     def _held_of(self, members: Any) -> Held | None:
         """What judges a member, or some."""

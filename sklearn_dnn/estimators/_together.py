@@ -4,33 +4,32 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from time import perf_counter
 from typing import Any
 
 import numpy as np
-import torch
 
-from .._compat import from_numpy, has_callbacks
+from .._compat import has_callbacks
+from .._devices import MEMORY_ERRORS, lacks_memory
 from .._interruption import loop
 from .._threads import torch_ready
 from .._warnings import warn
-from ..data.batches import TrainingSet
-from ..data.encoder import encoding_for
-from ..data.features import Encoding, Features, Scaling, Standardiser
 from ..data.targets import BinaryCodec, Codec, MulticlassCodec
-from ..specification import plain_value, structure
+from ..specification import device_of_stack, members_that_fit, plain_value, structure
 from ..training.engine import MAX_ITER, Observer, Outcome, train
-from ..training.evaluate import ValidationSet
 from ._base import BaseMLP
 from ._beginning import begin
 from ._inputs import Given
 from ._judging import first_split
+from ._messages import memory_error
 from ._opening import read_training, refuse_targets
 from ._session import Session
-from ._training import judges_of
+from ._stack_data import data_of
+from ._training import in_parts, judges_of, tried
 
 
 class UnstackableError(Exception):
@@ -57,6 +56,8 @@ class Fit:
         One of the same network that ended, to go on from for more epochs.
     candidate : int or None
         The number of the setting that it belongs to, where several are compared.
+    error : Exception or None
+        Why it could not be trained, alone neither.
     """
 
     estimator: BaseMLP
@@ -70,11 +71,12 @@ class Fit:
     candidate: int | None = None
     session: Session | None = None
     outcomes: list[Outcome] | None = None
+    error: Exception | None = None
     warned: list[warnings.WarningMessage] = field(default_factory=list)
 
     @property
     def is_done(self) -> bool:
-        return self.outcomes is not None
+        return self.outcomes is not None or self.error is not None
 
     @property
     def n_epochs(self) -> int:
@@ -96,16 +98,17 @@ class Fit:
 
     @property
     def end_reasons(self) -> set[str]:
-        """Why its members ended."""
-        assert self.outcomes is not None
-        return {outcome.end_reason for outcome in self.outcomes}
+        """Why its members ended; nothing where it could not be trained."""
+        return {outcome.end_reason for outcome in self.outcomes or ()}
 
     def finish(self) -> None:
         """Make the estimator what its own ``fit`` would have made it, warnings and errors too."""
         assert self.session is not None
-        assert self.outcomes is not None
         for warning in self.warned:
             warn(warning.message, warning.category)
+        if self.error is not None:
+            raise self.error
+        assert self.outcomes is not None
         self.estimator._finish(self.session, self.outcomes)
 
 
@@ -122,7 +125,7 @@ def why_not(estimator: BaseMLP) -> str | None:
     return None
 
 
-def open_stacks(fits: Sequence[Fit], *, one_thread: bool = False) -> list[list[Fit]]:
+def open_stacks(fits: Sequence[Fit], *, n_at_once: int = 1) -> list[list[Fit]]:
     """Begin fits, and group those that can be trained as one stack.
 
     Parameters
@@ -130,8 +133,9 @@ def open_stacks(fits: Sequence[Fit], *, one_thread: bool = False) -> list[list[F
     fits : sequence of Fit
         Each gets its session. One that can't be stacked, for whatever reason, is left out: its
         estimator's own ``fit`` will do, or tell what is wrong.
-    one_thread : bool
-        Whether kernels take a single thread, because stacks are trained side by side.
+    n_at_once : int
+        Stacks that are trained side by side: each takes one thread if there are several, and its
+        part of a GPU's memory.
 
     Returns
     -------
@@ -141,62 +145,143 @@ def open_stacks(fits: Sequence[Fit], *, one_thread: bool = False) -> list[list[F
     tables: dict[Any, tuple[Given, Codec]] = {}
     for fit in fits:
         started = perf_counter()
+        if fit.before is not None and fit.before.error is not None:
+            fit.before = None
         with torch_ready(), warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
             try:
                 session = _begin(fit, tables)
-            except (UnstackableError, ValueError, TypeError) as error:
+            except (UnstackableError, ValueError, TypeError, *MEMORY_ERRORS) as error:
+                if isinstance(error, MEMORY_ERRORS) and not lacks_memory(error):
+                    raise
                 fit.reason = str(error).partition("\n")[0]
                 continue
         fit.warned = list(warned)
-        if one_thread:
+        if n_at_once > 1:
             session.spec = replace(session.spec, n_threads=1)
         fit.session = session
         fit.seconds = perf_counter() - started
         if fit.before is not None and fit.before.end_reasons != {MAX_ITER}:
             fit.outcomes = fit.before.outcomes  # more epochs would change nothing
             continue
+        device = "auto" if _may_move(fit) else session.spec.device
         with torch_ready():
-            kind = _kind(fit.session)
-        groups.setdefault(kind, []).append(fit)
-    return list(groups.values())
+            kind = _kind(session)
+        groups.setdefault((device, kind), []).append(fit)
+    stacks: list[list[Fit]] = []
+    for (device, _), group in groups.items():
+        if device == "auto":
+            _move(group)
+        stacks += _cut(group, n_at_once)
+    return stacks
 
 
-def train_stack(stack: Sequence[Fit], observers: Sequence[Observer] = ()) -> None:
+def _may_move(fit: Fit) -> bool:
+    """Whether its stack's work decides the device."""
+    return fit.before is None and fit.estimator.device == "auto"
+
+
+def _move(stack: Sequence[Fit]) -> None:
+    """Bring fits to the device on which their stack is trained sooner."""
+    sessions = [fit.session for fit in stack if fit.session is not None]
+    device = device_of_stack([session.spec for session in sessions])
+    for fit, session in zip(stack, sessions, strict=True):
+        if session.spec.device != device:
+            fit.session = session.on(device)
+
+
+def _cut(stack: list[Fit], n_at_once: int) -> list[list[Fit]]:
+    """A stack in parts that fit a GPU's memory, as far as that is known before."""
+    session = stack[0].session
+    assert session is not None
+    if session.spec.device == "cpu":
+        return [stack]
+    most = max(1, members_that_fit(session.spec) // n_at_once)
+    parts: list[list[Fit]] = [[]]
+    n_members = 0
+    for fit in stack:
+        if parts[-1] and n_members + fit.n_members > most:
+            parts.append([])
+            n_members = 0
+        parts[-1].append(fit)
+        n_members += fit.n_members
+    return parts
+
+
+Watched = Callable[[Sequence[Fit]], AbstractContextManager[Sequence[Observer]]]
+
+
+def train_stack(stack: Sequence[Fit], watched: Watched = lambda _: nullcontext(())) -> None:
     """Train the fits of a stack, which :func:`open_stacks` made.
+
+    Where memory is too small for all at once, one half is trained after the other, down to
+    single members.
 
     Parameters
     ----------
     stack : sequence of Fit
-        Each gets its outcome.
-    observers : sequence of Observer
-        They know fits by their positions.
+        Each gets its outcome, or its error where memory is too small for it alone.
+    watched : callable
+        Gives the block within which some fits are trained, and the observers there, which know
+        members by their positions. What it saw is void where that block ends by an error.
 
     Raises
     ------
     KeyboardInterrupt
-        After Ctrl-C; no fit then gets an outcome.
+        After Ctrl-C; fits of parts that were trained before have their outcomes.
     """
+    if len(stack) == 1:
+        _train_alone(stack[0], watched)
+        return
+    progress = [own for fit in stack for own in fit.session.progress]
+    if tried(progress, lambda: _train(stack, watched)) is not None:
+        return
+    for part in (stack[: len(stack) // 2], stack[len(stack) // 2 :]):
+        train_stack(part, watched)
+
+
+def _train_alone(fit: Fit, watched: Watched) -> None:
+    """Train a single fit, its members in parts if need be; an error of memory becomes its own."""
+    session = fit.session
+    assert session is not None
+
+    def run(members: list[int]) -> list[Outcome]:
+        return _train([replace(fit, session=session.only(members))], watched)
+
+    started = perf_counter()
+    try:
+        fit.outcomes = in_parts(list(range(fit.n_members)), session.progress, run)
+    except MEMORY_ERRORS as error:
+        if not lacks_memory(error):
+            raise
+        fit.error = memory_error(error, session.spec.device)
+    fit.seconds += perf_counter() - started
+
+
+def _train(stack: Sequence[Fit], watched: Watched) -> list[Outcome]:
+    """Train the fits of a stack as one; the outcomes of all members."""
     started = perf_counter()
     sessions = [fit.session for fit in stack]
     judges = [judge for fit in stack for judge in judges_of(fit.estimator, fit.session)]
-    with torch_ready(), loop():
-        data, held = _data(sessions)
-        found = iter(
-            train(
-                [spec for session in sessions for spec in session.specs],
-                [progress for session in sessions for progress in session.progress],
-                data,
-                held,
-                observers=observers,
-                judges=judges,
-                n_epochs=[fit.n_epochs for fit in stack for _ in fit.session.progress],
-            )
+    with torch_ready(), loop(), watched(stack) as observers:
+        data, held = data_of(sessions)
+        outcomes = train(
+            [spec for session in sessions for spec in session.specs],
+            [progress for session in sessions for progress in session.progress],
+            data,
+            held,
+            observers=observers,
+            judges=judges,
+            n_epochs=[fit.n_epochs for fit in stack for _ in fit.session.progress],
         )
+    for outcome in outcomes:  # until it is asked for, it takes no memory of a GPU
+        outcome.progress = outcome.progress.kept()
     seconds = (perf_counter() - started) / len(stack)
+    found = iter(outcomes)
     for fit in stack:
         fit.outcomes = [next(found) for _ in fit.session.progress]
         fit.seconds += seconds
+    return outcomes
 
 
 def _begin(fit: Fit, tables: dict[Any, tuple[Given, Codec]]) -> Session:
@@ -238,6 +323,7 @@ def _begin(fit: Fit, tables: dict[Any, tuple[Given, Codec]]) -> Session:
         raise UnstackableError("its kind is not stacked")
     if spec.refits or spec.curriculum is not None:
         raise UnstackableError("it trains twice, or draws rows")
+    session.progress = [progress.kept() for progress in session.progress]
     return session
 
 
@@ -258,9 +344,11 @@ def _continued(fit: Fit, before: Fit) -> Session:
 
 
 def _kind(session: Session) -> tuple[Any, ...]:
-    """What the fits of a stack have in common."""
+    """What the fits of a stack have in common, beside the device."""
+    common = structure(session.spec)
+    del common["device"]
     return (
-        json.dumps(structure(session.spec), sort_keys=True),
+        json.dumps(common, sort_keys=True),
         id(session.given.X),
         session.rows.shape[1],
         -1 if session.held is None else session.held.rows.shape[-1],
@@ -275,79 +363,3 @@ def _plan(session: Session) -> bool | bytes:
     columns = session.columns
     is_plain = columns.is_plain and not session.given.gappy
     return columns.scaling is None if is_plain else columns.key
-
-
-def _data(sessions: Sequence[Session]) -> tuple[TrainingSet, ValidationSet | None]:
-    """What the engine trains on: one table, and each member's rows, targets and scaling."""
-    first = sessions[0]
-    spec, given = first.spec, first.given
-    features = Features(given.X, _encoding(sessions))
-    found: dict[Any, int] = {}
-    distinct: list[Session] = []
-    which = []
-    for session in sessions:
-        units = tuple(part.tobytes() for part in session.codec.units())
-        weight = session.given.weight
-        key = (units, None if weight is None else weight.tobytes())
-        if key not in found:
-            found[key] = len(distinct)
-            distinct.append(session)
-        which += [found[key]] * len(session.progress)
-    offsets = None
-    if len(distinct) > 1:
-        offsets = torch.tensor(which).unsqueeze(1) * given.X.shape[0]
-    encoded = [s.codec.encode(s.given.y, spec.torch_dtype) for s in distinct]
-    prepared = [spec.objective.prepare(y, spec.task.n_outputs, spec.torch_dtype) for y in encoded]
-    weight = None
-    if given.weight is not None:
-        weight = torch.cat([from_numpy(s.given.weight) for s in distinct])
-        weight = weight.to(device=spec.device, dtype=spec.torch_dtype)
-    data = TrainingSet(
-        features,
-        torch.cat(prepared).to(spec.device),
-        weight,
-        torch.cat([from_numpy(s.rows).int() for s in sessions]),
-        offsets=offsets,
-    )
-    if first.held is None:
-        return data, None
-    held = ValidationSet(
-        features,
-        torch.cat(encoded).to(spec.device),
-        weight,
-        torch.cat([_judging(s) for s in sessions]),
-        first.codec.score,
-        offsets=offsets,
-        calibrated=spec.calibration is not None,
-    )
-    return data, held
-
-
-def _judging(session: Session) -> torch.Tensor:
-    """The rows that judge each member, (m, n)."""
-    assert session.held is not None
-    rows = session.held.rows
-    return from_numpy(np.broadcast_to(rows, (len(session.progress), rows.shape[-1])).copy())
-
-
-def _encoding(sessions: Sequence[Session]) -> Encoding:
-    """What turns rows into network inputs, by member where only means and scales differ."""
-    first = sessions[0]
-    spec, gappy = first.spec, first.given.gappy
-    if gappy or not first.columns.is_plain:
-        return encoding_for(first.columns, spec.torch_dtype, spec.device, gappy=gappy)
-    common = _common([s.columns.plain_scaling for s in sessions for _ in s.progress])
-    return Standardiser(common, spec.torch_dtype, spec.device)
-
-
-def _common(scalings: Sequence[Scaling | None]) -> Scaling | list[Scaling] | None:
-    """The scaling of all members, or a list where they differ."""
-    first = scalings[0]
-    if first is None:
-        return None
-    if all(
-        np.array_equal(s.mean, first.mean) and np.array_equal(s.scale, first.scale)
-        for s in scalings
-    ):
-        return first
-    return list(scalings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from operator import itemgetter
 from os import PathLike
 from threading import Lock
@@ -211,12 +212,16 @@ class StackingBackend(ParallelBackendBase):
         owner: dict[int, int] = {}
         alone = set(left)
         for stack in self._as_they_end(self._stacks(calls, left, owner)):
-            for fit in stack:
+            whole = [fit for fit in stack if fit.is_done]
+            for fit in whole:
                 i = owner.pop(id(fit))
                 alone.remove(i)
                 if self.bar is not None:  # of what was done by a fit that this one goes on from
-                    self.bar.advance(self.lengths[i] - fit.n_epochs * fit.n_members)
+                    trained = 0 if fit.error is not None else fit.n_epochs * fit.n_members
+                    self.bar.advance(self.lengths[i] - trained)
                 yield i, self._judged(calls[i])
+            if len(whole) < len(stack):
+                raise KeyboardInterrupt
         for i in [i for i in owner.values() if calls[i].is_fitted]:  # they ended in earlier calls
             alone.remove(i)
             if self.bar is not None:
@@ -250,7 +255,7 @@ class StackingBackend(ParallelBackendBase):
             with self._turn:
                 fits = [calls[i].prepare(compositions, self.ended) for i in members]
                 owner |= {id(fit): i for i, fit in zip(members, fits, strict=True) if fit}
-                stacks = open_stacks([fit for fit in fits if fit], one_thread=n_threads > 1)
+                stacks = open_stacks([fit for fit in fits if fit], n_at_once=n_threads)
             wanted.subtract(calls[i].table_key for i in members)
             for key in [key for key in compositions if wanted[key] == 0]:
                 del compositions[key]
@@ -264,14 +269,27 @@ class StackingBackend(ParallelBackendBase):
         yield from self._parallel(delayed(self._train)(stack) for stack in stacks)
 
     def _train(self, stack: Sequence[Fit]) -> Sequence[Fit]:
+        try:
+            train_stack(stack, self._watched)
+        except KeyboardInterrupt:
+            if not any(fit.is_done for fit in stack):
+                raise
+        return stack  # of one that was cut off what was trained before, if in parts
+
+    @contextmanager
+    def _watched(self, stack: Sequence[Fit]) -> Iterator[list[Observer]]:
+        """The observers of a stack, whose epochs do not count where it breaks off."""
         observers: list[Observer] = self.watchers(stack)
         if self.bar is None:
-            train_stack(stack, observers)
-            return stack
+            yield observers
+            return
         ticking = BarObserver(self.bar, [f.n_epochs for f in stack for _ in range(f.n_members)])
-        train_stack(stack, [*observers, ticking])
+        try:
+            yield [*observers, ticking]
+        except BaseException:
+            ticking.take_back()
+            raise
         ticking.close()
-        return stack
 
     def _in_others(self, calls: list[Call], left: list[int]) -> Results:
         """Send calls to processes that share no memory, which train and judge."""
@@ -358,7 +376,7 @@ def _unit(
         with loop():
             fits = [call.prepare(compositions) for call in calls]
             for stack in open_stacks([fit for fit in fits if fit is not None]):
-                train_stack(stack, watchers(stack))
+                train_stack(stack, lambda part: nullcontext(watchers(part)))
             for i, call in zip(positions, calls, strict=True):
                 results.append((i, call.run()))
     except KeyboardInterrupt:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from os import PathLike
 from typing import Any
 
@@ -11,12 +11,7 @@ import numpy as np
 import sklearn.model_selection as searches
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401 - makes two of them known
 
-<<<<<<< HEAD
-from ..estimators._transaction import put_back
-from ._stacking import stacking
-=======
 from ._ending import StackedSearch, stacks_of
->>>>>>> searches
 
 Scoring = str | Callable[..., Any] | Sequence[str] | Mapping[str, Any] | None
 
@@ -350,27 +345,6 @@ n_jobs, verbose
             return super().fit(X, y, **params)
 
 
-<<<<<<< HEAD
-@contextmanager
-def _stacks(search: Any, **more: Any) -> Iterator[None]:
-    """The block within which a search trains networks in stacks.
-
-    One that ended before is after an error as it was; else what was found by then is left.
-    """
-    before = dict(vars(search)) if "cv_results_" in vars(search) else None
-    try:
-        with stacking(
-            verbose=search.verbose, checkpoint=search.checkpoint, progress=search.progress, **more
-        ):
-            yield
-    except BaseException:
-        if before is not None:
-            put_back(search, before)
-        raise
-
-
-=======
->>>>>>> searches
 def _rungs(search: Any) -> AbstractContextManager[Any]:
     """The block of successive halving, whose winners may go on."""
     if search.continue_training and search.resource.rpartition("__")[2] != "max_iter":

@@ -58,6 +58,7 @@ class BarObserver:
 
     def __init__(self, bar: SearchBar, lengths: list[int]) -> None:
         self.bar = bar
+        self.n_epochs = sum(lengths)
         self.left = dict(enumerate(lengths))
 
     def epoch_begins(self, epoch: int, weights: Callable[[int], Weights]) -> None:
@@ -71,6 +72,10 @@ class BarObserver:
             self.left[member] -= 1
         self.bar.advance(gone + len(records))
         return set()
+
+    def take_back(self) -> None:
+        """The stack has broken off, and is trained anew."""
+        self.bar.advance(sum(self.left.values()) - self.n_epochs)
 
     def close(self) -> None:
         """The stack has ended."""

@@ -6,7 +6,13 @@ Below this package nobody reads the estimator and nothing is "auto".
 from ._auto import PLAIN, RECIPE_PATIENCE, follows_recipe, is_auto, plain_value, settled
 from ._contradictions import warn_of_broken_conditions, warn_of_missing_blocks
 from ._judging import holds_out_folds, stops_early, without_validation
-from ._machine import CUDA_WORK, members_at_once, step_work
+from ._machine import (
+    CUDA_WORK,
+    device_of_stack,
+    members_at_once,
+    members_that_fit,
+    step_work,
+)
 from ._resolve import hidden_sizes, resolve
 from ._spec import (
     COLUMNS,
@@ -24,12 +30,14 @@ __all__ = [
     "RECIPE_PATIENCE",
     "FitSpec",
     "Task",
+    "device_of_stack",
     "follows_recipe",
     "hidden_sizes",
     "holds_out_folds",
     "is_auto",
     "is_on",
     "members_at_once",
+    "members_that_fit",
     "objective",
     "plain_value",
     "resolve",

@@ -180,6 +180,11 @@ def _refuse_training(spec: FitSpec) -> None:
             f"activity_l1={spec.activity_l1!r} penalises the outputs of hidden layers, but "
             "hidden_layer_sizes=() has none. Set activity_l1=0.0, or give hidden layers."
         )
+    if spec.optimizer.needs_gpu and spec.device == "cpu":
+        raise ValueError(
+            f"optimizer={spec.optimizer!r} works on a GPU alone (capturable=True), but "
+            "device='cpu'. Set capturable=False, or device='cuda' where there is one."
+        )
     if spec.momentum_schedule is not None and spec.optimizer.momentum_name is None:
         raise ValueError(
             f"momentum_schedule={spec.momentum_schedule!r}, but optimizer={spec.optimizer!r} has "

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
 import torch
 
+from .._devices import free_memory, is_present, read_device
 from .._threads import available_threads
 from ..components.architectures import HiddenModule
 from ..components.embeddings import NumericEmbedding
@@ -21,6 +22,9 @@ FLOAT64_WORK = 2**19
 CUDA_WORK = 2**23
 # Bytes of the numbers that one step of a stack on the CPU touches.
 STACK_BYTES = 4 * 2**20
+# Of the free memory of a GPU, what a stack may be thought to take: the rest is for its table, for
+# what kernels need and for what the thought leaves out.
+SHARE_OF_MEMORY = 0.5
 
 
 def machine_of(
@@ -39,11 +43,28 @@ def machine_of(
         work *= n_members
     together = n_members if optimizer.stackable and not shares else 1
     device = _resolve_device(p["device"], work * together)
+    if p["device"] == "auto" and optimizer.needs_gpu and is_present("cuda"):
+        device = "cuda"
     dtype = _resolve_dtype(p["dtype"], task.dtype, work)
     if device == "cpu":
         together = min(together, _at_once(hidden, sizes, batch_size, dtype))
     n_threads = _resolve_threads(p["n_threads"], work * together)
     return {"device": device, "n_threads": n_threads, "dtype": dtype}
+
+
+def device_of_stack(specs: Sequence[FitSpec]) -> str:
+    """The device that "auto" is for fits that train as one stack.
+
+    That of an ensemble of as many members: their steps are one.
+    """
+    return _resolve_device("auto", sum(_stack_work(spec) for spec in specs))
+
+
+def _stack_work(spec: FitSpec) -> int:
+    """Work of a step of all members of a fit."""
+    hidden = spec.hidden_layer_sizes
+    sizes = _sizes(hidden, spec.task, spec.numeric_embedding)
+    return _step_work(hidden, sizes, spec.batch_size) * spec.n_members
 
 
 def _sizes(
@@ -75,6 +96,20 @@ def members_at_once(spec: FitSpec) -> int:
     return _at_once(hidden, sizes, spec.batch_size, spec.dtype)
 
 
+def members_that_fit(spec: FitSpec) -> int:
+    """Members of a stack that a GPU surely has the memory for."""
+    hidden = spec.hidden_layer_sizes
+    assert not isinstance(hidden, HiddenModule)
+    sizes = _sizes(hidden, spec.task, spec.numeric_embedding)
+    itemsize = 8 if spec.dtype == "float64" else 4
+    # weights, gradients, two slots of an optimizer, the best, an average, and what an end copies;
+    # each layer's outputs and their derivatives; each row's number, order, targets and weight
+    numbers = 8 * step_work(sizes, 1) + 4 * spec.batch_size * sum(sizes) * spec.n_shared
+    of_rows = spec.task.n_samples * (24 + (2 * sizes[-1] + 1) * itemsize)
+    share = SHARE_OF_MEMORY * free_memory(spec.device)
+    return max(1, int(share) // (numbers * itemsize + of_rows))
+
+
 def _at_once(
     hidden: tuple[int, ...] | HiddenModule, sizes: tuple[int, ...], batch_size: int, dtype: str
 ) -> int:
@@ -86,11 +121,11 @@ def _at_once(
     return max(1, STACK_BYTES // (numbers * (8 if dtype == "float64" else 4)))
 
 
-def _resolve_device(value: str, work: int) -> str:
+def _resolve_device(value: str | torch.device, work: int) -> str:
     if value == "auto":
         return "cuda" if work >= CUDA_WORK and torch.cuda.is_available() else "cpu"
     try:
-        device = torch.device(value)
+        name, device = read_device(value)
     except RuntimeError as error:
         raise ValueError(
             "The 'device' parameter must be 'auto' or a torch device such as 'cpu', 'cuda' or "
@@ -108,7 +143,7 @@ def _resolve_device(value: str, work: int) -> str:
             "The 'device' parameter must be 'auto', 'cpu', 'cuda' or 'cuda:<index>'. "
             f"Got {value!r} instead."
         )
-    return value
+    return name
 
 
 def _resolve_threads(value: int | None, work: int) -> int:

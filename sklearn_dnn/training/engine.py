@@ -94,8 +94,9 @@ def train(
         One a member; they differ in what :func:`~sklearn_dnn.specification.structure` leaves
         out only.
     progress : Progress or sequence of Progress
-        Where to go on from: that of all members, or one a member. It is changed in place, where
-        the members are a single stack of that progress, or a single member.
+        Where to go on from: that of all members, or one a member, on the specification's device
+        or the CPU. It is changed in place, where the members are a single stack of that progress
+        on their device, or a single member.
     data : TrainingSet
     validation : ValidationSet or None
     observers : sequence of Observer
@@ -125,7 +126,8 @@ def train(
             is_all = len(members) == len(specs)
             held = validation if validation is None or is_all else validation.select(members)
             rows = data if is_all else data.select(members)
-            runs.append(_Run([specs[i] for i in members], part, rows, held, members, watch))
+            own = [specs[i] for i in members]
+            runs.append(_Run(own, part.on(first), rows, held, members, watch))
         outcomes = _Runs(runs, observers, n_epochs).until_all_ended()
     return [outcomes[member] for member in range(len(specs))]
 

@@ -41,15 +41,20 @@ def stacks(
             for some in _cut(everyone, members_at_once(spec))
         ]
     if not _stackable(spec):
-        return [([i], part) for i, part in enumerate(progress)]
+        return [([i], _own([part], specs)) for i, part in enumerate(progress)]
     alike: dict[tuple[object, ...], list[int]] = {}
     for i, part in enumerate(progress):
         alike.setdefault(part.counts, []).append(i)
     return [
-        (some, Progress.joined([progress[i] for i in some]))
+        (some, _own([progress[i] for i in some], specs))
         for group in alike.values()
         for some in _cut(group, members_at_once(spec))
     ]
+
+
+def _own(parts: Sequence[Progress], specs: Sequence[FitSpec]) -> Progress:
+    """The progress of a stack, with tensors of its own unless there is a single member at all."""
+    return parts[0].select([0]) if len(parts) == 1 < len(specs) else Progress.joined(parts)
 
 
 def _stackable(spec: FitSpec) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -55,6 +55,22 @@ class Streams:
 def generator(seed: int, device: str = "cpu") -> torch.Generator:
     """A torch generator of its own: the process' generators are left alone."""
     return torch.Generator(device=device).manual_seed(seed)
+
+
+def _going_on(saved: Mapping[str, Any], device: str) -> tuple[torch.Generator, torch.Generator]:
+    """The generators of a member's order and of its noise, from where they stood.
+
+    The noise of another kind of device can't be gone on from: that of this one is a new stream,
+    whose seed is what the order's state says of all that was random before.
+    """
+    order, masks = generator(0), generator(0, device)
+    order.set_state(torch.from_numpy(np.array(saved["order"])))
+    if len(saved["masks"]) == len(masks.get_state()):
+        masks.set_state(torch.from_numpy(np.array(saved["masks"])))
+    else:
+        root = np.random.SeedSequence(saved["order"].tolist())
+        masks.manual_seed(int(root.generate_state(1, np.uint64)[0]) >> 1)
+    return order, masks
 
 
 @dataclass
@@ -187,7 +203,7 @@ class Progress:
 
     @classmethod
     def joined(cls, parts: Sequence[Progress]) -> Progress:
-        """One stack of several; a single one is itself.
+        """One stack of several, which shares what :meth:`select` does; a single one is itself.
 
         All must have come equally far: what a stack has in common, noise among it, is the
         first's.
@@ -224,13 +240,54 @@ class Progress:
         common = [tuple(t.flatten().tolist()) for _, t, own in self._state() if not own]
         return (self.epoch, self.samples, self.steps, *self.origins.items(), *common)
 
+    def kept(self) -> Progress:
+        """The same with its tensors in the computer's own memory, to be trained later or again.
+
+        What chance there was on a device stays there.
+        """
+        if self.theta.device.type == "cpu":
+            return self
+        return self._moved(lambda t: t.cpu(), {k: t.cpu() for k, t in self.optimizer.items()})
+
+    def on(self, spec: FitSpec) -> Progress:
+        """The same with its tensors on the specification's device; itself if they are there."""
+        if self.theta.device.type == torch.device(spec.device).type:
+            return self
+        theta = self.theta.to(spec.device)
+        return self._moved(lambda t: t.to(spec.device), placed(spec, theta, self.optimizer))
+
+    def _moved(self, move: Callable[[Tensor], Tensor], optimizer: dict[str, Tensor]) -> Progress:
+        return replace(
+            self,
+            theta=move(self.theta),
+            statistics=move(self.statistics),
+            best_theta=move(self.best_theta),
+            best_statistics=move(self.best_statistics),
+            optimizer=optimizer,
+            average=None if self.average is None else move(self.average),
+        )
+
     def apart(self) -> Progress:
         """A twin that shares nothing: what happens to it leaves this one as it is."""
         twin = self.select(range(len(self.theta)))
-        twin.orders = [order.clone_state() for order in self.orders]
-        twin.patience = [replace(patience) for patience in self.patience]
-        twin.histories = [{k: list(v) for k, v in h.items()} for h in self.histories]
-        return twin
+        return twin.go_back(self.remembered())
+
+    def remembered(self) -> Progress:
+        """What stacks that are made of it change of it, as it is now."""
+        return replace(
+            self,
+            orders=[order.clone_state() for order in self.orders],
+            patience=[replace(patience) for patience in self.patience],
+            schedules=[dict(schedule) for schedule in self.schedules],
+            driven=[{k: dict(v) for k, v in each.items()} for each in self.driven],
+            histories=[{k: list(v) for k, v in h.items()} for h in self.histories],
+        )
+
+    def go_back(self, before: Progress) -> Progress:
+        """Put what was remembered back in place, after a stack that came to nothing."""
+        for name in ("orders", "patience", "schedules", "driven", "histories"):
+            setattr(self, name, getattr(before, name))
+        return self
 
     def export(self) -> dict[str, Any]:
         """The same of a single member as NumPy arrays and plain Python values."""
@@ -259,22 +316,23 @@ class Progress:
     def restore(cls, spec: FitSpec, saved: dict[str, Any]) -> Progress:
         """A single member's progress from :meth:`export`, on the specification's device."""
 
+        def here(array: np.ndarray) -> Tensor:
+            return torch.from_numpy(np.array(array))
+
         def tensor(array: np.ndarray) -> Tensor:
-            return torch.from_numpy(np.array(array)).to(spec.device)
+            return here(array).to(spec.device)
 
         average = None
         if spec.ema_decay > 0:
             average = tensor(saved["theta" if saved["average"] is None else "average"])
-        order, masks = generator(0), generator(0, spec.device)
-        order.set_state(torch.from_numpy(np.array(saved["order"])))
-        if len(saved["masks"]) == len(masks.get_state()):  # else from another kind of device
-            masks.set_state(torch.from_numpy(np.array(saved["masks"])))
+        theta = tensor(saved["theta"])
+        order, masks = _going_on(saved, spec.device)
         return cls(
-            theta=tensor(saved["theta"]),
+            theta=theta,
             statistics=tensor(saved["statistics"]),
             best_theta=tensor(saved["best_theta"]),
             best_statistics=tensor(saved["best_statistics"]),
-            optimizer={name: tensor(array) for name, array in saved["optimizer"].items()},
+            optimizer=placed(spec, theta, {k: here(v) for k, v in saved["optimizer"].items()}),
             orders=[order],
             masks=masks,
             patience=[patience_of(spec).resumed(saved["patience"])],
@@ -295,6 +353,17 @@ class Progress:
                 else dict.fromkeys(TIMED, saved["origin"])  # once there was one for all
             ),
         )
+
+
+def placed(spec: FitSpec, theta: Tensor, optimizer: dict[str, Tensor]) -> dict[str, Tensor]:
+    """An optimizer's state where it begins: beside theta, but for what Python reads."""
+    if theta.device.type == "cpu" or not optimizer:
+        return optimizer
+    begun = spec.optimizer.start(theta, Layout(Architecture.of(spec)).shapes)
+    return {
+        name: t.to(begun[name].device if name in begun else theta.device)
+        for name, t in optimizer.items()
+    }
 
 
 def driven_schedules(spec: FitSpec) -> dict[str, dict[str, float]]:

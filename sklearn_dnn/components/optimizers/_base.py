@@ -54,6 +54,8 @@ class Optimizer(Component):
         anew at each step, so that a schedule may change it.
     follows_rate : bool
         Whether the rate of every step matters, so that a schedule of it has an effect.
+    needs_gpu : bool
+        Whether it works on a GPU alone.
     """
 
     slots: ClassVar[tuple[str, ...]] = ()
@@ -65,6 +67,7 @@ class Optimizer(Component):
     default_rate: ClassVar[float] = 0.001
     momentum_name: ClassVar[str | None] = None
     follows_rate: ClassVar[bool] = True
+    needs_gpu: ClassVar[bool] = False
 
     def coefficients(self) -> dict[str, float]:
         """The numbers of the rule in which members of a stack may differ."""

@@ -96,6 +96,11 @@ class Lookahead(Optimizer):
         """The inner optimizer's."""
         return self._inner().follows_rate
 
+    @property
+    def needs_gpu(self) -> bool:
+        """The inner optimizer's."""
+        return self._inner().needs_gpu
+
     def coefficients(self) -> dict[str, float]:
         """Ours and, with nested names, the inner optimizer's."""
         return super().coefficients() | _nested(self._inner().coefficients())

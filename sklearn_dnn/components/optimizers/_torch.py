@@ -37,7 +37,8 @@ class TorchOptimizer(ForeignClass, Optimizer):
     Rules of this package are faster, have no first object to make (a second or more, once a
     process) and are stacked; this is for those that it lacks. Members are not stacked. The
     default rate is the class', or 0.001 where it has none. A schedule of momentum acts on
-    ``momentum``, or else on the first of ``betas``.
+    ``momentum``, or else on the first of ``betas``. With ``capturable=True``, which keeps the
+    counts of steps on the GPU, training takes a GPU (``device="cuda"``, or "auto").
 
     To go on from an earlier fit, the tensors and numbers of its state, and the numbers that it
     keeps in its group beside its arguments, are saved; other state is refused.
@@ -57,6 +58,11 @@ class TorchOptimizer(ForeignClass, Optimizer):
     def momentum_name(self) -> str | None:
         """``momentum`` or ``beta_1``, as the class has."""
         return next(iter(self.coefficients()), None)
+
+    @property
+    def needs_gpu(self) -> bool:
+        """Whether ``capturable=True`` is given, which torch allows on a GPU alone."""
+        return bool(self._argument("capturable"))
 
     def coefficients(self) -> dict[str, float]:
         """The momentum, if the class has one by the name of torch's."""
@@ -106,17 +112,23 @@ class TorchOptimizer(ForeignClass, Optimizer):
                 f"TorchOptimizer can't drive {name}: its step needs a closure, and a step here "
                 "has one gradient. Use optimizer='lbfgs', or a class whose step needs nothing."
             )
-        theta = torch.ones((1, 9), dtype=torch.float64)
-        state = self.start(theta, ((2, 3),))
         try:
-            with torch.no_grad():
-                move = self.bind(theta, torch.ones_like(theta), state, ((2, 3),))
-                move(0.001, self.coefficients())
-        except (TypeError, ValueError, RuntimeError) as error:
+            self._try()
+        except (TypeError, ValueError, RuntimeError, AssertionError) as error:
             raise ValueError(
                 f"TorchOptimizer can't make a step with {name} and {self.arguments}: {error} "
                 "(It is given each weight matrix, and biases and norms as one vector.)"
             ) from error
+
+    def _try(self) -> None:
+        """Make a step, on the CPU: without what needs a GPU."""
+        arguments = self.arguments | ({"capturable": False} if self.needs_gpu else {})
+        twin = TorchOptimizer(self.wrapped, **arguments)
+        theta = torch.ones((1, 9), dtype=torch.float64)
+        state = twin.start(theta, ((2, 3),))
+        with torch.no_grad():
+            move = twin.bind(theta, torch.ones_like(theta), state, ((2, 3),))
+            move(0.001, twin.coefficients())
 
     def _signature(self) -> dict[str, inspect.Parameter]:
         return dict(inspect.signature(self.wrapped).parameters)
