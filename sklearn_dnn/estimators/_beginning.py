@@ -105,7 +105,7 @@ def begin(
     judged = validation is not None or (in_folds and is_auto(parameters["early_stopping"]))
     columns = _fitted_columns(parameters["input_scaling"], given, rows)
     if validation is not None and held.given.gappy:
-        tell_of_new_gaps(columns, held.given.X[held.rows], given.names)
+        tell_of_new_gaps(columns, held.given.X[held.rows], given.names, held.given.unread)
     spec = resolve(parameters, task_of(given, codec, columns, own.shape[1], judged))
     spec = replace(spec, by_recipe=by_recipe)
     if held is None:

@@ -45,8 +45,12 @@ def decided(given: Given, held: Held | None, rows: np.ndarray) -> tuple[Given, H
     table = replace(given, X=X, gappy=gappy, reading=final)
     if held is None:
         return table, None
-    _tell_of_unread(held.given, held.rows, numbers)
-    return table, replace(held, given=table if held.inner else _like(final, held.given, numbers))
+    unread = _unread(held.given, held.rows, numbers)
+    tell_of_unread([(reading.names[j], cell) for j, cell in unread.items()])
+    if held.inner:
+        return table, replace(held, given=table)
+    judging = replace(_like(final, held.given, numbers), unread=tuple(unread))
+    return table, replace(held, given=judging)
 
 
 def decided_by_all(X: Table, reading: Reading | None) -> tuple[Table, Reading | None]:
@@ -97,13 +101,13 @@ def _like(final: Reading, given: Given, numbers: Sequence[int]) -> Given:
     return replace(given, X=X, gappy=gappy, reading=final)
 
 
-def _tell_of_unread(given: Given, rows: np.ndarray, positions: Sequence[int]) -> None:
-    """Warn of cells of rows that judge which do not read as the numbers that train."""
-    found = []
+def _unread(given: Given, rows: np.ndarray, positions: Sequence[int]) -> dict[int, Any]:
+    """Cells of rows that judge which do not read as the numbers that train, one a column."""
+    found = {}
     for j in positions:
         codes = given.X[rows.ravel(), j]
         codes = np.unique(codes[~np.isnan(codes)]).astype(np.int64)
         texts = given.reading.undecided[j]
-        unread = codes[np.isnan(texts.numbers[codes])]
-        found += [(given.reading.names[j], texts.levels[i]) for i in unread[:1]]
-    tell_of_unread(found)
+        for i in codes[np.isnan(texts.numbers[codes])][:1]:
+            found[j] = texts.levels[i]
+    return found

@@ -89,7 +89,7 @@ def go_on(
     own = member_rows(rows, draws, parameters)
     for table, counted in ((given, rows), *([(fresh.given, fresh.rows)] if fresh else [])):
         if table.gappy:
-            tell_of_new_gaps(columns, table.X[counted], given.names)
+            tell_of_new_gaps(columns, table.X[counted], given.names, table.unread)
     task = task_of(given, codec, columns, own.shape[1], held is not None)
     spec = replace(resolve(parameters, task), by_recipe=before["by_recipe"])
     if not (spec.mixes_precision and weights[0].coefs[0].dtype == np.float32):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,18 +33,19 @@ def read_table(estimator: BaseEstimator, X: Any) -> tuple[Table, bool]:
         return X, False
     X, reading = as_table(X), reading_of(estimator)
     may_have_gaps = estimator.input_columns_["fill"] is not None
+    unread: tuple[int, ...] = ()
     with _way_out():
         if _is_read_by_us(X, reading):
             _check_axes(estimator, X)
             validate_data(estimator, X, reset=False, skip_check_array=True)
-            table, _ = read_as_before(X, reading)
+            table, _, unread = read_as_before(X, reading)
             table = check_array(table, estimator=estimator, input_name="X", **_checks(X))
         else:
             table = validate_data(estimator, X, reset=False, **_checks(X))
     gappy = _is_gappy(estimator, table, may_have_gaps=may_have_gaps)
     if gappy:
         columns = Columns.from_dict(estimator.input_columns_, estimator.is_categorical_, None)
-        tell_of_new_gaps(columns, table, vars(estimator).get("feature_names_in_"))
+        tell_of_new_gaps(columns, table, vars(estimator).get("feature_names_in_"), unread)
     return table, gappy
 
 
@@ -60,9 +61,11 @@ def _is_read_by_us(X: Any, reading: Reading | None) -> bool:
     return (reading is not None and reading.categorical.any()) or needs_reading(X)
 
 
-def tell_of_new_gaps(columns: Columns, X: Table, names: np.ndarray | None) -> None:
-    """Warn of gaps in columns in which the rows that trained had none."""
-    found = columns.new_gaps(X)
+def tell_of_new_gaps(
+    columns: Columns, X: Table, names: np.ndarray | None, told: Sequence[int] = ()
+) -> None:
+    """Warn of gaps in columns in which the rows that trained had none, but for those told of."""
+    found = np.setdiff1d(columns.new_gaps(X), np.asarray(told, dtype=np.int64))
     if len(found):
         known = found if names is None else names[found]
         shown = ", ".join(map(repr, known[:8].tolist())) + (", ..." if len(found) > 8 else "")
@@ -147,6 +150,8 @@ class Given:
         Whether the table has gaps.
     names : ndarray of str or None
         Of the columns.
+    unread : tuple of int
+        Columns of numbers with gaps for cells of text that do not read, which was told.
     versions : dict
         The table again for each choice of columns of text that are numbers, by their positions;
         shared by all that are made of this.
@@ -160,6 +165,7 @@ class Given:
     reading: Reading | None = None
     gappy: bool = False
     names: np.ndarray | None = None
+    unread: tuple[int, ...] = ()
     versions: dict[tuple[int, ...], Table] = field(default_factory=dict)
 
     def raw(self, rows: np.ndarray) -> Table:
@@ -197,6 +203,7 @@ def read_given(
         How to read another table.
     """
     X, y = as_table(X), _targets(y, y_numeric=y_numeric)
+    unread: tuple[int, ...] = ()
     with _way_out():
         table = X
         if reset:
@@ -204,7 +211,7 @@ def read_given(
         elif _is_read_by_us(X, reading):
             _check_axes(estimator, X)
             validate_data(estimator, X, y, reset=False, skip_check_array=True)
-            table, reading = read_as_before(X, reading)
+            table, reading, unread = read_as_before(X, reading)
         asked = {"multi_output": True, "y_numeric": y_numeric, **_checks(X)}
         if table is X:
             table, y = validate_data(estimator, X, y, reset=reset, **asked)
@@ -221,7 +228,7 @@ def read_given(
             ensure_non_negative=True,
         )
     names = vars(estimator).get("feature_names_in_")
-    return Given(table, y, weight, reading=reading, gappy=gappy, names=names)
+    return Given(table, y, weight, reading=reading, gappy=gappy, names=names, unread=unread)
 
 
 def _targets(y: Any, *, y_numeric: bool) -> Any:

@@ -50,8 +50,10 @@ def as_table(X: Any) -> Any:
     if np.ma.isMaskedArray(X):
         if not np.ma.getmaskarray(X).any():
             return X.data
-        # objects hold whole numbers exactly beside their gaps
-        return (X if X.dtype.kind == "f" else X.astype(object)).filled(np.nan)
+        exact = X.dtype.kind in "bf" or (X.dtype.kind in "iu" and np.abs(X).max() <= EXACT)
+        if exact and X.dtype.kind != "f":
+            X = X.astype(np.float64)
+        return (X if exact else X.astype(object)).filled(np.nan)
     if nw.dependencies.is_polars_lazyframe(X):
         raise TypeError(
             "X is a LazyFrame of polars, whose rows are yet to be computed. Give X.collect()."

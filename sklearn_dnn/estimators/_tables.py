@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -138,7 +138,7 @@ def learn_reading(X: Any, categorical_features: Any) -> tuple[Any, Reading | Non
         undecided = [j for j, c in enumerate(columns) if mask[j] and not c.by_type]
     mask = np.asarray(mask, dtype=bool)
     found = {int(j): learn_levels(columns[j]) for j in np.flatnonzero(mask)}
-    table = _matrix(columns, {j: codes for j, (_, codes) in found.items()})
+    table, _ = _matrix(columns, {j: codes for j, (_, codes) in found.items()})
     parsed = np.array([column.may_hold_text for column in columns]) & ~mask
     if not mask.any() and not parsed.any():
         return table, None
@@ -151,7 +151,24 @@ def learn_reading(X: Any, categorical_features: Any) -> tuple[Any, Reading | Non
     )
 
 
-def read_as_before(X: Any, reading: Reading | None) -> tuple[np.ndarray, Reading | None]:
+class Read(NamedTuple):
+    """A raw table that was read as an earlier one.
+
+    Attributes
+    ----------
+    table : ndarray of shape (n, p)
+    reading : Reading or None
+        The earlier one's; but undecided columns have their own levels in this table.
+    unread : tuple of int
+        Columns of numbers with cells of text that do not read, and are gaps.
+    """
+
+    table: np.ndarray
+    reading: Reading | None
+    unread: tuple[int, ...] = ()
+
+
+def read_as_before(X: Any, reading: Reading | None) -> Read:
     """A matrix of a raw table, read as that of `fit` was.
 
     Parameters
@@ -159,16 +176,10 @@ def read_as_before(X: Any, reading: Reading | None) -> tuple[np.ndarray, Reading
     X : data frame, array or nested list, with the columns of `fit`
     reading : Reading or None
         None for numbers alone.
-
-    Returns
-    -------
-    table : ndarray of shape (n, p)
-    reading : Reading or None
-        The same; but undecided columns have their own levels in this table.
     """
     columns = columns_of(as_columns_of(X))
     if reading is None:
-        return _matrix(columns, {}), None
+        return Read(_matrix(columns, {})[0], None)
     codes, undecided = {}, {}
     categories = list(reading.categories)
     for i, j in enumerate(np.flatnonzero(reading.categorical).tolist()):
@@ -179,38 +190,44 @@ def read_as_before(X: Any, reading: Reading | None) -> tuple[np.ndarray, Reading
             codes[j] = look_up(columns[j], categories[i])
     if undecided:
         reading = replace(reading, categories=categories, undecided=undecided)
-    return _matrix(columns, codes, reading.parsed), reading
+    table, unread = _matrix(columns, codes, reading.parsed)
+    tell_of_unread([(columns[j].name, cell) for j, cell in unread.items()])
+    return Read(table, reading, tuple(unread))
 
 
 def _matrix(
-    columns: list[Column], codes: Mapping[int, np.ndarray], parsed: np.ndarray | None = None
-) -> np.ndarray:
-    """Columns side by side: float32 where all numbers are, else float64.
+    columns: list[Column],
+    codes: Mapping[int, np.ndarray],
+    parsed: np.ndarray | None = None,
+) -> tuple[np.ndarray, dict[int, Any]]:
+    """Columns side by side, float32 where all numbers are, else float64; cells that do not read.
 
     Parameters
     ----------
     codes : mapping of ndarray
         What stands for categories, by position.
     parsed : ndarray of bool or None
-        Columns of numbers in which cells that are none are gaps.
+        Columns of numbers in which cells of text that do not read are gaps.
     """
-    parts, unread = [], []
+    parts: list[np.ndarray] = []
+    unread: dict[int, Any] = {}
     for j, column in enumerate(columns):
         if j in codes:
             parts.append(codes[j])
         elif parsed is not None and parsed[j] and column.is_text:
             numbers, odd = _parsed(column)
             parts.append(numbers)
-            unread += odd
+            if len(odd):
+                unread[j] = column.values[odd[0]]
         else:
             parts.append(_numbers(column))
-    tell_of_unread(unread)
     types = [part.dtype for j, part in enumerate(parts) if j not in codes]
     small = bool(types) and np.result_type(*types) == np.float32
-    table = np.empty((len(parts[0]), len(parts)), np.float32 if small else float)
+    dtype = np.float32 if small else np.float64
+    table = np.empty((len(parts[0]), len(parts)), dtype)
     for j, part in enumerate(parts):
         table[:, j] = part
-    return table
+    return table, unread
 
 
 def tell_of_unread(found: Sequence[tuple[str, Any]]) -> None:
@@ -223,14 +240,13 @@ def tell_of_unread(found: Sequence[tuple[str, Any]]) -> None:
         )
 
 
-def _parsed(column: Column) -> tuple[np.ndarray, list[tuple[str, Any]]]:
-    """A column of numbers that came as text, gaps as NaN, and a cell that does not read."""
+def _parsed(column: Column) -> tuple[np.ndarray, np.ndarray]:
+    """A column of numbers that came as text, gaps as NaN, and the rows that do not read."""
     values = column.values
     known = np.flatnonzero(~missing(values))
     found = np.full(len(values), np.nan)
     found[known] = read_numbers(values[known])
-    unread = known[np.isnan(found[known])]
-    return found, [(column.name, values[i]) for i in unread[:1]]  # one shows them all
+    return found, known[np.isnan(found[known])]
 
 
 def _numbers(column: Column) -> np.ndarray:
@@ -240,9 +256,10 @@ def _numbers(column: Column) -> np.ndarray:
         return values
     if column.is_text:
         found, unread = _parsed(column)
-        if unread:
+        if len(unread):
+            cell = values[unread[0]]
             raise ValueError(
-                f"could not convert string to float: {unread[0][1]!r} (column {name}). {ADVICE}"
+                f"could not convert string to float: {cell!r} (column {name}). {ADVICE}"
             )
         return found
     if values.dtype.kind == "c":

@@ -120,6 +120,7 @@ def quiet() -> Iterator[None]:
         warnings.filterwarnings("ignore", "batch_size=.* is larger than the", UserWarning)
         warnings.filterwarnings("ignore", "input_scaling=None, but columns", UserWarning)
         warnings.filterwarnings("ignore", "activation='selu' keeps mean 0", UserWarning)
+        warnings.filterwarnings("ignore", "Text of .* is read as categories", UserWarning)
         yield
 
 
