@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import repeat
 from numbers import Real
 from typing import Any
 
@@ -23,9 +24,9 @@ def learn_levels(column: Column) -> tuple[np.ndarray, np.ndarray]:
         levels, inverse = np.unique(values[~gaps], return_inverse=True)
         codes[~gaps] = inverse
         return levels, codes
-    table: dict[Any, int] = {}
     known = _plain_values(column, ~gaps)
-    codes[~gaps] = [table.setdefault(value, len(table)) for value in known]
+    table = {value: i for i, value in enumerate(dict.fromkeys(known))}
+    codes[~gaps] = list(map(table.__getitem__, known))
     if table and all(isinstance(level, _NUMBERS) for level in table):
         codes[~gaps] = np.unique(known, return_inverse=True)[1]
         return np.unique(known), codes
@@ -56,9 +57,9 @@ def look_up(column: Column, levels: np.ndarray) -> np.ndarray:
         return codes
     table = {level: i for i, level in enumerate(levels.tolist())}
     known = _plain_values(column, ~gaps)
-    codes[~gaps] = [table.get(value, -1) for value in known]
+    codes[~gaps] = list(map(table.get, known, repeat(-1)))
     unlike = str if numeric else _NUMBERS
-    if len(levels) and (numeric or all(isinstance(level, str) for level in table)):
+    if -1 in codes and len(levels) and (numeric or all(isinstance(level, str) for level in table)):
         other = next((v for v in known if isinstance(v, unlike) and v not in table), None)
         if other is not None:
             raise TypeError(
@@ -74,7 +75,10 @@ def _plain_values(column: Column, known: np.ndarray) -> list[Any]:
 
     Intervals, as pandas.cut makes them, become their text.
     """
-    plain = [v.item() if isinstance(v, np.generic) else v for v in column.values[known].tolist()]
+    plain = column.values[known].tolist()
+    if set(map(type, plain)) <= {str}:
+        return plain
+    plain = [v.item() if isinstance(v, np.generic) else v for v in plain]
     intervals = types_of_pandas("Interval")
     plain = [str(v) if isinstance(v, intervals) else v for v in plain]
     for value in {type(v): v for v in plain}.values():
