@@ -899,6 +899,7 @@ def test_text_without_categories():
     for X, chosen in (
         (FRAME, None),
         (FRAME, ["town", "colour"]),
+        (FRAME.to_numpy(), "from_dtype"),
         (FRAME.to_numpy(), None),
         (FRAME.to_numpy(), [2, 4]),
     ):

@@ -14,7 +14,7 @@ import skops.io
 import torch
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import BaggingClassifier
+from sklearn.ensemble import AdaBoostClassifier, BaggingClassifier
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -315,15 +315,20 @@ def test_names_are_told_of_nothing():
             fitted(X).predict(X)
 
 
-def test_text_in_arrays_is_categories_as_in_frames():
-    frame = NUMBERS.assign(town=[f"town {i % 12}" for i in range(N)], sure=np.arange(N) % 2 == 0)
-    expected = fitted(frame).predict(frame)
-    for X in (frame.to_numpy(), frame.to_numpy().tolist()):
-        model = fitted(X)
-        assert np.array_equal(model.predict(X), expected)
-        assert model.is_categorical_.tolist() == [False, False, True, False]
-        with pytest.raises(ValueError, match="could not convert string to float: 'town 0'"):
-            fitted(X, categorical_features=None)
+def test_names_in_arrays_are_refused():
+    """An array's columns are numbers; text that may be some follows the rule of frames."""
+    frame = NUMBERS.assign(town=[f"town {i % 12}" for i in range(N)])
+    for X in (frame.to_numpy(), frame.to_numpy().tolist(), frame.to_numpy().astype(str)):
+        with pytest.raises(
+            ValueError, match=r"to float: 'town 0' \(column at index 2\).*categorical"
+        ):
+            fitted(X)
+    model = fitted(frame.to_numpy(), categorical_features=[2])
+    assert np.array_equal(model.predict(frame.to_numpy()), fitted(frame).predict(frame))
+    dated = frame.assign(town=[f"2020-{i % 12 + 1:02d}-01" for i in range(N)])
+    with pytest.warns(UserWarning, match="dates or times is read as categories: column at index 2"):
+        model = fitted(dated.to_numpy())
+    assert np.array_equal(model.predict(dated.to_numpy()), fitted(frame).predict(frame))
 
 
 # Decided by the rows that train
@@ -550,16 +555,17 @@ def test_behind_other_steps():
     )
 
 
-def test_meta_estimators_that_hand_on_arrays():
-    X = TEXT.assign(name=[f"n{i % 4}" for i in range(N)])
+@pytest.mark.parametrize("meta", [BaggingClassifier, AdaBoostClassifier])
+def test_meta_estimators_that_make_arrays_of_frames(meta):
     labels = (np.median(Y) < Y).astype(int)
     network = MLPClassifier((6,), max_iter=3, random_state=0)
-    given = {"n_estimators": 2, "random_state": 0}
-    of_text = BaggingClassifier(network, **given).fit(X, labels)
-    of_numbers = BaggingClassifier(network, **given).fit(X.astype({"price": float}), labels)
-    assert np.array_equal(
-        of_text.predict_proba(X), of_numbers.predict_proba(X.astype({"price": float}))
-    )
+    of_text, of_numbers = (meta(network, random_state=0).fit(X, labels) for X in (TEXT, NUMBERS))
+    assert np.array_equal(of_text.predict(TEXT), of_numbers.predict(NUMBERS))
+    names = TEXT.assign(name=[f"n{i % 4}" for i in range(N)])
+    with pytest.raises(
+        ValueError, match=r"to float: 'n\d' .*meta-estimators make an array.*encode"
+    ):
+        meta(network, random_state=0).fit(names, labels)
 
 
 def test_inspection_of_text():

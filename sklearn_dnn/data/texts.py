@@ -84,9 +84,9 @@ class Verdict(NamedTuple):
 
     Attributes
     ----------
-    kind : {"numbers", "whole", "marked", "nearly", "dated", "names"}
+    kind : {"numbers", "whole", "marked", "nearly", "dated", "names", "nothing"}
         Numbers of which one at least has a fraction; whole numbers; numbers with marks beside
-        their digits; nearly nothing but numbers; dates or times; names of categories.
+        their digits; nearly nothing but numbers; dates or times; names of categories; gaps alone.
     cell : str or None
         One that shows it; of "nearly" one that does not read.
     """
@@ -122,7 +122,7 @@ class Texts:
         """
         here = np.flatnonzero(count)
         if not len(here):
-            return Verdict("names")
+            return Verdict("nothing")
         levels, numbers, count = self.levels[here], self.numbers[here], count[here]
         reads = ~np.isnan(numbers)
         if reads.all():
@@ -182,25 +182,27 @@ def _match(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
 
 def _of_some(levels: np.ndarray, reads: np.ndarray, count: np.ndarray) -> Verdict:
     """What a column stands for in which a cell does not read as a number."""
+    cells = levels.tolist()
+    names = Verdict("names", cells[int(reads.argmin())])
     if len(levels) > SEEN_CELLS:
         rng = np.random.default_rng(0)  # of what nearly all are, half of some are
         some = np.unique(rng.choice(len(levels), SEEN_CELLS, p=count / count.sum()))
         texts = [_text(v) for v in levels[some].tolist()]
         alike = [bool(_match(_MARKED, t) or _match(_DATED, t)) for t in texts]
         if np.mean(alike) < 0.5:
-            return Verdict("names")
+            return names
     texts = [_text(value) for value in levels.tolist()]
     dated = np.array([_match(_DATED, text) is not None for text in texts])
     marked = _marked(texts, count) & ~reads & ~dated
-    n, cells = count.sum(), levels.tolist()
+    n = count.sum()
     numeric = reads | marked
     if marked.any() and count[numeric].sum() >= NEARLY * n and numeric.sum() >= FEW_NUMBERS:
         return Verdict("marked", cells[int(marked.argmax())])
     if count[reads].sum() >= NEARLY * n and reads.sum() >= FEW_NUMBERS:
-        return Verdict("nearly", cells[int(reads.argmin())])
+        return Verdict("nearly", names.cell)
     if count[dated].sum() >= NEARLY * n and dated.sum() >= FEW_NUMBERS:
         return Verdict("dated", cells[int(dated.argmax())])
-    return Verdict("names")
+    return names
 
 
 def _marked(texts: list[str], count: np.ndarray) -> np.ndarray:

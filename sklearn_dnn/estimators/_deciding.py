@@ -15,7 +15,7 @@ from ._inputs import Given
 from ._levels import look_up
 from ._raw_columns import Column
 from ._session import Held
-from ._tables import Reading, tell_of_unread
+from ._tables import Reading, refusal, tell_of_unread
 
 WAY_TO_KEEP = "name the columns in categorical_features, or give them the type category"
 
@@ -34,9 +34,13 @@ def decided(given: Given, held: Held | None, rows: np.ndarray) -> tuple[Given, H
     if reading is None or not reading.undecided:
         return given, held
     verdicts = _verdicts(given.X, reading, rows)
+    for j, (kind, cell) in verdicts.items():
+        if reading.of_array and kind == "names":
+            raise refusal(cell, reading.names[j])
     for message in told(((reading.names[j], v) for j, v in verdicts.items()), WAY_TO_KEEP):
         warn(message)
-    numbers = tuple(j for j, verdict in verdicts.items() if verdict.kind == "numbers")
+    wanted = {"numbers", "nothing"} if reading.of_array else {"numbers"}
+    numbers = tuple(j for j, verdict in verdicts.items() if verdict.kind in wanted)
     final = reading.with_numbers(numbers)
     if numbers not in given.versions:
         given.versions[numbers] = _with_numbers(given.X, reading, numbers)

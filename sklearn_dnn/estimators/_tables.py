@@ -13,12 +13,12 @@ from .._compat import check_categorical_features
 from .._warnings import warn
 from ..data.texts import Texts, read_numbers
 from ._levels import learn_levels, look_up
-from ._raw_columns import Column, as_columns_of, columns_of, missing, needs_reading
+from ._raw_columns import Column, as_columns_of, columns_of, is_frame, missing, needs_reading
 
 ADVICE = (
-    "Name the column in categorical_features, leave categorical_features='from_dtype', or encode "
-    "it before; numbers with other text among them are made numbers by pandas.to_numeric(..., "
-    "errors='coerce')."
+    "Name the column in categorical_features, leave categorical_features='from_dtype' where X is "
+    "a data frame (some meta-estimators make an array of it), or encode it before; if it is of "
+    "numbers but for a few cells, pandas.to_numeric(..., errors='coerce') makes gaps of these."
 )
 
 
@@ -38,6 +38,8 @@ class Reading:
         they stand for. Until then they are read as categories.
     names : sequence of str
         Of the columns, for messages.
+    of_array : bool
+        Whether the table was no data frame: then columns of names are refused.
     """
 
     categorical: np.ndarray
@@ -45,6 +47,7 @@ class Reading:
     parsed: np.ndarray | None = None
     undecided: Mapping[int, Texts] = field(default_factory=dict)
     names: Sequence[str] = ()
+    of_array: bool = False
 
     @property
     def mask(self) -> np.ndarray | None:
@@ -148,6 +151,7 @@ def learn_reading(X: Any, categorical_features: Any) -> tuple[Any, Reading | Non
         parsed if parsed.any() else None,
         {j: Texts(found[j][0]) for j in undecided},
         [column.name for column in columns],
+        of_array=not is_frame(X),
     )
 
 
@@ -230,6 +234,11 @@ def _matrix(
     return table, unread
 
 
+def refusal(cell: Any, name: str) -> ValueError:
+    """The error for a cell of text in a column that has to be of numbers."""
+    return ValueError(f"could not convert string to float: {cell!r} (column {name}). {ADVICE}")
+
+
 def tell_of_unread(found: Sequence[tuple[str, Any]]) -> None:
     """Warn of cells, with the names of their columns, that do not read as numbers."""
     if found:
@@ -257,10 +266,7 @@ def _numbers(column: Column) -> np.ndarray:
     if column.is_text:
         found, unread = _parsed(column)
         if len(unread):
-            cell = values[unread[0]]
-            raise ValueError(
-                f"could not convert string to float: {cell!r} (column {name}). {ADVICE}"
-            )
+            raise refusal(values[unread[0]], name)
         return found
     if values.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: column {name}. Give its parts as columns.")
