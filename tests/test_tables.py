@@ -223,7 +223,8 @@ def test_whole_numbers_with_gaps_can_be_categories():
 def test_five_thousand_levels():
     rng = np.random.default_rng(0)
     n = 12_000
-    X = pd.DataFrame({"id": rng.integers(0, 5000, n).astype(str), "x": rng.normal(size=n)})
+    ids = rng.integers(0, 5000, n).astype(str).astype(object)
+    X = pd.DataFrame({"id": "n" + ids, "x": rng.normal(size=n)})
     model = classifier(max_iter=2).fit(X, X["x"] > 0)
     assert model.spec_["task"]["levels"] == [MAX_LEVELS]
     assert model.coefs_[0].shape == (2 - 1 + CODE_SIZE, 8)
@@ -276,10 +277,11 @@ def test_gaps_at_prediction_alone():
     whole = raw(gaps=False)
     model = classifier().fit(whole, Y)
     row = whole.iloc[:30].copy()
-    age = row.assign(age=NAN)
     expected = model.predict_proba(row.assign(age=whole["age"].median()))
-    assert np.array_equal(model.predict_proba(age), expected)
-    town = model.predict_proba(row.assign(town=None))
+    with pytest.warns(UserWarning, match=r"Columns \['age'\] have gaps .* had none in fit"):
+        assert np.array_equal(model.predict_proba(row.assign(age=NAN)), expected)
+    with pytest.warns(UserWarning, match=r"Columns \['town'\] have gaps .* had none in fit"):
+        town = model.predict_proba(row.assign(town=None))
     assert np.array_equal(town, model.predict_proba(row.assign(town="elsewhere")))
 
 
@@ -289,8 +291,10 @@ def test_gaps_at_prediction_alone_in_plain_tables(scaling):
     model = classifier(input_scaling=scaling, dtype="float64").fit(X, Y)
     rows = np.where(np.arange(90).reshape(30, 3) % 5 == 0, NAN, X[:30])
     filled = np.where(np.isnan(rows), np.median(X, axis=0), rows)
-    assert np.allclose(model.predict_proba(rows), model.predict_proba(filled), atol=1e-12)
-    assert np.array_equal(model.predict(rows[:1]), model.predict(filled[:1]))
+    with pytest.warns(UserWarning, match=r"Columns \[0, 1, 2\] have gaps .* had none in fit"):
+        assert np.allclose(model.predict_proba(rows), model.predict_proba(filled), atol=1e-12)
+    with pytest.warns(UserWarning, match=r"Columns \[0\] have gaps .* had none in fit"):
+        assert np.array_equal(model.predict(rows[:1]), model.predict(filled[:1]))
 
 
 def test_gaps_of_every_kind():
@@ -393,7 +397,9 @@ def test_any_rows_are_predicted(rows):
     X = pd.DataFrame(rows, columns=["s", "x", "k"]).astype({"s": "object", "x": "float"})
     X = X.astype({"k": "Int64"})
     model = classifier(categorical_features=["s", "k"], max_iter=2)
-    model.fit(pd.DataFrame({"s": ["f", "m"] * 5, "x": range(10), "k": [0, 1, 1, 0, 1] * 2}), Y[:10])
+    table = pd.DataFrame({"s": ["f", "m"] * 5, "x": range(10), "k": [0, 1, 1, 0, 1] * 2})
+    table = table.astype({"x": float, "k": "Int64"})
+    model.fit(pd.concat([table, table.iloc[:2].assign(s=None, x=NAN, k=None)]), Y[:12])
     assert np.isfinite(model.predict_proba(X)).all()
 
 
@@ -418,11 +424,13 @@ def test_partial_fit_keeps_the_plan_of_the_first_call():
     before = {name: model.input_columns_[name] for name in ("fill", "gaps")}
     later = FRAME[120:].assign(town="new", sex=None)
     later["children"] = later["children"].astype(float).where(later["children"] > 0)
-    model.partial_fit(later, Y[120:])
+    with pytest.warns(UserWarning, match=r"\['sex', 'children'\] have gaps .* had none in fit"):
+        model.partial_fit(later, Y[120:])
     assert all(np.array_equal(before[k], model.input_columns_[k], equal_nan=True) for k in before)
     assert "new" not in model.categories_[1]
-    assert model.n_iter_ == 2
-    assert np.isfinite(model.predict_proba(later)).all()
+    assert len(model.loss_curve_) == 2
+    with pytest.warns(UserWarning, match=r"\['sex', 'children'\] have gaps .* had none in fit"):
+        assert np.isfinite(model.predict_proba(later)).all()
 
 
 def test_warm_start_is_one_fit():
@@ -675,7 +683,9 @@ def test_long_identifiers_keep_their_digits_beside_gaps(library):
     gap = [None, *ids[1:]]
     again = classifier(categorical_features=["id"], max_iter=30).fit(table(gap), y)
     assert network.categories_[0].tolist() == again.categories_[0].tolist() == sorted(set(ids))
-    p, with_gap = (network.predict_proba(table(column)) for column in (ids, gap))
+    p = network.predict_proba(table(ids))
+    with pytest.warns(UserWarning, match=r"Columns \['id'\] have gaps"):
+        with_gap = network.predict_proba(table(gap))
     np.testing.assert_allclose(with_gap[1:], p[1:])
 
 
@@ -692,9 +702,11 @@ def test_scorers_see_identifiers_that_the_matrix_does_not_hold():
 def test_a_column_of_nulls_of_arrow():
     a = pa.array(FRAME["age"].fillna(0))
     network = classifier().fit(pa.table({"a": a, "b": a}), Y)
-    found = network.predict_proba(pa.table({"a": pa.nulls(N), "b": a}))
     gaps = pd.DataFrame({"a": np.full(N, np.nan), "b": FRAME["age"].fillna(0)})
-    assert np.array_equal(found, network.predict_proba(gaps))
+    with pytest.warns(UserWarning, match=r"Columns \['a'\] have gaps"):
+        found = network.predict_proba(pa.table({"a": pa.nulls(N), "b": a}))
+    with pytest.warns(UserWarning, match=r"Columns \['a'\] have gaps"):
+        assert np.array_equal(found, network.predict_proba(gaps))
     with pytest.warns(UserWarning, match=r"Columns \['a'\] have no value .* are left out"):
         classifier().fit(pa.table({"a": pa.nulls(N), "b": a}), Y)
 
@@ -703,6 +715,178 @@ def test_dates_of_polars():
     X = pl.DataFrame({"when": [datetime.date(2020, 1, 1)] * N, "x": FRAME["age"].to_numpy()})
     with pytest.raises(TypeError, match="'when' holds dates or times"):
         classifier().fit(X, Y)
+
+
+def use(X, place, other):
+    """Give a table to one of the places that take one; another table to the rest."""
+    if place == "fit":
+        classifier().fit(X, Y)
+    elif place == "predict":
+        classifier().fit(other, Y).predict(X)
+    else:
+        classifier(early_stopping=True).fit(other, Y, X_val=X, y_val=Y)
+
+
+@pytest.mark.parametrize("place", ["fit", "predict", "X_val"])
+@pytest.mark.parametrize(
+    "X",
+    [
+        np.arange(2 * N).reshape(N, 2).astype("M8[s]"),
+        np.arange(2 * N).reshape(N, 2).astype("m8[D]"),
+        [[1.0, datetime.date(2020, 1, 1)]] * N,
+        np.array([[1.0, np.datetime64("2020-01-01")]] * N, dtype=object),
+        np.array([[datetime.timedelta(1), "a"]] * N, dtype=object),
+        np.array([[1.0, pd.Timestamp("2020")]] * (N - 1) + [[1.0, pd.NaT]], dtype=object),
+    ],
+    ids=["datetime64", "timedelta64", "list", "objects", "beside text", "of pandas"],
+)
+def test_dates_in_arrays(X, place):
+    with pytest.raises(TypeError, match=r"Column at index \d holds dates or times.*Make numbers"):
+        use(X, place, np.zeros((N, 2)))
+
+
+@pytest.mark.parametrize("kind", ["M8[s]", "m8[D]", "series", "polars"])
+def test_dates_are_no_targets(kind):
+    y = np.arange(N).astype("M8[D]" if kind in {"series", "polars"} else kind)
+    y = {"series": pd.Series, "polars": pl.Series}.get(kind, np.asarray)(y)
+    with pytest.raises(ValueError, match=r"y holds dates or times.*Make numbers"):
+        MLPRegressor((4,), max_iter=1).fit(np.zeros((N, 2)), y)
+
+
+@pytest.mark.parametrize("place", ["fit", "predict", "X_val"])
+def test_lazy_frames(place):
+    X = pl.from_pandas(FRAME)
+    with pytest.raises(TypeError, match=r"X is a LazyFrame.*Give X.collect\(\)"):
+        use(X.lazy(), place, X)
+
+
+@pytest.mark.parametrize("chosen", ["from_dtype", None])
+def test_frames_without_columns(chosen):
+    for X in (FRAME[[]], pa.Table.from_pandas(FRAME[[]]).select([]), np.empty((N, 0), object)):
+        with pytest.raises(ValueError, match=r"Found array with 0 (feature|sample)\(s\)"):
+            classifier(categorical_features=chosen).fit(X, Y)
+    fitted = classifier(categorical_features=chosen).fit(FRAME[["age", "children"]], Y)
+    with (
+        pytest.warns(UserWarning, match="does not have valid feature names"),
+        pytest.raises(ValueError, match="X has 0 features, but MLPClassifier is expecting 2"),
+    ):
+        fitted.predict(FRAME[[]])
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        pl.DataFrame({"s": [{"a": 1.0, "b": 2.0}] * N, "x": np.arange(N)}),
+        pl.DataFrame({"s": [[1.0, 2.0]] * N, "x": np.arange(N)}),
+        pl.DataFrame({"s": np.zeros((N, 2)), "x": np.arange(N)}),
+        pa.table({"s": [{"a": 1.0}] * N, "x": np.arange(N)}),
+        pa.table({"s": [[1.0]] * N, "x": np.arange(N)}),
+    ],
+    ids=["struct", "list", "array", "struct of arrow", "list of arrow"],
+)
+def test_columns_of_several_values_a_row(X):
+    with pytest.raises(TypeError, match=r"Column 's' holds several values a row .*of each of them"):
+        classifier().fit(X, Y)
+
+
+def masked(X, where):
+    """The table with a mask over values that would do harm."""
+    X = X.copy()
+    X[where] = -99
+    return np.ma.masked_array(X, mask=where)
+
+
+@pytest.mark.parametrize("dtype", [float, np.float32, int, np.int8, object])
+def test_what_a_mask_hides_is_a_gap(dtype):
+    X = np.random.default_rng(0).integers(0, 99, (N, 3)).astype(dtype)
+    where = np.random.default_rng(1).random(X.shape) < 0.1
+    gappy = np.where(where, NAN, X.astype(np.float32 if dtype == np.float32 else float))
+    given = masked(X.astype(float).astype(dtype), where)
+    expected = classifier().fit(gappy, Y)
+    model = classifier().fit(given, Y)
+    assert np.array_equal(model.predict_proba(given), expected.predict_proba(gappy))
+    assert np.array_equal(expected.predict_proba(given), expected.predict_proba(gappy))
+    stopped, plain = (
+        classifier(early_stopping=True).fit(gappy, Y, X_val=X_val, y_val=Y)
+        for X_val in (given, gappy)
+    )
+    assert stopped.validation_scores_ == plain.validation_scores_
+    name = "mean_test_score"
+    ours, theirs = (
+        stacked.GridSearchCV(classifier(), {"alpha": [0, 1]}, cv=2).fit(table, Y)
+        for table in (given, gappy)
+    )
+    assert np.array_equal(ours.cv_results_[name], theirs.cv_results_[name])
+
+
+def test_masks_over_categories_and_over_nothing():
+    code = np.random.default_rng(0).integers(0, 5, (N, 1)) + 2**60
+    where = np.arange(N)[:, None] % 7 == 0
+    model = classifier(categorical_features=[0]).fit(masked(code, where), Y)
+    assert model.categories_[0].tolist() == sorted(set(code[~where].tolist()))
+    X = np.random.default_rng(0).normal(size=(N, 2))
+    bare = np.ma.masked_array(X)
+    assert np.array_equal(
+        classifier().fit(bare, Y).predict_proba(bare), classifier().fit(X, Y).predict_proba(X)
+    )
+
+
+def test_what_is_given_beside_a_table_has_no_masks():
+    X, hidden = np.random.default_rng(0).normal(size=(N, 2)), np.arange(N) % 50 == 7
+    match = r"masked values in 5 of its 240 rows \(the first is row 7\). Leave those rows out"
+    model = MLPRegressor((4,), max_iter=1)
+    for y in (X[:, 0], X):
+        mask = hidden if y.ndim == 1 else np.column_stack([hidden, hidden])
+        with pytest.raises(ValueError, match=f"y has {match}"):
+            model.fit(X, np.ma.masked_array(y, mask=mask))
+    with pytest.raises(ValueError, match=f"y has {match}"):
+        classifier().fit(X, np.ma.masked_array(Y, mask=hidden))
+    with pytest.raises(ValueError, match=f"sample_weight has {match}"):
+        classifier().fit(X, Y, sample_weight=np.ma.masked_array(np.ones(N), mask=hidden))
+    with pytest.raises(ValueError, match=f"y has {match}"):
+        classifier(early_stopping=True).fit(X, Y, X_val=X, y_val=np.ma.masked_array(Y, mask=hidden))
+    bare = np.ma.masked_array(Y)
+    assert np.array_equal(classifier().fit(X, bare).predict(X), classifier().fit(X, Y).predict(X))
+
+
+# Gaps that fit had not
+
+
+def test_gaps_that_fit_had_not_are_told_once():
+    X = np.random.default_rng(0).normal(size=(N, 3))
+    gappy = X.copy()
+    gappy[::5, 1] = NAN
+    model = classifier().fit(X, Y)
+    for call in (model.predict, model.predict_proba, model.transform):
+        with pytest.warns(UserWarning, match=r"Columns \[1\] have gaps .*median stands") as w:
+            call(gappy)
+        assert len(w) == 1
+    with_gaps = classifier().fit(gappy, Y)
+    sparse = sp.csr_array(X)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with_gaps.predict(gappy)
+        with_gaps.predict(X)
+        model.predict(X)
+        model.predict(sparse)
+    with pytest.warns(UserWarning, match=r"Columns \[2\] have gaps"):
+        with_gaps.predict(np.where([[False, False, True]], NAN, gappy))
+
+
+def test_columns_that_were_left_out_have_no_new_gaps():
+    X = FRAME.assign(empty=NAN, key=[f"k{i}" for i in range(N)])
+    with pytest.warns(UserWarning, match="left out"):
+        model = classifier().fit(X, Y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.predict(X.assign(key=None))
+
+
+def test_gaps_of_a_validation_set_alone_are_told():
+    X = FRAME[["age", "children"]].fillna(40.0)
+    X_val = X.assign(children=NAN)
+    with pytest.warns(UserWarning, match=r"Columns \['children'\] have gaps .* had none in fit"):
+        classifier(early_stopping=True).fit(X, Y, X_val=X_val, y_val=Y)
 
 
 def test_infinite_categories():
@@ -716,6 +900,7 @@ def test_text_without_categories():
         (FRAME, None),
         (FRAME, ["town", "colour"]),
         (FRAME.to_numpy(), "from_dtype"),
+        (FRAME.to_numpy(), None),
         (FRAME.to_numpy(), [2, 4]),
     ):
         with pytest.raises(
@@ -728,7 +913,8 @@ def test_text_without_categories():
 
 
 def test_numbers_where_text_was_learnt():
-    model = classifier().fit(pd.DataFrame({"zip": ["00501", "90210"] * 120}), Y)
+    zips = pd.DataFrame({"zip": ["00501", "90210"] * 119 + [None, None]})
+    model = classifier().fit(zips.astype({"zip": "category"}), Y)
     with pytest.raises(TypeError, match=r"'zip' holds 501.*text, such as '00501'.*Convert"):
         model.predict(pd.DataFrame({"zip": [501, 90210]}))
     assert len(model.predict(pd.DataFrame({"zip": [NAN, NAN]}))) == 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from ..data.texts import Texts, Verdict, told
 from ._tables import TableProblem, count_distinct, has_infinite, is_number, is_whole, listed
 
 _CELLS_AT_ONCE = 2**22
@@ -46,6 +46,7 @@ def describe_columns(X: pd.DataFrame) -> Columns:
     ids: list[str] = []
     notes: list[str] = []
     plain = _plain_numbers(X)
+    texts: list[tuple[str, Verdict]] = []
     for name in X.columns:
         facts = plain.get(name) or _look(X[name])
         if facts.infinite:
@@ -55,11 +56,15 @@ def describe_columns(X: pd.DataFrame) -> Columns:
             continue
         if facts.is_number:
             numeric.append(name)
+        elif (verdict := _stands_for(X[name])).kind == "numbers":
+            numeric.append(name)
+            continue
         else:
             categorical.append(name)
-            notes += _looks_numeric(X[name]) or _looks_dated(X[name])
+            texts.append((repr(name), verdict))
         if facts.like_id and facts.n_distinct == facts.n_known == len(X) and len(X) > 2:
             ids.append(name)
+    notes += told(texts, "nothing has to be done")
     if useless:
         notes.append(f"Not used, the same or missing in every row: {listed(useless)}.")
     if ids:
@@ -131,40 +136,13 @@ def _facts_of(values: np.ndarray) -> list[_Facts]:
     return [_Facts(True, int(d), int(k), bool(i), bool(w)) for d, k, i, w in columns]
 
 
-def _looks_numeric(column: pd.Series) -> list[str]:
-    """A note where a few texts make categories of a column of numbers."""
-    known = column.dropna()
+def _stands_for(column: pd.Series) -> Verdict:
+    """What a column that is not of a type for numbers stands for, as the estimators see it."""
     if types.is_bool_dtype(column) or isinstance(column.dtype, pd.CategoricalDtype):
-        return []
-    texts = known.astype(str)
-    odd = texts[pd.to_numeric(texts, errors="coerce").isna()]
-    if len(odd) > 0.1 * len(known) or not len(odd):
-        return []
-    return [
-        f"Column {column.name!r} is used as categories: it holds text such as {odd.iloc[0]!r} "
-        f"beside numbers."
-    ]
-
-
-def _looks_dated(column: pd.Series) -> list[str]:
-    """A note where texts are dates, or numbers with marks between their digits."""
-    if types.is_bool_dtype(column) or isinstance(column.dtype, pd.CategoricalDtype):
-        return []
-    texts = column.dropna().astype(str).head(200)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        dated = pd.to_datetime(texts, errors="coerce", format="mixed").notna().mean()
-    grouped = pd.to_numeric(texts.str.replace(r"[,\s]", "", regex=True), errors="coerce")
-    if grouped.notna().mean() > 0.9:
-        kind = "numbers with marks between their digits"
-    elif dated > 0.9 and texts.str.contains(r"\d").mean() > 0.9:
-        kind = "dates"
-    else:
-        return []
-    return [
-        f"Column {column.name!r} is used as categories, but looks like {kind} "
-        f"({texts.iloc[0]!r}); make plain numbers of it, or drop it."
-    ]
+        return Verdict("names")
+    codes, levels = pd.factorize(column)  # -1 is a gap
+    count = np.bincount(codes[codes >= 0], minlength=len(levels))
+    return Texts(np.asarray(levels, dtype=object)).verdict(count)
 
 
 def category_text(value: object) -> str:

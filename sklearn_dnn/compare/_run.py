@@ -18,6 +18,7 @@ from sklearn.model_selection import BaseCrossValidator, KFold, StratifiedKFold
 from .._compat import offers
 from .._terminal import printable
 from .._version import __version__
+from ..estimators._raw_columns import as_table
 from ._columns import describe_columns
 from ._loop import Run
 from ._models import RIVALS, build, converted
@@ -153,12 +154,12 @@ def compare_models(
 
 def _as_pandas(X: Any, y: Any) -> tuple[pd.DataFrame, pd.Series]:
     if not isinstance(X, pd.DataFrame):
-        array = np.asarray(X)
+        array = np.asarray(as_table(X))
         if array.ndim != 2:
             raise TableProblem(f"X must have two dimensions, rows and columns; got {array.ndim}.")
         X = pd.DataFrame(array, columns=[f"x{j}" for j in range(array.shape[1])]).infer_objects()
     if not isinstance(y, pd.Series):
-        y = pd.Series(np.asarray(y).ravel(), name="target")
+        y = pd.Series(np.asarray(as_table(y)).ravel(), name="target")
     if y.name is None:
         y = y.rename("target")
     if len(X) != len(y):

@@ -104,6 +104,17 @@ class Columns:
         empty = np.flatnonzero(np.isnan(self.fill) & ~self.categorical)
         return empty, np.flatnonzero(self.categorical)[self.widths == 0]
 
+    def new_gaps(self, X: Table) -> np.ndarray:
+        """Raw positions of the columns with gaps in X that had none in the rows that trained.
+
+        Columns that are left out do not count.
+        """
+        had = self.gaps | np.isnan(self.fill)
+        known = [slots[-1] > 0 or not slots.any() for slots in self.slots]
+        had[np.flatnonzero(self.categorical)] = known
+        without = np.flatnonzero(~had)
+        return without[[bool(np.isnan(X[:, j]).any()) for j in without]]
+
     @property
     def plain_scaling(self) -> Scaling | None:
         """Means and scales of "standard"."""

@@ -66,8 +66,9 @@ def fit_scaling(
     for start in range(0, n, step):
         part = slice(start, start + step) if rows is None else rows[start : start + step]
         chunk = X[part]
-        if fill is not None and not sp.issparse(chunk):
-            chunk = np.where(np.isnan(chunk), fill, chunk)
+        if not sp.issparse(chunk):
+            chunk = np.ascontiguousarray(chunk)  # sums depend on the order in memory
+            chunk = chunk if fill is None else np.where(np.isnan(chunk), fill, chunk)
         scaler.partial_fit(chunk, None, None if sample_weight is None else sample_weight[part])
     # A CSR chunk's means are computed for its variances, and kept.
     return Scaling(np.asarray(scaler.mean_, np.float64), np.asarray(scaler.scale_, np.float64))

@@ -32,7 +32,8 @@ from ..specification import (
     without_validation,
 )
 from ..training.state import Progress, Streams
-from ._inputs import Given
+from ._deciding import decided
+from ._inputs import Given, tell_of_new_gaps
 from ._session import (
     Held,
     Session,
@@ -96,12 +97,15 @@ def begin(
     given, rows, training, held = _parted(
         parameters, given, codec, validation, weigher, splitter, streams[0].split
     )
+    given, held = decided(given, held, rows)
     draws = [stream.rows for stream in streams]
     own = member_rows(training, draws, parameters)
     # folds make "auto" early stopping stop; who asks for it himself may have them train again
     in_folds = held is not None and held.by_member
     judged = validation is not None or (in_folds and is_auto(parameters["early_stopping"]))
     columns = _fitted_columns(parameters["input_scaling"], given, rows)
+    if validation is not None and held.given.gappy:
+        tell_of_new_gaps(columns, held.given.X[held.rows], given.names, held.given.unread)
     spec = resolve(parameters, task_of(given, codec, columns, own.shape[1], judged))
     spec = replace(spec, by_recipe=by_recipe)
     if held is None:

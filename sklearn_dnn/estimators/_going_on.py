@@ -25,7 +25,7 @@ from ..specification import (
     without_validation,
 )
 from ..training.state import Progress, Streams, driven_schedules
-from ._inputs import Given
+from ._inputs import Given, tell_of_new_gaps
 from ._session import (
     Held,
     Session,
@@ -87,6 +87,9 @@ def go_on(
         draws = saved.get("draws", draws)
     given, rows, held, fresh = _parted(given, validation, saved, weigher)
     own = member_rows(rows, draws, parameters)
+    for table, counted in ((given, rows), *([(fresh.given, fresh.rows)] if fresh else [])):
+        if table.gappy:
+            tell_of_new_gaps(columns, table.X[counted], given.names, table.unread)
     task = task_of(given, codec, columns, own.shape[1], held is not None)
     spec = replace(resolve(parameters, task), by_recipe=before["by_recipe"])
     if not (spec.mixes_precision and weights[0].coefs[0].dtype == np.float32):

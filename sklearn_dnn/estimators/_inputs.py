@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils import assert_all_finite, check_array, check_consistent_length, check_X_y
 from sklearn.utils.validation import validate_data
 
 from .._compat import check_sample_weight
+from .._warnings import warn
+from ..data.columns import Columns
 from ..data.features import Table, has_gaps
-from ._tables import ADVICE, Reading, learn_reading, needs_reading, read_as_before, reading_of
+from ._raw_columns import as_array, as_table, needs_reading
+from ._tables import ADVICE, Reading, learn_reading, read_as_before, reading_of
 
 NUMBERS = (np.float64, np.float32)
 SMALL = 10_000
-
-
-def as_array(value: Any) -> Any:
-    """Torch tensors as NumPy arrays; anything else as it is."""
-    if not isinstance(value, torch.Tensor):
-        return value
-    if value.dtype == torch.bfloat16:  # unknown to NumPy
-        value = value.float()
-    return value.detach().cpu().numpy()
 
 
 def read_table(estimator: BaseEstimator, X: Any) -> tuple[Table, bool]:
@@ -38,17 +31,48 @@ def read_table(estimator: BaseEstimator, X: Any) -> tuple[Table, bool]:
     """
     if _is_plain(estimator, X):
         return X, False
-    X, reading = as_array(X), reading_of(estimator)
+    X, reading = as_table(X), reading_of(estimator)
     may_have_gaps = estimator.input_columns_["fill"] is not None
+    unread: tuple[int, ...] = ()
     with _way_out():
-        if reading is None and not needs_reading(X):
-            table = validate_data(estimator, X, reset=False, **_checks(X))
-        else:
+        if _is_read_by_us(X, reading):
             _check_axes(estimator, X)
             validate_data(estimator, X, reset=False, skip_check_array=True)
-            table = read_as_before(X, reading)
+            table, _, unread = read_as_before(X, reading)
             table = check_array(table, estimator=estimator, input_name="X", **_checks(X))
-    return table, _is_gappy(estimator, table, may_have_gaps=may_have_gaps)
+        else:
+            table = validate_data(estimator, X, reset=False, **_checks(X))
+    gappy = _is_gappy(estimator, table, may_have_gaps=may_have_gaps)
+    if gappy:
+        columns = Columns.from_dict(estimator.input_columns_, estimator.is_categorical_, None)
+        tell_of_new_gaps(columns, table, vars(estimator).get("feature_names_in_"), unread)
+    return table, gappy
+
+
+def _is_read_by_us(X: Any, reading: Reading | None) -> bool:
+    """Whether scikit-learn's checks would not make the right numbers, or error, of a table."""
+    if sp.issparse(X):
+        if reading is not None and reading.categorical.any():
+            raise TypeError(
+                "X is sparse, but the estimator was fitted with categories, which need a dense "
+                "table. Give X.toarray()."
+            )
+        return False
+    return (reading is not None and reading.categorical.any()) or needs_reading(X)
+
+
+def tell_of_new_gaps(
+    columns: Columns, X: Table, names: np.ndarray | None, told: Sequence[int] = ()
+) -> None:
+    """Warn of gaps in columns in which the rows that trained had none, but for those told of."""
+    found = np.setdiff1d(columns.new_gaps(X), np.asarray(told, dtype=np.int64))
+    if len(found):
+        known = found if names is None else names[found]
+        shown = ", ".join(map(repr, known[:8].tolist())) + (", ..." if len(found) > 8 else "")
+        warn(
+            f"Columns [{shown}] have gaps (NaN) but had none in fit: there the median stands for "
+            "a number, and a category counts as unknown."
+        )
 
 
 def _checks(X: Any) -> dict[str, Any]:
@@ -126,6 +150,11 @@ class Given:
         Whether the table has gaps.
     names : ndarray of str or None
         Of the columns.
+    unread : tuple of int
+        Columns of numbers with gaps for cells of text that do not read, which was told.
+    versions : dict
+        The table again for each choice of columns of text that are numbers, by their positions;
+        shared by all that are made of this.
     """
 
     X: Table
@@ -136,6 +165,8 @@ class Given:
     reading: Reading | None = None
     gappy: bool = False
     names: np.ndarray | None = None
+    unread: tuple[int, ...] = ()
+    versions: dict[tuple[int, ...], Table] = field(default_factory=dict)
 
     def raw(self, rows: np.ndarray) -> Table:
         """Rows with levels in place of their codes, as the user gave them."""
@@ -171,15 +202,16 @@ def read_given(
     reading : Reading or None
         How to read another table.
     """
-    X, y = as_array(X), as_array(y)
+    X, y = as_table(X), _targets(y, y_numeric=y_numeric)
+    unread: tuple[int, ...] = ()
     with _way_out():
         table = X
         if reset:
             table, reading = learn_reading(X, estimator.categorical_features)
-        elif reading is not None or needs_reading(X):
+        elif _is_read_by_us(X, reading):
             _check_axes(estimator, X)
             validate_data(estimator, X, y, reset=False, skip_check_array=True)
-            table = read_as_before(X, reading)
+            table, reading, unread = read_as_before(X, reading)
         asked = {"multi_output": True, "y_numeric": y_numeric, **_checks(X)}
         if table is X:
             table, y = validate_data(estimator, X, y, reset=reset, **asked)
@@ -190,10 +222,37 @@ def read_given(
     weight = None
     if sample_weight is not None:
         weight = check_sample_weight(
-            as_array(sample_weight), table, dtype=np.float64, ensure_non_negative=True
+            _unmasked(sample_weight, "sample_weight"),
+            table,
+            dtype=np.float64,
+            ensure_non_negative=True,
         )
     names = vars(estimator).get("feature_names_in_")
-    return Given(table, y, weight, reading=reading, gappy=gappy, names=names)
+    return Given(table, y, weight, reading=reading, gappy=gappy, names=names, unread=unread)
+
+
+def _targets(y: Any, *, y_numeric: bool) -> Any:
+    """Targets, of which none are masked, nor dates where numbers are needed."""
+    y = _unmasked(y, "y")
+    if y_numeric and not isinstance(y, list | tuple) and np.asarray(y).dtype.kind in "mM":
+        raise ValueError(
+            "y holds dates or times, but a regressor learns numbers. Make numbers of them, such "
+            "as the days since a start."
+        )
+    return y
+
+
+def _unmasked(values: Any, name: str) -> Any:
+    """What stands beside the rows of X; where a mask leaves some of it out, it is refused."""
+    if not np.ma.isMaskedArray(values):
+        return as_array(values)
+    masked = np.ma.getmaskarray(values).reshape(len(values), -1).any(axis=1)
+    if masked.any():
+        raise ValueError(
+            f"{name} has masked values in {masked.sum()} of its {len(masked)} rows (the first is "
+            f"row {int(masked.argmax())}). Leave those rows out of all that is given."
+        )
+    return values.data
 
 
 def read_validation(
@@ -219,7 +278,7 @@ def read_validation(
         return None
     if y_val is None:
         raise ValueError("X_val was given without y_val. Give both, or neither.")
-    X_val, y_val = as_array(X_val), as_array(y_val)
+    X_val, y_val = as_table(X_val), as_array(y_val)
     check_consistent_length(X_val, y_val)
     return read_given(
         estimator,
@@ -243,7 +302,8 @@ def read_difficulty(difficulty: Any, X: Table) -> np.ndarray | None:
     if difficulty is None:
         return None
     try:
-        values = np.asarray(as_array(difficulty), dtype=np.float64).ravel()
+        given = _unmasked(difficulty, "difficulty")
+        values = np.asarray(given, dtype=np.float64).ravel()
     except (TypeError, ValueError) as error:
         raise ValueError(f"difficulty must hold numbers, one a row of X: {error}") from error
     if len(values) != X.shape[0] or not np.isfinite(values).all():

@@ -11,7 +11,7 @@ from sklearn.metrics import check_scoring
 from .._compat import fitted_copy, scorer_takes_weights
 from ..network.weights import Weights
 from ._fitted import Fitted
-from ._inputs import as_array
+from ._raw_columns import as_array
 from ._session import Session
 
 

@@ -65,7 +65,9 @@ def trained_on_all(
         return session, outcomes
     sizes = {name: getattr(whole.spec.task, name) for name in SIZES}
     spec = replace(session.spec, task=replace(session.spec.task, **sizes))
-    session = replace(session, spec=spec, columns=whole.columns, codec=whole.codec)
+    session = replace(
+        session, spec=spec, given=whole.given, columns=whole.columns, codec=whole.codec
+    )
     return session, [
         replace(outcome, weights=new.weights, progress=new.progress)
         for outcome, new in zip(outcomes, again, strict=True)

@@ -70,4 +70,4 @@ def _with_columns(state: dict[str, Any]) -> dict[str, Any]:
         scaling = scaling if isinstance(scaling, str) else None
         state["input_columns_"] = {"scaling": scaling, "fill": None}
         state |= {"is_categorical_": None, "categories_": []}
-    return state
+    return state if "coefs_" not in state else {"is_parsed_": None} | state

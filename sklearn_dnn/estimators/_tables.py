@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import sys
-from dataclasses import dataclass
-from datetime import date, time, timedelta
-from numbers import Real
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-import narwhals.stable.v2 as nw
 import numpy as np
 import scipy.sparse as sp
 
 from .._compat import check_categorical_features
+from .._warnings import warn
+from ..data.texts import Texts, read_numbers
+from ._levels import learn_levels, look_up
+from ._raw_columns import Column, as_columns_of, columns_of, is_frame, missing, needs_reading
 
-# Numbers that a column of objects may hold; dates and times, which it may not.
-_NUMBERS = (Real, np.bool_)
-_DATES = (date, time, timedelta, np.datetime64, np.timedelta64)
-_LEVELS = (nw.Categorical, nw.Enum, nw.String)
-# Beyond it floats skip whole numbers.
-EXACT = 2**53
 ADVICE = (
     "Name the column in categorical_features, leave categorical_features='from_dtype' where X is "
-    "a data frame, or encode it before."
+    "a data frame (some meta-estimators make an array of it), or encode it before; if it is of "
+    "numbers but for a few cells, pandas.to_numeric(..., errors='coerce') makes gaps of these."
 )
 
 
@@ -35,14 +31,47 @@ class Reading:
     categorical : ndarray of bool, shape (p,)
     categories : list of ndarray
         For each categorical column its levels; their positions are the codes.
+    parsed : ndarray of bool, shape (p,), or None
+        Columns of numbers that came as text, or as objects; None without any.
+    undecided : mapping of Texts
+        The columns of text, by position, of which the rows that train have yet to tell what
+        they stand for. Until then they are read as categories.
+    names : sequence of str
+        Of the columns, for messages.
+    of_array : bool
+        Whether the table was no data frame: then columns of names are refused.
     """
 
     categorical: np.ndarray
     categories: list[np.ndarray]
+    parsed: np.ndarray | None = None
+    undecided: Mapping[int, Texts] = field(default_factory=dict)
+    names: Sequence[str] = ()
+    of_array: bool = False
+
+    @property
+    def mask(self) -> np.ndarray | None:
+        """`categorical`; None without any."""
+        return self.categorical if self.categorical.any() else None
 
     @property
     def n_levels(self) -> list[int]:
         return [len(levels) for levels in self.categories]
+
+    def with_numbers(self, positions: Sequence[int]) -> Reading:
+        """The same with all decided: some of the undecided columns are numbers."""
+        categorical = self.categorical.copy()
+        categorical[list(positions)] = False
+        known = zip(np.flatnonzero(self.categorical), self.categories, strict=True)
+        parsed = np.zeros(len(categorical), bool) if self.parsed is None else self.parsed.copy()
+        parsed[list(positions)] = True
+        return replace(
+            self,
+            categorical=categorical,
+            categories=[levels for j, levels in known if categorical[j]],
+            parsed=parsed if parsed.any() else None,
+            undecided={},
+        )
 
     def decoded(self, X: np.ndarray) -> np.ndarray:
         """Rows with the levels in place of their codes; objects where not all are numbers."""
@@ -61,27 +90,14 @@ def _fits(levels: np.ndarray, dtype: np.dtype) -> bool:
     return np.array_equal(levels.astype(dtype).astype(levels.dtype), levels)
 
 
-class Column(NamedTuple):
-    """A raw column.
-
-    Attributes
-    ----------
-    name : str
-        As messages show it.
-    values : ndarray of shape (n,)
-    by_type : bool
-        Whether its type says that it is a category.
-    """
-
-    name: str
-    values: np.ndarray
-    by_type: bool = False
-
-
 def reading_of(estimator: Any) -> Reading | None:
     """How a fitted estimator reads; None where all columns are numbers."""
-    categorical = estimator.is_categorical_
-    return None if categorical is None else Reading(categorical, estimator.categories_)
+    categorical, parsed = estimator.is_categorical_, estimator.is_parsed_
+    if categorical is None and parsed is None:
+        return None
+    if categorical is None:
+        categorical = np.zeros(len(parsed), dtype=bool)
+    return Reading(categorical, estimator.categories_, parsed)
 
 
 def names_of_categories(estimator: Any) -> list[Any]:
@@ -110,246 +126,155 @@ def learn_reading(X: Any, categorical_features: Any) -> tuple[Any, Reading | Non
                 f"categorical_features={categorical_features!r} needs a dense table, but X is "
                 "sparse. Give X.toarray(), or categorical_features=None."
             )
-        X = X if _is_frame(X) else _as_array(X)
+        X = as_columns_of(X)
         if np.ndim(X) != 2:
             return X, None
         mask = check_categorical_features(X, categorical_features)
     if mask is None and not needs_reading(X):
         return X, None
-    columns = _columns(X)
+    columns = columns_of(as_columns_of(X))
+    if not columns:
+        return np.empty((len(X), 0)), None  # which scikit-learn refuses
+    undecided = []
     if mask is None:
-        mask = np.array([by_type and _has_levels(column) for column in columns], dtype=bool)
+        mask = [by_type and (column.by_type or column.is_text) for column in columns]
+        undecided = [j for j, c in enumerate(columns) if mask[j] and not c.by_type]
     mask = np.asarray(mask, dtype=bool)
-    found = [_learn(column) for column, chosen in zip(columns, mask, strict=True) if chosen]
-    table = _matrix(columns, mask, [codes for _, codes in found])
-    return table, Reading(mask, [levels for levels, _ in found]) if mask.any() else None
+    found = {int(j): learn_levels(columns[j]) for j in np.flatnonzero(mask)}
+    table, _ = _matrix(columns, {j: codes for j, (_, codes) in found.items()})
+    parsed = np.array([column.may_hold_text for column in columns]) & ~mask
+    if not mask.any() and not parsed.any():
+        return table, None
+    return table, Reading(
+        mask,
+        [levels for levels, _ in found.values()],
+        parsed if parsed.any() else None,
+        {j: Texts(found[j][0]) for j in undecided},
+        [column.name for column in columns],
+        of_array=not is_frame(X),
+    )
 
 
-def read_as_before(X: Any, reading: Reading | None) -> np.ndarray:
+class Read(NamedTuple):
+    """A raw table that was read as an earlier one.
+
+    Attributes
+    ----------
+    table : ndarray of shape (n, p)
+    reading : Reading or None
+        The earlier one's; but undecided columns have their own levels in this table.
+    unread : tuple of int
+        Columns of numbers with cells of text that do not read, and are gaps.
+    """
+
+    table: np.ndarray
+    reading: Reading | None
+    unread: tuple[int, ...] = ()
+
+
+def read_as_before(X: Any, reading: Reading | None) -> Read:
     """A matrix of a raw table, read as that of `fit` was.
 
     Parameters
     ----------
-    X : data frame, array, sparse matrix or nested list, with the columns of `fit`
+    X : data frame, array or nested list, with the columns of `fit`
     reading : Reading or None
-        None for numbers alone, of a data frame.
+        None for numbers alone.
     """
+    columns = columns_of(as_columns_of(X))
     if reading is None:
-        columns = _columns(X)
-        return _matrix(columns, np.zeros(len(columns), dtype=bool), [])
-    if sp.issparse(X):
-        raise TypeError(
-            "X is sparse, but the estimator was fitted with categories, which need a dense table. "
-            "Give X.toarray()."
-        )
-    columns = _columns(X if _is_frame(X) else _as_array(X))
-    chosen = [c for c, is_one in zip(columns, reading.categorical, strict=True) if is_one]
-    codes = [
-        _look_up(column, levels) for column, levels in zip(chosen, reading.categories, strict=True)
-    ]
-    return _matrix(columns, reading.categorical, codes)
+        return Read(_matrix(columns, {})[0], None)
+    codes, undecided = {}, {}
+    categories = list(reading.categories)
+    for i, j in enumerate(np.flatnonzero(reading.categorical).tolist()):
+        if j in reading.undecided:
+            categories[i], codes[j] = learn_levels(columns[j])
+            undecided[j] = Texts(categories[i])
+        else:
+            codes[j] = look_up(columns[j], categories[i])
+    if undecided:
+        reading = replace(reading, categories=categories, undecided=undecided)
+    table, unread = _matrix(columns, codes, reading.parsed)
+    tell_of_unread([(columns[j].name, cell) for j, cell in unread.items()])
+    return Read(table, reading, tuple(unread))
 
 
-def _is_frame(X: Any) -> bool:
-    return bool(nw.dependencies.is_into_dataframe(X))
+def _matrix(
+    columns: list[Column],
+    codes: Mapping[int, np.ndarray],
+    parsed: np.ndarray | None = None,
+) -> tuple[np.ndarray, dict[int, Any]]:
+    """Columns side by side, float32 where all numbers are, else float64; cells that do not read.
 
-
-def _as_array(X: Any) -> np.ndarray:
-    """Arrays as they are; nested lists without making text of their numbers."""
-    return X if isinstance(X, np.ndarray) else np.asarray(X, dtype=object)
-
-
-def needs_reading(X: Any) -> bool:
-    """Whether X is a data frame with other columns than plain numbers."""
-    if not _is_frame(X):
-        return False
-    frame = nw.from_native(X, eager_only=True)
-    return not all(_is_plain(column) for column in frame.iter_columns())
-
-
-def _is_plain(column: nw.Series[Any]) -> bool:
-    """Whether scikit-learn reads a column as numbers, gaps or not."""
-    kind = column.dtype
-    if kind.is_numeric():
-        return not kind.is_decimal()
-    if kind == nw.Boolean:
-        return column.null_count() == 0
-    native = nw.to_native(column)  # pandas' own, or a null column of pyarrow, which has no dtype
-    return kind == nw.Unknown and str(getattr(native, "dtype", "")).startswith("Sparse")
-
-
-def _columns(X: Any) -> list[Column]:
-    """The columns of a data frame or an array."""
-    if not _is_frame(X):
-        return [Column(f"at index {j}", X[:, j]) for j in range(X.shape[1])]
-    return [
-        Column(repr(column.name), _values(column), column.dtype in _LEVELS)
-        for column in nw.from_native(X, eager_only=True).iter_columns()
-    ]
-
-
-def _values(column: nw.Series[Any]) -> np.ndarray:
-    if column.implementation.is_pyarrow() and column.dtype == nw.Categorical:
-        column = column.cast(nw.String)  # its dictionaries would lose their gaps
-    has_both = column.dtype.is_integer() and 0 < column.null_count() < len(column)
-    if has_both and max(-column.min(), column.max()) > EXACT:  # floats would lose digits
-        return np.array(column.to_list(), dtype=object)
-    return column.to_numpy()
-
-
-def _missing(values: np.ndarray) -> np.ndarray:
-    """Where a column has None, NaN, NaT or pandas.NA."""
-    if values.dtype.kind == "f":
-        return np.isnan(values)
-    if values.dtype.kind != "O":
-        return np.zeros(len(values), dtype=bool)
-    pandas = sys.modules.get("pandas")
-    if pandas is not None:
-        return pandas.isna(values)
-    # a gap of any type differs from itself
-    return np.array([v is None or v != v for v in values], dtype=bool)  # noqa: PLR0124
-
-
-def _has_levels(column: Column) -> bool:
-    """Whether a column of a data frame is of categories by its type, or holds text."""
-    _refuse_dates(column)
-    values = column.values
-    return column.by_type or (
-        values.dtype.kind == "O" and any(isinstance(value, str | bytes) for value in values)
-    )
-
-
-def _refuse_dates(column: Column) -> None:
-    name, values, _ = column
-    dated = values.dtype.kind in "mM"
-    if values.dtype.kind == "O" and not column.by_type:
-        dates = (*_DATES, *_types_of_pandas("Period"))
-        # a gap among dates, NaT, differs from itself
-        dated = any(isinstance(v, dates) and v == v for v in values)  # noqa: PLR0124
-    if dated:
-        raise TypeError(
-            f"Column {name} holds dates or times, which a network can't read. Make numbers of them "
-            "(year, month, day of the week, seconds since a start, ...), or drop the column."
-        )
-
-
-def _matrix(columns: list[Column], mask: np.ndarray, codes: list[np.ndarray]) -> np.ndarray:
-    """Columns side by side: float32 where all numbers are, else float64."""
-    left = iter(codes)
-    parts = [
-        next(left) if is_category else _numbers(column)
-        for column, is_category in zip(columns, mask, strict=True)
-    ]
-    types = [part.dtype for part, is_one in zip(parts, mask, strict=True) if not is_one]
+    Parameters
+    ----------
+    codes : mapping of ndarray
+        What stands for categories, by position.
+    parsed : ndarray of bool or None
+        Columns of numbers in which cells of text that do not read are gaps.
+    """
+    parts: list[np.ndarray] = []
+    unread: dict[int, Any] = {}
+    for j, column in enumerate(columns):
+        if j in codes:
+            parts.append(codes[j])
+        elif parsed is not None and parsed[j] and column.is_text:
+            numbers, odd = _parsed(column)
+            parts.append(numbers)
+            if len(odd):
+                unread[j] = column.values[odd[0]]
+        else:
+            parts.append(_numbers(column))
+    types = [part.dtype for j, part in enumerate(parts) if j not in codes]
     small = bool(types) and np.result_type(*types) == np.float32
-    table = np.empty((len(parts[0]) if parts else 0, len(parts)), np.float32 if small else float)
+    dtype = np.float32 if small else np.float64
+    table = np.empty((len(parts[0]), len(parts)), dtype)
     for j, part in enumerate(parts):
         table[:, j] = part
-    return table
+    return table, unread
+
+
+def refusal(cell: Any, name: str) -> ValueError:
+    """The error for a cell of text in a column that has to be of numbers."""
+    return ValueError(f"could not convert string to float: {cell!r} (column {name}). {ADVICE}")
+
+
+def tell_of_unread(found: Sequence[tuple[str, Any]]) -> None:
+    """Warn of cells, with the names of their columns, that do not read as numbers."""
+    if found:
+        columns = ", ".join(f"{name} (such as {cell!r})" for name, cell in found)
+        warn(
+            f"Cells of text that do not read as numbers count as gaps in columns that were "
+            f"numbers in fit: column {columns}."
+        )
+
+
+def _parsed(column: Column) -> tuple[np.ndarray, np.ndarray]:
+    """A column of numbers that came as text, gaps as NaN, and the rows that do not read."""
+    values = column.values
+    known = np.flatnonzero(~missing(values))
+    found = np.full(len(values), np.nan)
+    found[known] = read_numbers(values[known])
+    return found, known[np.isnan(found[known])]
 
 
 def _numbers(column: Column) -> np.ndarray:
     """A column of numbers, gaps as NaN."""
-    name, values, _ = column
+    name, values = column.name, column.values
     if values.dtype.kind in "biuf":
         return values
-    _refuse_dates(column)
+    if column.is_text:
+        found, unread = _parsed(column)
+        if len(unread):
+            raise refusal(values[unread[0]], name)
+        return found
     if values.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: column {name}. Give its parts as columns.")
-    missing = _missing(values)
-    if missing.any():
-        values = np.where(missing, np.nan, values)
+    gaps = missing(values)
+    if gaps.any():
+        values = np.where(gaps, np.nan, values)
     try:
         return values.astype(np.float64)
     except (ValueError, TypeError) as error:
-        raise type(error)(f"{error} (column {name}). {ADVICE}") from error
-
-
-def _learn(column: Column) -> tuple[np.ndarray, np.ndarray]:
-    """The levels of a category, and the column as codes."""
-    values = column.values
-    _refuse_dates(column)
-    missing = _missing(values)
-    codes = np.full(len(values), np.nan)
-    if values.dtype.kind in "biuf":
-        _refuse_infinite(column)
-        levels, inverse = np.unique(values[~missing], return_inverse=True)
-        codes[~missing] = inverse
-        return levels, codes
-    table: dict[Any, int] = {}
-    known = _plain_values(column, ~missing)
-    codes[~missing] = [table.setdefault(value, len(table)) for value in known]
-    if table and all(isinstance(level, _NUMBERS) for level in table):
-        codes[~missing] = np.unique(known, return_inverse=True)[1]
-        return np.unique(known), codes
-    levels = np.empty(len(table), dtype=object)
-    levels[:] = list(table)
-    return levels, codes
-
-
-def _look_up(column: Column, levels: np.ndarray) -> np.ndarray:
-    """A column as codes of known levels, -1 where it holds another.
-
-    Raises
-    ------
-    TypeError
-        If unknown values are numbers where levels are text, or the other way round: then the
-        column was read in another way.
-    """
-    name, values, _ = column
-    missing = _missing(values)
-    codes = np.full(len(values), np.nan)
-    numeric = levels.dtype.kind in "biuf"
-    if numeric and values.dtype.kind in "biuf":
-        _refuse_infinite(column)
-        known = values[~missing]
-        at = np.minimum(np.searchsorted(levels, known), max(len(levels) - 1, 0))
-        found = levels[at] == known if len(levels) else np.zeros(len(known), dtype=bool)
-        codes[~missing] = np.where(found, at, -1)
-        return codes
-    table = {level: i for i, level in enumerate(levels.tolist())}
-    known = _plain_values(column, ~missing)
-    codes[~missing] = [table.get(value, -1) for value in known]
-    unlike = str if numeric else _NUMBERS
-    if len(levels) and (numeric or all(isinstance(level, str) for level in table)):
-        other = next((v for v in known if isinstance(v, unlike) and v not in table), None)
-        if other is not None:
-            raise TypeError(
-                f"Column {name} holds {other!r}, but its categories in fit were "
-                f"{'numbers' if numeric else 'text'}, such as {levels.tolist()[0]!r}. Convert the "
-                "column to what it was in fit."
-            )
-    return codes
-
-
-def _plain_values(column: Column, known: np.ndarray) -> list[Any]:
-    """Values as plain Python ones; those of other types than text and numbers are refused.
-
-    Intervals, as pandas.cut makes them, become their text.
-    """
-    name, values, _ = column
-    plain = [v.item() if isinstance(v, np.generic) else v for v in values[known].tolist()]
-    intervals = _types_of_pandas("Interval")
-    plain = [str(v) if isinstance(v, intervals) else v for v in plain]
-    for value in {type(v): v for v in plain}.values():
-        if not isinstance(value, str | bytes | Real):
-            raise TypeError(
-                f"Column {name} holds {type(value).__name__} objects such as {value!r}; categories "
-                "are text, numbers or booleans. Convert the column, or drop it."
-            )
-    return plain
-
-
-def _types_of_pandas(name: str) -> tuple[type, ...]:
-    """A type of pandas; none where pandas is not in use."""
-    pandas = sys.modules.get("pandas")
-    return () if pandas is None else (getattr(pandas, name),)
-
-
-def _refuse_infinite(column: Column) -> None:
-    name, values, _ = column
-    if values.dtype.kind == "f" and np.isinf(values).any():
-        raise ValueError(
-            f"Input X contains infinity or a value too large for {values.dtype}, in the "
-            f"categorical column {name}. Replace it, e.g. by a gap (NaN)."
-        )
+        kind = ValueError if isinstance(error, ValueError) else TypeError
+        raise kind(f"{error} (column {name}). {ADVICE}") from error

@@ -22,8 +22,10 @@ from ..components.activations import Activation
 from ..components.optimizers import OPTIMIZERS
 from ..data.encoder import Parts, encode
 from ..estimators._classifier import MLPClassifier
+from ..estimators._deciding import decided_by_all
 from ..estimators._fitted import Fitted
-from ..estimators._inputs import as_array, read_table
+from ..estimators._inputs import read_table
+from ..estimators._raw_columns import as_table
 from ..estimators._regressor import MLPRegressor
 from ..estimators._tables import learn_reading
 from ..network.mlp import affine, hidden
@@ -122,6 +124,7 @@ def quiet() -> Iterator[None]:
         warnings.filterwarnings("ignore", "batch_size=.* is larger than the", UserWarning)
         warnings.filterwarnings("ignore", "input_scaling=None, but columns", UserWarning)
         warnings.filterwarnings("ignore", "activation='selu' keeps mean 0", UserWarning)
+        warnings.filterwarnings("ignore", "Text of .* is read as categories", UserWarning)
         yield
 
 
@@ -146,7 +149,7 @@ def dense(X: Any) -> np.ndarray:
 
 def numbers(estimator: Any, X: Any) -> tuple[np.ndarray, np.ndarray]:
     """The columns of a raw table that hold numbers, float64 and NaN for gaps; where they stand."""
-    table, reading = learn_reading(as_array(X), estimator.categorical_features)
+    table, reading = decided_by_all(*learn_reading(as_table(X), estimator.categorical_features))
     table = dense(table)
     chosen = np.ones(table.shape[1], dtype=bool) if reading is None else ~reading.categorical
     return table[:, chosen], np.flatnonzero(chosen)
