@@ -170,6 +170,10 @@ class _LabelCodec(Codec):
         """
         return loss.inverse_link(raw)
 
+    def log_probabilities(self, raw: Tensor, loss: Loss) -> Tensor:
+        """Their logarithms, finite also where a probability is too small for its type."""
+        return loss.log_inverse_link(raw)
+
 
 class ClassCodec(_LabelCodec):
     """Labels of one column.
@@ -232,6 +236,11 @@ class BinaryCodec(ClassCodec):
         # 1 - p loses digits that the link of the other side has
         other = loss.inverse_link(-raw) if loss.has_symmetric_link else 1 - p
         return torch.cat([other, p], -1)
+
+    def log_probabilities(self, raw: Tensor, loss: Loss) -> Tensor:
+        if len(self.classes) == 1:
+            return torch.zeros_like(raw)
+        return torch.cat([loss.log_complement(raw), loss.log_inverse_link(raw)], -1)
 
     def score(self, prediction: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
         """Accuracy."""

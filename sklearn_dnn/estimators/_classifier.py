@@ -458,7 +458,10 @@ True
 
     @available_if(lambda self: self._has_probabilities())
     def predict_log_proba(self, X: Any) -> np.ndarray:
-        """Logarithms of `predict_proba`.
+        """Logarithms of `predict_proba`, computed from raw outputs.
+
+        They are finite where a probability is too small for its type and counts as 0 there, but
+        for a loss of your own whose link gives 0 and which has no `log_inverse_link`.
 
         Parameters
         ----------
@@ -468,8 +471,9 @@ True
         -------
         ndarray of shape (n_samples, n_classes), in X's type
         """
-        with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(X))
+        fitted, codec = Fitted(self), self._fitted_codec()
+        loss = fitted.loss
+        return fitted.linked(X, lambda raw: codec.log_probabilities(raw, loss), is_log=True)
 
     def _has_probabilities(self) -> bool:
         if not LOSSES.resolve(as_loss(self.loss)).has_probabilities:
@@ -501,15 +505,14 @@ True
         else:
 
             def link(raw: Tensor) -> Tensor:
-                p = loss.inverse_link(raw)
+                logs = loss.log_inverse_link(raw)
                 if kind == "multiclass":
-                    return p
-                # 1 - p loses digits that the link of the other side has
-                other = loss.inverse_link(-raw) if loss.has_symmetric_link else 1 - p
-                return torch.cat([p, other], -1)
+                    return logs
+                return torch.cat([logs, loss.log_complement(raw)], -1)
 
-            means = fitted.linked(X, link)
-            logs = np.log(np.maximum(means, np.finfo(means.dtype).tiny))
+            # a link of a user's own may give 0
+            logs = fitted.linked(X, link, is_log=True)
+            logs = np.maximum(logs, np.finfo(logs.dtype).min)
             raw = logs if kind == "multiclass" else np.subtract(*np.split(logs, 2, axis=1))
         return raw[:, 0] if kind == "binary" else raw
 

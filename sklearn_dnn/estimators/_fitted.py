@@ -25,7 +25,7 @@ from ..data.encoder import encoding_for
 from ..data.features import Encoding, Scaling, Standardiser
 from ..network.architecture import Architecture
 from ..network.fold import folded, folds
-from ..network.members import joined
+from ..network.members import joined, log_joined, log_mean
 from ..network.mlp import Evaluator, InTurn, Noise
 from ..network.weights import Weights
 from ..specification import objective
@@ -184,16 +184,21 @@ class Fitted:
         """Whether a temperature was asked for."""
         return self.estimator.spec_["calibration"] is not None
 
-    def linked(self, X: Any, link: Callable[[Tensor], Tensor]) -> np.ndarray:
+    def linked(
+        self, X: Any, link: Callable[[Tensor], Tensor], *, is_log: bool = False
+    ) -> np.ndarray:
         """What a link (.., k) -> (.., r) makes of raw outputs, of shape (n, r).
 
-        Of an ensemble the members' mean, or of calibrated ones :func:`joined`.
+        Of an ensemble the members' mean, or of calibrated ones :func:`joined`; where the link
+        gives logarithms, the logarithm of that.
         """
         if self.n_members is not None and self.is_calibrated:
+            join = log_joined if is_log else joined
             return self.outputs(
-                X, lambda network, x: network.raw(x), join=lambda raw: joined(raw, link)
+                X, lambda network, x: network.raw(x), join=lambda raw: join(raw, link)
             )
-        return self.outputs(X, lambda network, x: link(network.raw(x)))
+        mean = log_mean if is_log else mean_of_members
+        return self.outputs(X, lambda network, x: link(network.raw(x)), join=mean)
 
     def outputs(
         self,
