@@ -167,7 +167,10 @@ temperature_ : float
 lr_curve_ : list of float
     Learning rate of each epoch's last step.
 history_ : dict of list
-    All of these by name, with the seconds of each epoch; ``pd.DataFrame(est.history_)``.
+    All of these by name, with the seconds of each epoch; ``pd.DataFrame(est.history_)``. Where
+    gradients are clipped, "gradient_norm" is an epoch's mean l2 norm of the whole gradient before
+    any clip, and "clipped" the share of its steps in which `clip_norm` or `clip_value` cut
+    something; else both are None.
 n_layers_ : int
     Layers, inputs and outputs counted.
 n_outputs_ : int
