@@ -119,7 +119,8 @@ embeddings_ : dict of ndarray or None
     Of these, what `numeric_embedding` has learnt and measured, and the vectors of categories'
     levels ("codes"); None where there are none.
 input_mean_, input_scale_ : ndarray of shape (n_features,) or None
-    The standardisation of the inputs; NaN for columns that are no numbers.
+    The standardisation of the inputs, in front of a norm of the inputs too; NaN for columns that
+    are no numbers. None without.
 input_columns_ : dict
     What else becomes of the columns: medians that stand for gaps, which columns have an indicator
     of gaps, other scalings, and slots of levels (:class:`sklearn_dnn.data.columns.Columns`).

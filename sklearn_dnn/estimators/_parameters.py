@@ -342,7 +342,8 @@ PARAMETERS: dict[str, Parameter] = {
         inter-quartile range instead, and draws what is far out smoothly to within 3
         (Holzmueller et al., 2024). "quantile" gives each number the normal one of its rank,
         and "quantile_robust" the robust one beside it, which no embedding touches.
-        "batch_norm" lets a norm in front of the first layer do it, trained with the network.
+        "batch_norm" puts a norm that is trained with the network behind "standard". A norm of
+        rows, such as ``LayerNorm()``, gets columns divided by one common number.
         "auto" is "standard", or the recipe's.""",
     ),
     "numeric_embedding": Parameter(
