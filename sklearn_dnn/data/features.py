@@ -93,10 +93,11 @@ def _moments(
     """Means, variances and scales of all columns, or of some times a factor each."""
     scaler = StandardScaler(with_mean=not sp.issparse(X))
     for part, chunk in _chunks(X, rows, fill, columns):
-        if factor is not None:
-            is_sparse = sp.issparse(chunk)
-            chunk = chunk.multiply(factor).tocsr() if is_sparse else chunk * factor
-        scaler.partial_fit(chunk, None, None if sample_weight is None else sample_weight[part])
+        if factor is None:
+            read = chunk
+        else:
+            read = chunk.multiply(factor).tocsr() if sp.issparse(chunk) else chunk * factor
+        scaler.partial_fit(read, None, None if sample_weight is None else sample_weight[part])
     # A CSR chunk's means are computed for its variances, and kept.
     found = (scaler.mean_, scaler.var_, scaler.scale_)
     mean, variance, scale = (np.asarray(array, np.float64) for array in found)

@@ -180,6 +180,12 @@ class Fitted:
         return self.linked(X, self.loss.inverse_link)
 
     @property
+    def suits_float32(self) -> bool:
+        """Whether float32 tells the targets of `fit` apart."""
+        # not there in states that were saved before this was asked
+        return self.estimator.spec_["task"].get("float32_targets", True)
+
+    @property
     def is_calibrated(self) -> bool:
         """Whether a temperature was asked for."""
         return self.estimator.spec_["calibration"] is not None
@@ -208,6 +214,7 @@ class Fitted:
         join: Callable[[Tensor], Tensor] = mean_of_members,
         fold: bool = True,
         noise_from: torch.Generator | None = None,
+        keeps_type: bool = False,
     ) -> np.ndarray:
         """What ``finish(network, x)`` makes of standardised rows of X, computed in X's type.
 
@@ -223,10 +230,14 @@ class Fitted:
             put out.
         noise_from : torch.Generator or None
             For a pass with the noise of training.
+        keeps_type : bool
+            Whether it is computed in X's type even where float32 can't tell the targets of `fit`
+            apart; otherwise that is done in float64.
         """
         table, gappy = read_table(self.estimator, X)
         device = present(self.estimator.device_)
-        dtype = torch.float64 if table.dtype == np.float64 else torch.float32
+        is_double = table.dtype == np.float64 or not (keeps_type or self.suits_float32)
+        dtype = torch.float64 if is_double else torch.float32
         with torch_ready(), torch.no_grad(), memory_advice(device):
             # building what a plain prediction does not ask for would take longer than it
             dropouts = () if noise_from is None else tuple(self._components("dropout"))

@@ -88,6 +88,8 @@ def go_on(
     given, rows, held, fresh = _parted(given, validation, saved, weigher)
     own = member_rows(rows, draws, parameters)
     task = task_of(given, codec, columns, own.shape[1], held is not None)
+    first = before["task"].get("float32_targets", True)  # later rows change no type
+    task = replace(task, float32_targets=first)
     spec = replace(resolve(parameters, task), by_recipe=before["by_recipe"])
     if not (spec.mixes_precision and weights[0].coefs[0].dtype == np.float32):
         spec = replace(spec, dtype=str(weights[0].coefs[0].dtype))

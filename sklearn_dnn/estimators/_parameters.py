@@ -524,7 +524,8 @@ PARAMETERS: dict[str, Parameter] = {
         """Type to train in. "auto" is float64 for float64 input where a step has at most 2**19
         multiply-adds, so that arithmetic is not its cost, else float32. "mixed_bfloat16" keeps
         float32 numbers and multiplies in bfloat16, which is fast on hardware made for it.
-        Predictions are computed in the type of their X.""",
+        Predictions are computed in the type of their X, those of a regressor in float64 where
+        float32 can't tell the targets of `fit` apart.""",
     ),
 }
 

@@ -371,7 +371,9 @@ True
 
         Returns
         -------
-        predictions : ndarray of shape (n_samples,), or (n_samples, n_outputs), in X's type
+        predictions : ndarray of shape (n_samples,), or (n_samples, n_outputs)
+            In X's type, but float64 where float32 can't tell the targets of `fit` apart, as those
+            far from zero (``spec_["task"]["float32_targets"]`` is False).
         deviations : ndarray of the same shape
             Only with `return_std`.
 
@@ -412,8 +414,8 @@ True
 
         Returns
         -------
-        ndarray of shape (n_members, n_samples), or (n_members, n_samples, n_outputs), in X's type
-            `predict` is their mean.
+        ndarray of shape (n_members, n_samples), or (n_members, n_samples, n_outputs)
+            `predict`, which says in what type, is their mean.
         """
         fitted, codec = Fitted(self), self._fitted_codec()
         link = fitted.loss.inverse_link
@@ -436,7 +438,7 @@ True
         Returns
         -------
         ndarray of shape (n_samples, n_quantiles), or (n_samples, n_outputs, n_quantiles)
-            In X's type, in the order of the levels.
+            In the type of `predict`, in the order of the levels.
         """
         fitted, codec = Fitted(self), self._fitted_codec()
         loss, k = fitted.loss, self.target_mean_.shape[0]

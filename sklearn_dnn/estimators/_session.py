@@ -15,7 +15,7 @@ from ..data.batches import TrainingSet
 from ..data.columns import Columns
 from ..data.encoder import encoding_for
 from ..data.features import Encoding, Features
-from ..data.targets import Codec
+from ..data.targets import Codec, suits_float32
 from ..specification import (
     FitSpec,
     Task,
@@ -251,6 +251,7 @@ def task_of(
         has_difficulty=given.difficulty is not None,
         n_passed=columns.n_passed,
         levels=columns.levels,
+        float32_targets=codec.kind != "regression" or suits_float32(given.y[given.rows]),
     )
 
 
