@@ -333,8 +333,9 @@ class BaseMLP(
             its members predict as one. It scales its input (n, n_features) itself and fills gaps
             (NaN), unless there were none in `fit`; columns far from zero, such as times in seconds,
             need float64 for that (``dtype="float64"``). A regressor's gives predictions
-            (n, n_outputs) in the units of y, as float64 where float32 can't tell targets apart; a classifier's gives probabilities: of the second
-            class (n, 1) for two classes, else one a class or label (n, n_classes).
+            (n, n_outputs) in the units of y, as float64 where float32 can't tell targets apart;
+            a classifier's gives probabilities: of the second class (n, 1) for two classes, else
+            one a class or label (n, n_classes).
 
         Raises
         ------

@@ -33,6 +33,7 @@ from ..specification import (
     without_validation,
 )
 from ..training.state import Progress, Streams
+from ._far import check_sizes_of_targets
 from ._inputs import Given
 from ._session import (
     Held,
@@ -112,6 +113,7 @@ def begin(
     refuse_targets_outside(spec, given, rows, held)
     if isinstance(codec, RegressionCodec):
         codec = _fitted_units(codec, spec, given, rows)
+        check_sizes_of_targets(spec, codec, given, rows, fresh=True)
     prior = None
     if spec.bias_initializer == "prior":
         prior = _prior(spec, codec, given, rows)

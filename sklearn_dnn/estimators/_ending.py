@@ -6,7 +6,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from .._warnings import warn
 from ..training.engine import DIVERGED, INTERRUPTED, MAX_ITER, Outcome
-from ._messages import DivergedError, divergence_advice
+from ._far import divergence_advice
+from ._messages import DivergedError
 from ._session import Session
 
 
@@ -15,7 +16,7 @@ def with_hope(session: Session, outcomes: list[Outcome]) -> tuple[list[int], lis
     kept = [i for i, o in enumerate(outcomes) if o.end_reason != DIVERGED or o.best_iter > 0]
     if not kept:
         raise DivergedError(
-            f"The loss was not finite after any epoch. {divergence_advice(session.spec)}"
+            f"The loss was not finite after any epoch. {divergence_advice(session)}"
         )
     return kept, [outcomes[i] for i in kept]
 
@@ -26,7 +27,7 @@ def tell_of_left_out(session: Session, n_left_out: int) -> None:
         warn(
             f"The loss of {n_left_out} of {n_left_out + len(session.progress)} members was not "
             "finite after any epoch; the ensemble goes without them. "
-            f"{divergence_advice(session.spec)}",
+            f"{divergence_advice(session)}",
             ConvergenceWarning,
         )
 
@@ -41,7 +42,7 @@ def tell_how_it_ended(session: Session, outcomes: list[Outcome], *, warn_of_max_
         who = "" if spec.n_networks == 1 else f"of {len(diverged)} members, first "
         warn(
             f"The loss was no longer finite {who}after epoch {diverged[0].progress.epoch}; the "
-            f"weights of epoch {diverged[0].best_iter} are kept. {divergence_advice(spec)}",
+            f"weights of epoch {diverged[0].best_iter} are kept. {divergence_advice(session)}",
             ConvergenceWarning,
         )
     elif (

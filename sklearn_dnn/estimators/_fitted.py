@@ -30,8 +30,8 @@ from ..network.mlp import Evaluator, InTurn, Noise
 from ..network.weights import Weights
 from ..specification import objective
 from ..training.forward import for_all, table_outputs
-from ._inputs import read_table
-from ._messages import memory_advice
+from ._inputs import all_finite, read_table
+from ._messages import memory_advice, tell_of_overflow
 
 # The usual topology, which building anew for each prediction would take longer than a small layer.
 _PLAIN = Plain()
@@ -198,13 +198,22 @@ class Fitted:
         Of an ensemble the members' mean, or of calibrated ones :func:`joined`; where the link
         gives logarithms, the logarithm of that.
         """
+        # the logarithm of a link of a user's own may be that of 0
+        may_be_infinite = is_log and type(self.loss).log_inverse_link is Loss.log_inverse_link
         if self.n_members is not None and self.is_calibrated:
             join = log_joined if is_log else joined
             return self.outputs(
-                X, lambda network, x: network.raw(x), join=lambda raw: join(raw, link)
+                X,
+                lambda network, x: network.raw(x),
+                join=lambda raw: join(raw, link),
+                may_be_infinite=may_be_infinite,
             )
-        mean = log_mean if is_log else mean_of_members
-        return self.outputs(X, lambda network, x: link(network.raw(x)), join=mean)
+        return self.outputs(
+            X,
+            lambda network, x: link(network.raw(x)),
+            join=log_mean if is_log else mean_of_members,
+            may_be_infinite=may_be_infinite,
+        )
 
     def outputs(
         self,
@@ -215,6 +224,7 @@ class Fitted:
         fold: bool = True,
         noise_from: torch.Generator | None = None,
         keeps_type: bool = False,
+        may_be_infinite: bool = False,
     ) -> np.ndarray:
         """What ``finish(network, x)`` makes of standardised rows of X, computed in X's type.
 
@@ -233,6 +243,8 @@ class Fitted:
         keeps_type : bool
             Whether it is computed in X's type even where float32 can't tell the targets of `fit`
             apart; otherwise that is done in float64.
+        may_be_infinite : bool
+            Whether there is nothing to tell where results are not finite.
         """
         table, gappy = read_table(self.estimator, X)
         device = present(self.estimator.device_)
@@ -249,13 +261,16 @@ class Fitted:
             alone = noise is not None or architecture.module is not None
             n_threads = 1 if alone else self._n_threads(table.shape[0], device)
             with self._one_thread_a_kernel(table.shape[0], device):
-                return table_outputs(
+                found = table_outputs(
                     table,
                     encoding,
                     open_network,
                     (lambda n, x: join(finish(n, for_all(x, n)))) if is_stack else finish,
                     n_threads,
                 )
+        if not (may_be_infinite or all_finite(found)):
+            tell_of_overflow(found, is_double=is_double)
+        return found
 
     def _opener(
         self,

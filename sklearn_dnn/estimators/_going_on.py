@@ -25,6 +25,7 @@ from ..specification import (
     without_validation,
 )
 from ..training.state import Progress, Streams, driven_schedules
+from ._far import check_sizes_of_targets
 from ._inputs import Given
 from ._session import (
     Held,
@@ -98,6 +99,7 @@ def go_on(
         spec = replace(spec, learning_rate_init=before["learning_rate_init"])
     _refuse_other_shape(spec, before, weights[0])
     refuse_targets_outside(spec, given, rows, held)
+    check_sizes_of_targets(spec, codec, given, rows, fresh=False)
     if held is None and spec.early_stopping:
         _tell_no_part_is_held(asked, before, saved)
         spec = without_validation(spec)

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 
 from .._compat import StrOptions
+from .._warnings import warn
 from ..components.activations import ACTIVATIONS
 from ..components.architectures import Rectangular
 from ..components.augmentations import AUGMENTATIONS
@@ -24,7 +26,6 @@ from ..components.optimizers import OPTIMIZERS
 from ..components.schedules import SCHEDULES
 from ..components.stopping import EarlyStopping
 from ..components.topologies import TOPOLOGIES
-from ..specification import FitSpec
 from ._parameters import Parameter
 
 
@@ -94,16 +95,6 @@ class DivergedError(ValueError):
     """No epoch had a finite loss, so that there are no weights to keep."""
 
 
-def divergence_advice(spec: FitSpec) -> str:
-    """What to change where the loss is no longer finite."""
-    advice = f"Lower learning_rate_init (now {spec.learning_rate_init:g})"
-    if spec.clip_norm is None and not spec.optimizer.full_batch:
-        advice += ", or set clip_norm=1.0"
-    if spec.input_scaling is None:
-        advice += ", or scale the inputs with input_scaling='standard'"
-    return advice + "."
-
-
 @contextmanager
 def memory_advice(device: str) -> Iterator[None]:
     """Say the way out where a device's memory is too small."""
@@ -114,6 +105,18 @@ def memory_advice(device: str) -> Iterator[None]:
             f"device={device!r} has too little memory: {error} Use a smaller batch_size or "
             "network, another device, or device='cpu'."
         ) from error
+
+
+def tell_of_overflow(results: np.ndarray, *, is_double: bool) -> None:
+    """Say that rows lie so far out that what the network makes of them are no numbers."""
+    lost = np.flatnonzero(~np.isfinite(results.reshape(len(results), -1)).all(1))
+    advice = (
+        "Look at these rows of X." if is_double else "Pass X as float64, or look at these rows."
+    )
+    warn(
+        f"The results of {len(lost)} of {len(results)} rows (first of row {lost[0]}) are not "
+        f"finite: X lies too far out there for {'float64' if is_double else 'float32'}. {advice}"
+    )
 
 
 @contextmanager

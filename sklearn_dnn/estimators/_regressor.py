@@ -27,6 +27,7 @@ from ..data.targets import Codec, RegressionCodec
 from ..network.mlp import Evaluator, InTurn
 from ..specification import is_auto
 from ._base import BaseMLP, partial_fit_available
+from ._far import refuse_far_targets
 from ._fitted import Finish, Fitted
 from ._inputs import Given
 from ._parameters import LOSS_OF_REGRESSOR, parameters_text, table
@@ -484,6 +485,7 @@ True
             )
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
+        refuse_far_targets(y)
         given = replace(given, y=y)
         own = RegressionCodec.unscaled(y)
         if isinstance(classes, Codec):  # a validation set's targets
