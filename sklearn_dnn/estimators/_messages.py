@@ -108,14 +108,14 @@ def memory_advice(device: str) -> Iterator[None]:
 
 
 def tell_of_overflow(results: np.ndarray, *, is_double: bool) -> None:
-    """Say that rows lie so far out that what the network makes of them are no numbers."""
+    """Say for how many rows what the network gives is no number."""
     lost = np.flatnonzero(~np.isfinite(results.reshape(len(results), -1)).all(1))
-    advice = (
-        "Look at these rows of X." if is_double else "Pass X as float64, or look at these rows."
-    )
+    dtype, advice = "float64", "Look at these rows of X."
+    if not is_double:
+        dtype, advice = "float32", "Pass X as float64, or look at these rows."
     warn(
         f"The results of {len(lost)} of {len(results)} rows (first of row {lost[0]}) are not "
-        f"finite: X lies too far out there for {'float64' if is_double else 'float32'}. {advice}"
+        f"finite: X, or what the network has learnt, is too large there for {dtype}. {advice}"
     )
 
 

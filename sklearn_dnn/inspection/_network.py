@@ -116,7 +116,8 @@ def quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.filterwarnings("ignore", "batch_size=.* is larger than the", UserWarning)
-        warnings.filterwarnings("ignore", "input_scaling=None, but columns", UserWarning)
+        warnings.filterwarnings("ignore", "input_scaling=None, but", UserWarning)
+        warnings.filterwarnings("ignore", "The results of .* are not finite", UserWarning)
         warnings.filterwarnings("ignore", "activation='selu' keeps mean 0", UserWarning)
         yield
 
