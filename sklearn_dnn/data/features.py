@@ -65,6 +65,7 @@ def fit_scaling(
     fill : ndarray of shape (p,) or None
         What stands for NaN in each column; without it they do not count.
     """
+    sample_weight = _near_one(sample_weight)
     with np.errstate(over="ignore", invalid="ignore"):
         mean, variance, scale = _moments(X, rows, sample_weight, fill)
     small = (variance < LEAST_VARIANCE) & (np.abs(mean) < LEAST_MEAN)
@@ -80,6 +81,16 @@ def fit_scaling(
         scale[far] = np.where(constant, 1.0, own_scale / factor)
     least = 4 * np.finfo(X.dtype).tiny  # whose inverse is finite
     return Scaling(mean.astype(X.dtype).astype(np.float64), np.maximum(scale, least))
+
+
+def _near_one(sample_weight: np.ndarray | None) -> np.ndarray | None:
+    """Weights times a power of two: scikit-learn takes their sum for a number of rows.
+
+    A column would be constant to it where that is beyond the digits of float64.
+    """
+    if sample_weight is None or 1e-3 <= (largest := sample_weight.max(initial=0.0)) <= 1e3:
+        return sample_weight
+    return np.ldexp(sample_weight, -np.frexp(largest)[1])
 
 
 def _moments(

@@ -118,8 +118,10 @@ def forgive(session: Session, members: Sequence[Mapping[str, Any]]) -> None:
     for progress, member in zip(session.progress, members, strict=True):
         for name in session.spec.ending_with_training:
             progress.origins[name] = progress.epoch
-        if member["end_reason"] in {"patience", "tol", "baseline"}:
+        if member["end_reason"] in {"patience", "tol", "baseline", "diverged"}:
             progress.patience[0].count = progress.patience[0].unbeaten = 0
+        if member["end_reason"] == "diverged" and not session.spec.early_stopping:
+            progress.patience[0].forget()  # an epoch's loss is that of weights within it
 
 
 def refuse_folds(session: Session, what: str) -> None:

@@ -151,7 +151,8 @@ end_reason_ : str
     Why training ended: "max_iter", "patience" (what early stopping watches saw no improvement),
     "tol" (the training loss did not fall, or the gradient vanished), "target" or "baseline" (of
     :class:`~sklearn_dnn.components.EarlyStopping`), "time", "callback", "interrupted" or
-    "diverged".
+    "diverged" (the loss was no longer finite, or rose from the first epoch on and never again
+    came below it).
 loss_ : float
     Training loss of the last epoch, penalties included.
 best_loss_ : float or None
