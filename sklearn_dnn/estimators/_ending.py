@@ -29,10 +29,8 @@ from ._session import Session
 SEEN_ROWS = 2**14
 # A loss that ends below this share of its height has fallen.
 HARDLY = 0.9
-# How far, as a share of what it lies above the loss of zeros, the mean of the second half of the
-# epochs moves from that of the first where it hardly moves; and how
-# many times as high one was that comes of steps that are too long.
-FLAT, LONG = 0.05, 10.0
+# How many times as high as that of zeros a loss was that comes of steps that are too long.
+LONG = 10.0
 
 
 def with_hope(session: Session, outcomes: list[Outcome]) -> tuple[list[int], list[Outcome]]:
@@ -115,13 +113,12 @@ def _stuck(session: Session, outcomes: list[Outcome]) -> str | None:
         )
         if _creeps(losses, spec.tol):
             return f"{hardly}, by less than tol={spec.tol:g} an epoch: raise {rate}."
-        highest, half = max(losses), len(losses) // 2
-        moved = abs(float(np.mean(losses[:half]) - np.mean(losses[half:])))  # noise apart
+        highest = max(losses)
         if highest > 0 and losses[-1] < HARDLY * highest and highest < LONG:
             continue  # most fits: the loss has fallen well, from where networks begin
         zeros = _loss_of_zeros(session) if zeros is None else zeros
         above = losses[-1] - zeros
-        if moved < FLAT * above:
+        if above > 0.02 * abs(zeros) and _stands(losses, above):
             zero = f"that of a network that puts out zeros ({zeros:.4g})"
             return f"{hardly}, and is above {zero}: raise {rate}."
         if above > zeros > 0 and highest > LONG * zeros:
@@ -136,6 +133,15 @@ def _creeps(losses: Sequence[float], tol: float) -> bool:
     """Whether a loss fell in each epoch by nearly the same, which was less than `tol`."""
     falls = -np.diff(losses)
     return bool(np.all((falls > 0) & (falls < tol)) and falls[-1] > 0.5 * falls[0])
+
+
+def _stands(losses: Sequence[float], above: float) -> bool:
+    """Whether a loss moves no more than by noise, or by little beside what could be gained."""
+    first, second = np.array_split(np.asarray(losses), 2)
+    moved = abs(first.mean() - second.mean())
+    noise = np.sqrt(first.var() / len(first) + second.var() / len(second))
+    # the noise of a straight fall is an eighth of what it moves
+    return bool(moved < 0.05 * above or moved < min(2.5 * noise, 0.3 * above))
 
 
 def _loss_of_zeros(session: Session) -> float:
