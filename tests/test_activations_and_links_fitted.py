@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from ids import without_addresses
 from layers import arrays_of_layers
+from scipy.special import log_expit, log_softmax, logsumexp
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import make_pipeline
@@ -33,6 +34,7 @@ from sklearn_dnn.components import (
     TorchLoss,
 )
 from sklearn_dnn.components.losses import LOSSES, ElementwiseLoss
+from sklearn_dnn.estimators._fitted import Fitted
 
 pytestmark = pytest.mark.filterwarnings(
     f"ignore::{ConvergenceWarning.__module__}.{ConvergenceWarning.__name__}"
@@ -464,6 +466,112 @@ def test_small_probabilities_of_both_classes_keep_their_digits(table, loss):
         found.append(model.predict_proba(X[:1])[0])
     np.testing.assert_allclose(found[0], found[1][::-1], rtol=1e-9)
     assert 0 < found[0][0] < 1e-16
+
+
+def fitted_far_out(table, kind, loss="log_loss", **parameters):
+    """A model, and rows so far out that probabilities underflow."""
+    X, y = table
+    model = MLPClassifier((8,), loss=loss, max_iter=15, learning_rate_init=0.02, random_state=0)
+    model.set_params(**parameters).fit(X, classes_of(kind, y))
+    return model, X * 5e3
+
+
+def logarithms(kind, raw):
+    """Of the probabilities of cross-entropy, from raw outputs, by scipy."""
+    raw = raw.astype(np.float64)
+    if kind == "multiclass":
+        return log_softmax(raw, axis=-1)
+    yes = log_expit(raw)
+    return np.stack([log_expit(-raw), yes], -1) if kind == "binary" else yes
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "multilabel"])
+@pytest.mark.parametrize("own", [False, True], ids=["log_loss", "a function"])
+def test_log_probabilities_are_those_of_raw_outputs(table, kind, dtype, own):
+    loss = "log_loss"
+    if own:
+        loss = TorchLoss(nn.CrossEntropyLoss)
+        if kind != "multiclass":
+            loss = FunctionLoss(of_log_odds, kinds=("binary", "multilabel"))
+    model, far = fitted_far_out(table, kind, loss)
+    far = far.astype(dtype)
+    found = model.predict_log_proba(far)
+    assert found.dtype == dtype
+    assert np.isfinite(found).all()
+    p = model.predict_proba(far)
+    assert (p == 0).any()
+    assert p.dtype == dtype
+    expected = logarithms(kind, model.decision_function(far))
+    eps = np.finfo(dtype).eps
+    np.testing.assert_allclose(found, expected, rtol=50 * eps, atol=2 * eps)
+    p = p.astype(np.float64)  # what is denormal has lost digits
+    seen = p > np.finfo(dtype).tiny
+    np.testing.assert_allclose(found[seen], np.log(p[seen]), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("ensemble", ["independent", "shared"])
+@pytest.mark.parametrize("calibration", [None, "temperature"])
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "multilabel"])
+def test_log_probabilities_of_ensembles(table, kind, ensemble, calibration):
+    parameters = {"n_members": 3, "ensemble": ensemble, "calibration": calibration}
+    if calibration is not None:
+        parameters |= {"early_stopping": True, "validation_fraction": 0.3}
+    model, far = fitted_far_out(table, kind, **parameters)
+    fitted = Fitted(model)
+    raws = fitted.member_outputs(far, lambda network, x: network.raw(x)).swapaxes(0, 1)
+    raws = raws[..., 0] if kind == "binary" else raws
+    expected = logsumexp(logarithms(kind, raws), axis=0) - np.log(3)
+    if calibration is not None:
+        together = logarithms(kind, raws.mean(0))
+        expected = np.logaddexp(expected, together) - np.log(2)
+    found = model.predict_log_proba(far)
+    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-15)
+    assert (model.predict_proba(far) == 0).any()
+    # decisions rank rows as these do, also where probabilities are 0 or 1
+    decision = model.decision_function(far)
+    if kind == "binary":
+        np.testing.assert_allclose(decision, expected[:, 1] - expected[:, 0], rtol=1e-9)
+    elif kind == "multiclass":
+        np.testing.assert_allclose(decision, expected, rtol=1e-10, atol=1e-15)
+
+
+@pytest.mark.parametrize(("dtype", "step"), [("float32", 60.0), ("float64", 500.0)])
+def test_focal_and_poly_log_probabilities_far_out(table, dtype, step):
+    """Limits of the links p / phi(p), where one class has all but all of the probability."""
+    X, y = table
+    X = X[:1].astype(dtype)
+    for loss, power, constant in ((Focal(3.0), 3.0, 4.0), (Poly1(0.5), 0.0, 1.5)):
+        model = MLPClassifier((), loss=loss, max_iter=1, random_state=0)
+        model.fit(table[0], classes_of("binary", y))
+        model.coefs_[0][:] = 0
+        model.intercepts_[0][:] = step
+        odds = (1 + power) * step - np.log(constant)  # q^gamma (1 + gamma), and 1 + epsilon
+        found = model.predict_log_proba(X)[0]
+        np.testing.assert_allclose(found, log_expit([-odds, odds]), rtol=1e-5, atol=1e-30)
+        model = MLPClassifier((), loss=loss, max_iter=1, random_state=0)
+        model.fit(table[0], classes_of("multiclass", y))
+        model.coefs_[0][:] = 0
+        model.intercepts_[0][:] = [0.0, step, 2 * step]
+        found = model.predict_log_proba(X)[0]
+        rest = power * step - np.log(constant)
+        expected = np.array([-2 * step - rest, -step - rest, 0.0])
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-10)
+
+
+def test_a_link_of_ones_own_has_the_logarithms_that_its_probabilities_have(table):
+    X, y = table
+    model = MLPClassifier((), loss=ComplementaryLogLog(), max_iter=5, random_state=0)
+    model.fit(X, classes_of("binary", y))
+    p = model.predict_proba(X)
+    seen = p > 0
+    np.testing.assert_allclose(model.predict_log_proba(X)[seen], np.log(p[seen]), rtol=1e-9)
+
+
+def test_a_single_class_is_certain(table):
+    X, _ = table
+    model = MLPClassifier((3,), max_iter=2).fit(X, np.ones(N))
+    assert (model.predict_log_proba(X) == 0).all()
 
 
 @pytest.mark.parametrize(

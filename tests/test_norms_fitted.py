@@ -183,13 +183,16 @@ def test_the_inputs_may_be_normed(table, norm):
     model = make(input_scaling="batch_norm", norm=norm, max_iter=30).fit(X, y)
     twin = make(input_scaling=BatchNorm(), norm=norm, max_iter=30).fit(X, y)
     np.testing.assert_array_equal(model.predict(X), twin.predict(X))
-    assert model.input_mean_ is None
+    # columns are standardised first, and the norm refines that
+    np.testing.assert_allclose(model.input_mean_, X.mean(0))
+    np.testing.assert_allclose(model.input_scale_, X.std(0))
     e = model.extra_weights_
     assert set(e) == {"entrance.weight", "entrance.bias", "entrance.mean*", "entrance.variance*"}
     plain = make(norm=norm).fit(X, y)
     assert model.n_parameters_ == plain.n_parameters_ + 2 * P
     if norm is None:
-        x = (X - e["entrance.mean*"]) / np.sqrt(e["entrance.variance*"] + 1e-5)
+        x = (X - X.mean(0)) / X.std(0)
+        x = (x - e["entrance.mean*"]) / np.sqrt(e["entrance.variance*"] + 1e-5)
         x = x * e["entrance.weight"] + e["entrance.bias"]
         h = np.tanh(np.tanh(x @ model.coefs_[0] + model.intercepts_[0]) @ model.coefs_[1]
                     + model.intercepts_[1])  # fmt: skip
@@ -197,14 +200,58 @@ def test_the_inputs_may_be_normed(table, norm):
         np.testing.assert_allclose(
             model.predict(X), (raw * model.target_scale_ + model.target_mean_)[:, 0], rtol=1e-9
         )
-    # after 60 steps the running averages are the columns'
-    np.testing.assert_allclose(e["entrance.mean*"], X.mean(0), atol=0.3)
+    # after 60 steps the running averages are the standardised columns'
+    np.testing.assert_allclose(e["entrance.mean*"], 0, atol=0.1)
+    np.testing.assert_allclose(e["entrance.variance*"], 1, atol=0.2)
 
 
 def test_a_row_norm_of_the_inputs_loses_the_rows_level(table):
     X, y = table
     model = make(input_scaling=LayerNorm()).fit(X, y)
     np.testing.assert_allclose(model.predict(X + 100.0), model.predict(X), rtol=1e-6)
+
+
+@pytest.mark.parametrize("factor", [1e-3, 1e-12, 1e-200, 1e25, 1e160])
+@pytest.mark.parametrize("norm", ["batch_norm", LayerNorm(), RMSNorm(), GroupNorm(2)], ids=str)
+def test_a_norm_of_the_inputs_does_not_see_the_unit(table, norm, factor):
+    X, y = table
+    usual = make(input_scaling=norm).fit(X, y).predict(X)
+    model = make(input_scaling=norm).fit(X * factor, y)
+    np.testing.assert_allclose(model.predict(X * factor), usual, rtol=1e-9)
+
+
+@pytest.mark.parametrize("factor", [1e-30, 1e-3, 1e25])
+def test_nor_in_float32(table, factor):
+    X, y = table
+    usual = make(input_scaling="batch_norm").fit(X, y).predict(X)
+    small = (X * factor).astype(np.float32)
+    model = make(input_scaling="batch_norm").fit(small, y)
+    np.testing.assert_allclose(model.predict(small), usual, rtol=1e-4)
+
+
+@pytest.mark.parametrize("scaling", ["standard", "batch_norm", "robust", "quantile_robust"])
+def test_time_stamps_of_float32(scaling):
+    rng = np.random.default_rng(0)
+    seconds = rng.uniform(0, 1e7, 200)
+    X = np.column_stack([1.7e9 + seconds, rng.normal(size=200)]).astype(np.float32)
+    y = np.sin(seconds / 2e6)
+    model = make(input_scaling=scaling, max_iter=150, dtype="float64").fit(X, y)
+    assert model.score(X, y) > 0.9
+    # the same rows in a wider type are the same rows
+    np.testing.assert_allclose(model.predict(X.astype(float)), model.predict(X), atol=1e-5)
+
+
+def test_a_norm_of_rows_among_unlike_columns_is_told(table):
+    X, y = table
+    X = X * [1.0, 1e4, 1.0, 1.0]
+    with pytest.warns(UserWarning, match=r"LayerNorm\(\) normalises each row.*'batch_norm'"):
+        make(input_scaling=LayerNorm()).fit(X, y)
+
+
+def test_columns_too_small_to_learn_from_are_told(table):
+    X, y = table
+    with pytest.warns(UserWarning, match=r"input_scaling=None.*learns little.*'standard'"):
+        make(input_scaling=None).fit(X * 1e-6, y)
 
 
 # A norm of the weights

@@ -373,6 +373,14 @@ def test_by_clipped_norms(scope, limit):
     assert set(second.history["clipped"]) - {0.0, 1.0} == {0.5}  # of two steps an epoch
 
 
+def test_by_clipped_values():
+    changes = [{"clip_value": limit} for limit in (1e-3, 1e9, None)]
+    first, second, third = Stack(changes).trained()
+    assert set(first.history["clipped"]) == {1.0}
+    assert set(second.history["clipped"]) == {0.0}
+    assert set(third.history["clipped"]) == set(third.history["gradient_norm"]) == {None}
+
+
 CONSTRAINTS = {
     "max_norm": [MaxNorm(0.5), MaxNorm(1.0), MaxNorm(100.0)],
     "min_max_norm": [MinMaxNorm(0.1, 0.5), MinMaxNorm(0.5, 1.0, 0.3), MinMaxNorm(2.0, 3.0)],

@@ -196,12 +196,14 @@ def test_a_clip_by_tensor_is_torchs_of_each(table):
 
 def test_values_are_clipped_before_norms(table):
     leaves = first_gradient(*table)
+    before = np.linalg.norm([leaf.grad.norm() for leaf in leaves])
     torch.nn.utils.clip_grad_value_(leaves, 0.02)
     norm = clip_by_torch(leaves, 0.05)
-    assert norm > 0.05
+    assert before > norm > 0.05
     model = make(**ONE_STEP, clip_value=0.02, clip_norm=0.05).fit(*table)
     assert_step(model, leaves)
-    assert model.history_["gradient_norm"] == [pytest.approx(norm, rel=1e-9)]
+    assert model.history_["gradient_norm"] == [pytest.approx(before, rel=1e-9)]
+    assert model.history_["clipped"] == [1.0]
     # the other order would be another step: nothing is left of the values' bound
     again = first_gradient(*table)
     clip_by_torch(again, 0.05)
@@ -218,6 +220,57 @@ def test_a_wide_clip_changes_nothing_and_tells_the_norm(table, scope):
     assert clipped.history_["clipped"] == [0.0] * 3
     assert min(clipped.history_["gradient_norm"]) > 0
     assert plain.history_["gradient_norm"] == plain.history_["clipped"] == [None] * 3
+
+
+def test_a_clip_by_value_tells_the_norm_before_and_what_was_cut(table):
+    leaves = first_gradient(*table)
+    norm = np.linalg.norm([leaf.grad.norm() for leaf in leaves])
+    largest = max(leaf.grad.abs().max().item() for leaf in leaves)
+    for limit, share in ((largest * 0.999, 1.0), (largest * 1.001, 0.0)):
+        history = make(**ONE_STEP, clip_value=limit).fit(*table).history_
+        assert history["gradient_norm"] == [pytest.approx(norm, rel=1e-9)]
+        assert history["clipped"] == [share]
+    # either of the two bounds counts
+    for norm_bound, value_bound in ((norm * 0.999, 1e9), (1e9, largest * 0.999)):
+        both = make(**ONE_STEP, clip_norm=norm_bound, clip_value=value_bound).fit(*table)
+        assert both.history_["clipped"] == [1.0]
+
+
+@pytest.mark.parametrize("scope", ["global", "tensor"])
+def test_steps_cut_by_value_are_counted_by_member(table, scope):
+    """Members of an ensemble have gradients, and shares, of their own."""
+    X, y = table
+    wide = make(clip_value=1e9, n_members=3, clip_scope=scope).fit(X, y)
+    for member in wide.members_:
+        assert member["history"]["clipped"] == [0.0] * 3
+        assert min(member["history"]["gradient_norm"]) > 0
+    tight = make(clip_value=1e-9, n_members=3, clip_scope=scope).fit(X, y)
+    assert [m["history"]["clipped"] for m in tight.members_] == [[1.0] * 3] * 3
+    plain = make(n_members=3).fit(X, y)
+    weights_close(plain, wide, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("clip", ["clip_norm", "clip_value"])
+def test_the_share_of_steps_that_a_clip_cut(table, clip):
+    """Four batches an epoch; the bound lies between the second and the third largest."""
+    X, y = table
+    still = {"optimizer": "sgd", "learning_rate_init": 1e-300, "alpha": 0.0, "shuffle": False}
+    units = {"input_scaling": None, "target_scaling": None}
+    X = (X - X.mean(0)) / X.std(0)
+    sizes = []
+    for i in range(0, N, 6):
+        start = make(**still | units | {"batch_size": "full", "max_iter": 1})
+        leaves = [torch.tensor(w, requires_grad=True) for w in start.fit(X, y).get_weights()]
+        h = torch.tensor(X[i : i + 6])
+        for W, b in zip(leaves[0:4:2], leaves[1:4:2], strict=True):
+            h = torch.tanh(h @ W + b)
+        raw = (h @ leaves[4] + leaves[5])[:, 0]
+        (0.5 * (raw - torch.tensor(y[i : i + 6])).square().mean()).backward()
+        parts = np.concatenate([leaf.grad.ravel() for leaf in leaves])
+        sizes.append(np.linalg.norm(parts, None if clip == "clip_norm" else np.inf))
+    limit = np.mean(sorted(sizes)[1:3])
+    history = make(**still | units, **{clip: limit}).fit(X, y).history_
+    assert history["clipped"] == [0.5] * 3
 
 
 def test_the_share_of_clipped_steps(table):

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 
-def clip_by_value_(grad: Tensor, limit: float | Tensor) -> None:
+def clip_by_value_(grad: Tensor, limit: float | Tensor) -> Tensor:
     r"""Cut every element to :math:`[-c, c]`, in place; this may turn the gradient.
 
     Parameters
@@ -22,10 +22,17 @@ def clip_by_value_(grad: Tensor, limit: float | Tensor) -> None:
         The gradient, a row a member.
     limit : float or Tensor of shape (m, 1)
         :math:`c > 0`.
+
+    Returns
+    -------
+    Tensor of shape (m, 1)
+        The largest absolute values before the clip.
     """
     if isinstance(limit, Tensor):
         limit = limit.to(grad.dtype)
+    largest = torch.linalg.vector_norm(grad, torch.inf, dim=1, keepdim=True)
     grad.clamp_(-limit, limit)
+    return largest
 
 
 def clip_by_norm_(grad: Tensor, limit: float | Tensor) -> Tensor:

@@ -185,7 +185,9 @@ def fit_columns(
         The rows to take; None for all.
     sample_weight : ndarray of shape (n,) or None
         Positive where a row is taken.
-    scaling : {"standard", "robust", "quantile", "quantile_robust"} or None
+    scaling : {"standard", "common", "robust", "quantile", "quantile_robust"} or None
+        "common" is a plan of "standard" with means of 0 and one scale for all: the root of the
+        numbers' mean square.
     categorical : ndarray of bool, shape (p,), or None
     n_levels : sequence of int
         Codes of each categorical column.
@@ -199,9 +201,11 @@ def fit_columns(
     fill, gaps = _fill(column, ~categorical, gappy=gappy)
     numbers = np.flatnonzero(~np.isnan(fill))
     center = scale = knots = scores = None
-    if scaling == "standard":
+    if scaling in {"standard", "common"}:
         plain = len(numbers) == p and not gaps.any()
         found = fit_scaling(X, rows, sample_weight, None if plain else np.nan_to_num(fill))
+        if scaling == "common":
+            found, scaling = _common(found, numbers), "standard"
         missing = np.isnan(fill)
         center, scale = (np.where(missing, np.nan, array) for array in found)
         center, scale = (found.mean, found.scale) if plain else (center, scale)
@@ -276,6 +280,15 @@ def _fill(column: _Reader, is_number: np.ndarray, *, gappy: bool) -> tuple[np.nd
     return fill, gaps
 
 
+def _common(own: Scaling, numbers: np.ndarray) -> Scaling:
+    """One scale for all columns, and no offset."""
+    spread = np.where(own.scale == 1.0, 0.0, own.scale)  # a constant column has none
+    sizes = np.concatenate([own.mean[numbers], spread[numbers]])
+    largest = np.max(np.abs(sizes), initial=0.0) or 1.0
+    size = largest * np.sqrt(np.sum((sizes / largest) ** 2) / max(1, len(numbers)))
+    return Scaling(np.zeros_like(own.mean), np.full_like(own.scale, size or 1.0))
+
+
 def _robust(
     column: _Reader, numbers: np.ndarray, fill: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -287,7 +300,7 @@ def _robust(
     center, scale = np.full(len(fill), np.nan), np.full(len(fill), np.nan)
     for j in numbers:
         low, first, middle, third, high = quantiles(*column.seen(j), [0, 0.25, 0.5, 0.75, 1])
-        center[j] = middle
+        center[j] = column.X.dtype.type(middle)  # x - center is then the same in a wider type
         scale[j] = (third - first) or 0.5 * (high - low) or np.inf
     return center, scale
 

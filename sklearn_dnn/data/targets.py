@@ -15,6 +15,12 @@ from torch import Tensor
 from .._compat import from_numpy
 from ..components.losses import Loss
 
+# Targets whose size lies between these keep all digits of float32, also a few times as far out.
+FLOAT32_RANGE = (1e-30, 1e30)
+# The step from one float32 number to the next as a share of it, and what that step may be of a
+# target's deviation: a share of 1e-4 costs 1e-9 of R2.
+FLOAT32_STEP, FLOAT32_SHARE = float(np.finfo(np.float32).eps), 1e-4
+
 
 class Codec(ABC):
     """Encodes targets for the network and decodes its predictions."""
@@ -77,11 +83,15 @@ class RegressionCodec(Codec):
     def fitted(self, y: np.ndarray, weight: np.ndarray | None) -> RegressionCodec:
         """A codec that standardises by these rows' weighted mean and deviation."""
         y = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+        # as shares of a power of two: squares of very small numbers would be 0
+        unit = np.ldexp(1.0, np.minimum(np.frexp(np.max(np.abs(y), axis=0))[1], 1000))
+        y = y / unit
         mean = np.average(y, axis=0, weights=weight)
         deviation = np.sqrt(np.average((y - mean) ** 2, axis=0, weights=weight))
         # a constant column has a deviation of rounding errors
-        constant = deviation <= 10 * np.finfo(np.float64).eps * np.maximum(np.abs(mean), 1e-300)
-        return RegressionCodec(mean, np.where(constant, 1.0, deviation), self.one_column)
+        constant = deviation <= 10 * np.finfo(np.float64).eps * np.abs(mean)
+        scale = np.where(constant, 1.0, deviation * unit)
+        return RegressionCodec(mean * unit, scale, self.one_column)
 
     def within(self, bounds: tuple[float, float], reach: tuple[float, float]) -> RegressionCodec:
         """A codec of targets within `bounds`, for a link that gives numbers within `reach`.
@@ -100,29 +110,30 @@ class RegressionCodec(Codec):
         y = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
         return torch.from_numpy((y - self.mean) / self.scale).to(dtype)
 
+    # Units are float64, so that an offset loses nothing; results have the predictions' own type.
+
     def decode(self, prediction: np.ndarray) -> np.ndarray:
-        # in the prediction's own type, so that float32 tables get float32 predictions
-        dtype = prediction.dtype
-        y = prediction * self.scale.astype(dtype)
-        y += self.mean.astype(dtype)
-        self._keep_inside(y)
+        y = prediction * self.scale
+        y += self.mean
+        y = self._rounded(y, prediction.dtype)
         return y[:, 0] if self.one_column else y
 
-    def _keep_inside(self, y: np.ndarray) -> None:
-        """Undo, in place, what rounding put beyond the bounds."""
+    def _rounded(self, y: np.ndarray, dtype: np.dtype) -> np.ndarray:
+        """Numbers in a type, without what rounding put beyond the bounds."""
+        y = y.astype(dtype, copy=False)
         if self.bounds != (-np.inf, np.inf):
-            np.clip(y, *_inside(self.bounds, y.dtype), out=y)
+            np.clip(y, *_inside(self.bounds, dtype), out=y)
+        return y
 
     def decode_deviation(self, deviation: np.ndarray) -> np.ndarray:
         """Standard deviations of the network's predictions, ``(n, k)``, in the user's units."""
-        y = deviation * self.scale.astype(deviation.dtype)
+        y = (deviation * self.scale).astype(deviation.dtype, copy=False)
         return y[:, 0] if self.one_column else y
 
     def decode_quantiles(self, quantiles: np.ndarray) -> np.ndarray:
         """Quantiles ``(n, k, q)`` in the user's units; ``(n, q)`` for one column."""
-        dtype = quantiles.dtype
-        y = quantiles * self.scale.astype(dtype)[:, None] + self.mean.astype(dtype)[:, None]
-        self._keep_inside(y)
+        y = quantiles * self.scale[:, None] + self.mean[:, None]
+        y = self._rounded(y, quantiles.dtype)
         return y[:, 0] if self.one_column else y
 
     def units(self) -> tuple[np.ndarray, np.ndarray]:
@@ -139,6 +150,27 @@ class RegressionCodec(Codec):
         # scikit-learn's convention for a target without spread
         flat = torch.where(residual == 0, 1.0, 0.0).to(r2)
         return torch.where(spread == 0, flat, r2).mean(-1)
+
+
+def suits_float32(y: np.ndarray) -> bool:
+    """Whether float32 tells numbers apart, so that predictions of them may be float32.
+
+    Its steps at the largest number of each column must be small beside the column's deviation,
+    and no number may lie near the ends of what it reaches.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,) or (n, k)
+        Targets of rows that train.
+    """
+    y = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+    largest = np.max(np.abs(y), axis=0)
+    if np.any((largest > FLOAT32_RANGE[1]) | ((largest < FLOAT32_RANGE[0]) & (largest > 0))):
+        return False
+    told_apart = largest * FLOAT32_STEP <= FLOAT32_SHARE * np.std(y, axis=0)
+    exact = np.ptp(y, axis=0) == 0
+    exact &= y[0] == y[0].astype(np.float32)
+    return bool(np.all(told_apart | exact))
 
 
 def _inside(bounds: tuple[float, float], dtype: np.dtype) -> tuple[Any, Any]:
@@ -169,6 +201,10 @@ class _LabelCodec(Codec):
             Whose inverse link they come from.
         """
         return loss.inverse_link(raw)
+
+    def log_probabilities(self, raw: Tensor, loss: Loss) -> Tensor:
+        """Their logarithms, finite also where a probability is too small for its type."""
+        return loss.log_inverse_link(raw)
 
 
 class ClassCodec(_LabelCodec):
@@ -232,6 +268,11 @@ class BinaryCodec(ClassCodec):
         # 1 - p loses digits that the link of the other side has
         other = loss.inverse_link(-raw) if loss.has_symmetric_link else 1 - p
         return torch.cat([other, p], -1)
+
+    def log_probabilities(self, raw: Tensor, loss: Loss) -> Tensor:
+        if len(self.classes) == 1:
+            return torch.zeros_like(raw)
+        return torch.cat([loss.log_complement(raw), loss.log_inverse_link(raw)], -1)
 
     def score(self, prediction: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
         """Accuracy."""

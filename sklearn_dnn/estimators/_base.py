@@ -291,7 +291,11 @@ class BaseMLP(
         """
         # a copy, since without hidden layers and scaling it would be X itself
         return Fitted(self).outputs(
-            X, lambda network, x: network.hidden(x).clone(), join=beside_each_other, fold=False
+            X,
+            lambda network, x: network.hidden(x).clone(),
+            join=beside_each_other,
+            fold=False,
+            keeps_type=True,
         )
 
     @property
@@ -343,9 +347,11 @@ class BaseMLP(
         torch.nn.Module
             On the CPU, in evaluation mode and in the type it was trained in; of an ensemble, what
             its members predict as one. It scales its input (n, n_features) itself and fills gaps
-            (NaN), unless there were none in `fit`. A regressor's gives predictions (n, n_outputs)
-            in the units of y; a classifier's gives probabilities: of the second
-            class (n, 1) for two classes, else one a class or label (n, n_classes).
+            (NaN), unless there were none in `fit`; columns far from zero, such as times in seconds,
+            need float64 for that (``dtype="float64"``). A regressor's gives predictions
+            (n, n_outputs) in the units of y, as float64 where float32 can't tell targets apart;
+            a classifier's gives probabilities: of the second class (n, 1) for two classes, else
+            one a class or label (n, n_classes).
 
         Raises
         ------

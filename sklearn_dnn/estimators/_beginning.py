@@ -12,7 +12,8 @@ import torch
 
 from .._compat import from_numpy
 from .._warnings import warn
-from ..data.columns import MIN_COUNT, SCALINGS, Columns, fit_columns
+from ..components.norms import BatchNorm, Norm
+from ..data.columns import MIN_COUNT, Columns, fit_columns
 from ..data.features import fit_scaling
 from ..data.splits import folds, inner_split
 from ..data.targets import Codec, RegressionCodec
@@ -33,6 +34,7 @@ from ..specification import (
 )
 from ..training.state import Progress, Streams
 from ._deciding import decided
+from ._far import check_sizes_of_targets
 from ._inputs import Given, tell_of_new_gaps
 from ._session import (
     Held,
@@ -50,6 +52,8 @@ RANGE_OF_TEST = (1e-6, 10.0, 200)
 # Rows that are looked at to judge columns by, and the mean or deviation that is far from standard.
 SEEN_ROWS = 10_000
 FAR = 10.0
+# What is too small, where all columns are, and how unlike columns may be that are one row's.
+SMALL, UNLIKE = 0.01, 1000.0
 
 
 def begin(
@@ -113,6 +117,7 @@ def begin(
     refuse_targets_outside(spec, given, rows, held)
     if isinstance(codec, RegressionCodec):
         codec = _fitted_units(codec, spec, given, rows)
+        check_sizes_of_targets(spec, codec, given, rows, fresh=True)
     prior = None
     if spec.bias_initializer == "prior":
         prior = _prior(spec, codec, given, rows)
@@ -200,11 +205,15 @@ def _folds(
 def _fitted_columns(scaling: Any, given: Given, rows: np.ndarray) -> Columns:
     """What the rows that train make of the table's columns."""
     reading = given.reading
+    if isinstance(scaling, Norm):
+        scaling = scaling.input_scaling
+    elif scaling == "batch_norm":
+        scaling = BatchNorm.input_scaling
     columns = fit_columns(
         given.X,
         None if len(rows) == given.X.shape[0] else rows,
         given.weight,
-        scaling=scaling if isinstance(scaling, str) and scaling in SCALINGS else None,
+        scaling=scaling,
         categorical=None if reading is None else reading.categorical,
         n_levels=() if reading is None else reading.n_levels,
         gappy=given.gappy,
@@ -283,7 +292,9 @@ def _prior(spec: FitSpec, codec: Codec, given: Given, rows: np.ndarray) -> torch
 
 def _warn_of_scales(session: Session) -> None:
     """Say so where the network gets columns as they are, and they are far from standard."""
-    if session.spec.input_scaling is not None or sp.issparse(session.given.X):
+    norm = session.spec.input_norm
+    by_row = norm is not None and norm.input_scaling != "standard"
+    if sp.issparse(session.given.X) or not (session.spec.input_scaling is None or by_row):
         warn_of_broken_conditions(session.spec, standardised=True)
         return
     some = session.training[:SEEN_ROWS]
@@ -293,11 +304,31 @@ def _warn_of_scales(session: Session) -> None:
     spread = np.fmin.reduce(seen, axis=0) < np.fmax.reduce(seen, axis=0)
     varied = spread & ~session.columns.categorical
     mean, scale = np.abs(scaling.mean[varied]), scaling.scale[varied]
+    if by_row:
+        _warn_of_unlike_columns(norm, np.hypot(mean, scale))
+        warn_of_broken_conditions(session.spec, standardised=True)
+        return
     if mean.size and (mean.max() > FAR or scale.max() > FAR):
         warn(
             f"input_scaling=None, but columns of X have means up to {mean.max():.3g} and standard "
             f"deviations up to {scale.max():.3g}; networks train badly on such. Use "
             "input_scaling='standard', or scale X before."
         )
+    elif mean.size and scale.max() < SMALL and mean.max() < SMALL:
+        warn(
+            "input_scaling=None, but no column of X has a mean or a standard deviation above "
+            f"{max(scale.max(), mean.max()):.3g}; a network learns little from numbers so small. "
+            "Use input_scaling='standard', or scale X before."
+        )
     near = (mean < 0.5) & (scale > 0.5) & (scale < 2.0)
     warn_of_broken_conditions(session.spec, standardised=bool(near.all()))
+
+
+def _warn_of_unlike_columns(norm: Any, size: np.ndarray) -> None:
+    """Say so where a norm of rows meets a column beside which others are nothing."""
+    if size.size and size.max() > UNLIKE * size.min():
+        warn(
+            f"input_scaling={norm!r} normalises each row, but columns of X differ in size from "
+            f"{size.min():.3g} to {size.max():.3g}, so that the small ones are lost beside the "
+            "large. Use input_scaling='standard' or 'batch_norm', or scale X before."
+        )

@@ -120,7 +120,8 @@ embeddings_ : dict of ndarray or None
     Of these, what `numeric_embedding` has learnt and measured, and the vectors of categories'
     levels ("codes"); None where there are none.
 input_mean_, input_scale_ : ndarray of shape (n_features,) or None
-    The standardisation of the inputs; NaN for columns that are no numbers.
+    The standardisation of the inputs, in front of a norm of the inputs too; NaN for columns that
+    are no numbers. None without.
 input_columns_ : dict
     What else becomes of the columns: medians that stand for gaps, which columns have an indicator
     of gaps, other scalings, and slots of levels (:class:`sklearn_dnn.data.columns.Columns`).
@@ -148,7 +149,8 @@ end_reason_ : str
     Why training ended: "max_iter", "patience" (what early stopping watches saw no improvement),
     "tol" (the training loss did not fall, or the gradient vanished), "target" or "baseline" (of
     :class:`~sklearn_dnn.components.EarlyStopping`), "time", "callback", "interrupted" or
-    "diverged".
+    "diverged" (the loss was no longer finite, or rose from the first epoch on and never again
+    came below it).
 loss_ : float
     Training loss of the last epoch, penalties included.
 best_loss_ : float or None
@@ -168,7 +170,10 @@ temperature_ : float
 lr_curve_ : list of float
     Learning rate of each epoch's last step.
 history_ : dict of list
-    All of these by name, with the seconds of each epoch; ``pd.DataFrame(est.history_)``.
+    All of these by name, with the seconds of each epoch; ``pd.DataFrame(est.history_)``. Where
+    gradients are clipped, "gradient_norm" is an epoch's mean l2 norm of the whole gradient before
+    any clip, and "clipped" the share of its steps in which `clip_norm` or `clip_value` cut
+    something; else both are None.
 n_layers_ : int
     Layers, inputs and outputs counted.
 n_outputs_ : int
@@ -461,7 +466,10 @@ True
 
     @available_if(lambda self: self._has_probabilities())
     def predict_log_proba(self, X: Any) -> np.ndarray:
-        """Logarithms of `predict_proba`.
+        """Logarithms of `predict_proba`, computed from raw outputs.
+
+        They are finite where a probability is too small for its type and counts as 0 there, but
+        for a loss of your own whose link gives 0 and which has no `log_inverse_link`.
 
         Parameters
         ----------
@@ -471,8 +479,9 @@ True
         -------
         ndarray of shape (n_samples, n_classes), in X's type
         """
-        with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(X))
+        fitted, codec = Fitted(self), self._fitted_codec()
+        loss = fitted.loss
+        return fitted.linked(X, lambda raw: codec.log_probabilities(raw, loss), is_log=True)
 
     def _has_probabilities(self) -> bool:
         if not LOSSES.resolve(as_loss(self.loss)).has_probabilities:
@@ -504,15 +513,14 @@ True
         else:
 
             def link(raw: Tensor) -> Tensor:
-                p = loss.inverse_link(raw)
+                logs = loss.log_inverse_link(raw)
                 if kind == "multiclass":
-                    return p
-                # 1 - p loses digits that the link of the other side has
-                other = loss.inverse_link(-raw) if loss.has_symmetric_link else 1 - p
-                return torch.cat([p, other], -1)
+                    return logs
+                return torch.cat([logs, loss.log_complement(raw)], -1)
 
-            means = fitted.linked(X, link)
-            logs = np.log(np.maximum(means, np.finfo(means.dtype).tiny))
+            # a link of a user's own may give 0
+            logs = fitted.linked(X, link, is_log=True)
+            logs = np.maximum(logs, np.finfo(logs.dtype).min)
             raw = logs if kind == "multiclass" else np.subtract(*np.split(logs, 2, axis=1))
         return raw[:, 0] if kind == "binary" else raw
 

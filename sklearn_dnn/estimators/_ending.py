@@ -3,20 +3,40 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from sklearn.exceptions import ConvergenceWarning
 
 from .._warnings import warn
+from ..data.order import steps
 from ..specification import RECIPE_PATIENCE, FitSpec, is_auto
-from ..training.engine import DIVERGED, INTERRUPTED, MAX_ITER, PATIENCE, TIME, TOL, Outcome
-from ._messages import DivergedError, divergence_advice
+from ..training.engine import (
+    DIVERGED,
+    INTERRUPTED,
+    LEAST_EPOCHS,
+    MAX_ITER,
+    PATIENCE,
+    TIME,
+    TOL,
+    Outcome,
+    rises,
+)
+from ._far import divergence_advice
+from ._messages import DivergedError
 from ._session import Session
 
 # Share of a schedule's peak rate above which an end is no end of a cycle, and the times that are
 # looked at to find the peak.
 HIGH, N_TIMES = 0.5, 201
+# Rows that the loss of zeros is found from.
+SEEN_ROWS = 2**14
+# A loss that ends below this share of its height has fallen.
+HARDLY = 0.9
+# How many times as high as that of zeros a loss was that comes of steps that are too long.
+LONG = 10.0
 
 
 def with_hope(session: Session, outcomes: list[Outcome]) -> tuple[list[int], list[Outcome]]:
@@ -24,7 +44,7 @@ def with_hope(session: Session, outcomes: list[Outcome]) -> tuple[list[int], lis
     kept = [i for i, o in enumerate(outcomes) if o.end_reason != DIVERGED or o.best_iter > 0]
     if not kept:
         raise DivergedError(
-            f"The loss was not finite after any epoch. {divergence_advice(session.spec)}"
+            f"The loss was not finite after any epoch. {divergence_advice(session)}"
         )
     return kept, [outcomes[i] for i in kept]
 
@@ -40,7 +60,7 @@ def tell_of_left_out(session: Session, outcomes: list[Outcome], n_left_out: int)
         warn(
             f"The loss of {n_left_out} of {n_left_out + len(session.progress)} members was not "
             "finite after any epoch; the ensemble goes without them. "
-            f"{divergence_advice(session.spec)}",
+            f"{divergence_advice(session)}",
             ConvergenceWarning,
         )
 
@@ -99,12 +119,9 @@ def tell_how_it_ended(session: Session, outcomes: list[Outcome], *, warn_of_max_
     if any(outcome.end_reason == INTERRUPTED for outcome in outcomes):
         warn("Training interrupted by user.")
     elif diverged:
-        who = "" if spec.n_networks == 1 else f"of {len(diverged)} members, first "
-        warn(
-            f"The loss was no longer finite {who}after epoch {diverged[0].progress.epoch}; the "
-            f"weights of epoch {diverged[0].best_iter} are kept. {divergence_advice(spec)}",
-            ConvergenceWarning,
-        )
+        warn(_of_divergence(session, diverged), ConvergenceWarning)
+    elif warn_of_max_iter and (stuck := _stuck(session, outcomes)):
+        warn(stuck, ConvergenceWarning)
     elif (
         warn_of_max_iter
         and any(outcome.end_reason == MAX_ITER for outcome in outcomes)
@@ -115,3 +132,81 @@ def tell_how_it_ended(session: Session, outcomes: list[Outcome], *, warn_of_max_
             "yet. Increase max_iter.",
             ConvergenceWarning,
         )
+
+
+def _of_divergence(session: Session, diverged: list[Outcome]) -> str:
+    """What is said of members whose loss was no number, or rose for good."""
+    first = diverged[0]
+    losses = first.history["loss"]
+    who = "" if session.spec.n_networks == 1 else f" of {len(diverged)} members, first"
+    if all(map(math.isfinite, losses)) and rises(session.spec, losses):
+        what = (
+            f"The training loss{who} never again came below that of epoch 1 ({losses[0]:.3g}; "
+            f"{losses[-1]:.3g} after epoch {first.progress.epoch})"
+        )
+    else:
+        what = f"The loss was no longer finite{who} after epoch {first.progress.epoch}"
+    kept = f"the weights of epoch {first.best_iter} are kept"
+    return f"{what}; {kept}. {divergence_advice(session)}"
+
+
+def _stuck(session: Session, outcomes: list[Outcome]) -> str | None:
+    """What is said of members that learnt no more than a network that puts out zeros.
+
+    A loss that hardly moves above that of zeros comes of steps that are too short; one that has
+    been far above it, and is still above it, of steps that are too long.
+    """
+    spec = session.spec
+    if spec.augmentation or spec.curriculum is not None or spec.optimizer.full_batch:
+        return None
+    zeros = None
+    for outcome in outcomes:
+        losses = outcome.history["train_loss"]
+        if outcome.end_reason not in {MAX_ITER, PATIENCE, TOL} or len(losses) < LEAST_EPOCHS:
+            continue
+        rate = f"learning_rate_init (now {spec.learning_rate_init:g})"
+        hardly = (
+            f"The training loss hardly moved from the first epoch on ({losses[0]:.4g}; "
+            f"{losses[-1]:.4g} after epoch {outcome.progress.epoch})"
+        )
+        if _creeps(losses, spec.tol):
+            return f"{hardly}, by less than tol={spec.tol:g} an epoch: raise {rate}."
+        highest = max(losses)
+        if highest > 0 and losses[-1] < HARDLY * highest and highest < LONG:
+            continue  # most fits: the loss has fallen well, from where networks begin
+        zeros = _loss_of_zeros(session) if zeros is None else zeros
+        above = losses[-1] - zeros
+        if above > 0.02 * abs(zeros) and _stands(losses, above):
+            zero = f"that of a network that puts out zeros ({zeros:.4g})"
+            return f"{hardly}, and is above {zero}: raise {rate}."
+        if above > zeros > 0 and highest > LONG * zeros:
+            return (
+                f"The training loss was up to {highest:.3g} and ended at {losses[-1]:.3g}, above "
+                f"that of a network that puts out zeros ({zeros:.3g}). Lower {rate}."
+            )
+    return None
+
+
+def _creeps(losses: Sequence[float], tol: float) -> bool:
+    """Whether a loss fell in each epoch by nearly the same, which was less than `tol`."""
+    falls = -np.diff(losses)
+    return bool(np.all((falls > 0) & (falls < tol)) and falls[-1] > 0.5 * falls[0])
+
+
+def _stands(losses: Sequence[float], above: float) -> bool:
+    """Whether a loss moves no more than by noise, or by little beside what could be gained."""
+    first, second = np.array_split(np.asarray(losses), 2)
+    moved = abs(first.mean() - second.mean())
+    noise = np.sqrt(first.var() / len(first) + second.var() / len(second))
+    # the noise of a straight fall is an eighth of what it moves
+    return bool(moved < 0.05 * above or moved < min(2.5 * noise, 0.3 * above))
+
+
+def _loss_of_zeros(session: Session) -> float:
+    """The mean loss of some of the rows that train where all raw outputs are 0."""
+    spec, given = session.spec, session.given
+    rows = session.training[steps(len(session.training), SEEN_ROWS)]
+    y = session.codec.encode(given.y[rows], spec.torch_dtype)
+    raw = torch.zeros(len(rows), spec.n_raw, dtype=spec.torch_dtype)
+    values = spec.objective.values(raw, y).double().numpy()
+    return float(np.average(values, weights=None if given.weight is None else given.weight[rows]))

@@ -85,6 +85,7 @@ def module_of(estimator: Any, *, fold_norms: bool = False) -> torch.nn.Module:
                 codec.bounds,
                 is_calibrated=fitted.is_calibrated,
                 fold=fold_norms,
+                suits_float32=fitted.suits_float32,
             )
             for weights in fitted.weights.members()
         ]

@@ -26,13 +26,13 @@ from ..data.encoder import encoding_for
 from ..data.features import Encoding, Scaling, Standardiser
 from ..network.architecture import Architecture
 from ..network.fold import folded, folds
-from ..network.members import joined
+from ..network.members import joined, log_joined, log_mean
 from ..network.mlp import Evaluator, InTurn, Noise
 from ..network.weights import Weights
 from ..specification import objective
 from ..training.forward import for_all, table_outputs
-from ._inputs import read_table
-from ._messages import memory_advice
+from ._inputs import all_finite, read_table
+from ._messages import memory_advice, tell_of_overflow
 
 # The usual topology, which building anew for each prediction would take longer than a small layer.
 _PLAIN = Plain()
@@ -181,20 +181,40 @@ class Fitted:
         return self.linked(X, self.loss.inverse_link)
 
     @property
+    def suits_float32(self) -> bool:
+        """Whether float32 tells the targets of `fit` apart."""
+        # not there in states that were saved before this was asked
+        return self.estimator.spec_["task"].get("float32_targets", True)
+
+    @property
     def is_calibrated(self) -> bool:
         """Whether a temperature was asked for."""
         return self.estimator.spec_["calibration"] is not None
 
-    def linked(self, X: Any, link: Callable[[Tensor], Tensor]) -> np.ndarray:
+    def linked(
+        self, X: Any, link: Callable[[Tensor], Tensor], *, is_log: bool = False
+    ) -> np.ndarray:
         """What a link (.., k) -> (.., r) makes of raw outputs, of shape (n, r).
 
-        Of an ensemble the members' mean, or of calibrated ones :func:`joined`.
+        Of an ensemble the members' mean, or of calibrated ones :func:`joined`; where the link
+        gives logarithms, the logarithm of that.
         """
+        # the logarithm of a link of a user's own may be that of 0
+        may_be_infinite = is_log and type(self.loss).log_inverse_link is Loss.log_inverse_link
         if self.n_members is not None and self.is_calibrated:
+            join = log_joined if is_log else joined
             return self.outputs(
-                X, lambda network, x: network.raw(x), join=lambda raw: joined(raw, link)
+                X,
+                lambda network, x: network.raw(x),
+                join=lambda raw: join(raw, link),
+                may_be_infinite=may_be_infinite,
             )
-        return self.outputs(X, lambda network, x: link(network.raw(x)))
+        return self.outputs(
+            X,
+            lambda network, x: link(network.raw(x)),
+            join=log_mean if is_log else mean_of_members,
+            may_be_infinite=may_be_infinite,
+        )
 
     def outputs(
         self,
@@ -204,6 +224,8 @@ class Fitted:
         join: Callable[[Tensor], Tensor] = mean_of_members,
         fold: bool = True,
         noise_from: torch.Generator | None = None,
+        keeps_type: bool = False,
+        may_be_infinite: bool = False,
     ) -> np.ndarray:
         """What ``finish(network, x)`` makes of standardised rows of X, computed in X's type.
 
@@ -219,10 +241,16 @@ class Fitted:
             put out.
         noise_from : torch.Generator or None
             For a pass with the noise of training.
+        keeps_type : bool
+            Whether it is computed in X's type even where float32 can't tell the targets of `fit`
+            apart; otherwise that is done in float64.
+        may_be_infinite : bool
+            Whether there is nothing to tell where results are not finite.
         """
         table, gappy = read_table(self.estimator, X)
         device = present(self.estimator.device_)
-        dtype = torch.float64 if table.dtype == np.float64 else torch.float32
+        is_double = table.dtype == np.float64 or not (keeps_type or self.suits_float32)
+        dtype = torch.float64 if is_double else torch.float32
         with torch_ready(), torch.no_grad(), memory_advice(device):
             # building what a plain prediction does not ask for would take longer than it
             dropouts = () if noise_from is None else tuple(self._components("dropout"))
@@ -234,13 +262,16 @@ class Fitted:
             alone = noise is not None or architecture.module is not None
             n_threads = 1 if alone else self._n_threads(table.shape[0], device)
             with self._one_thread_a_kernel(table.shape[0], device):
-                return table_outputs(
+                found = table_outputs(
                     table,
                     encoding,
                     open_network,
                     (lambda n, x: join(finish(n, for_all(x, n)))) if is_stack else finish,
                     n_threads,
                 )
+        if not (may_be_infinite or all_finite(found)):
+            tell_of_overflow(found, is_double=is_double)
+        return found
 
     def _opener(
         self,

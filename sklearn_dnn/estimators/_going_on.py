@@ -25,6 +25,7 @@ from ..specification import (
     without_validation,
 )
 from ..training.state import Progress, Streams, driven_schedules
+from ._far import check_sizes_of_targets
 from ._inputs import Given, tell_of_new_gaps
 from ._session import (
     Held,
@@ -91,6 +92,8 @@ def go_on(
         if table.gappy:
             tell_of_new_gaps(columns, table.X[counted], given.names, table.unread)
     task = task_of(given, codec, columns, own.shape[1], held is not None)
+    first = before["task"].get("float32_targets", True)  # later rows change no type
+    task = replace(task, float32_targets=first)
     spec = replace(resolve(parameters, task), by_recipe=before["by_recipe"])
     if not (spec.mixes_precision and weights[0].coefs[0].dtype == np.float32):
         spec = replace(spec, dtype=str(weights[0].coefs[0].dtype))
@@ -99,6 +102,7 @@ def go_on(
         spec = replace(spec, learning_rate_init=before["learning_rate_init"])
     _refuse_other_shape(spec, before, weights[0])
     refuse_targets_outside(spec, given, rows, held)
+    check_sizes_of_targets(spec, codec, given, rows, fresh=False)
     if held is None and spec.early_stopping:
         _tell_no_part_is_held(asked, before, saved)
         spec = without_validation(spec)
@@ -118,8 +122,10 @@ def forgive(session: Session, members: Sequence[Mapping[str, Any]]) -> None:
         anew = session.spec.ending_with_training
         for name in anew:
             progress.origins[name] = progress.epoch
-        if anew or member["end_reason"] in {"patience", "tol", "baseline"}:
+        if anew or member["end_reason"] in {"patience", "tol", "baseline", "diverged"}:
             progress.patience[0].count = progress.patience[0].unbeaten = 0
+        if member["end_reason"] == "diverged" and not session.spec.early_stopping:
+            progress.patience[0].forget()  # an epoch's loss is that of weights within it
 
 
 def refuse_folds(session: Session, what: str) -> None:

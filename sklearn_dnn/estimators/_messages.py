@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 
 from .._compat import StrOptions
 from .._devices import MEMORY_ERRORS, lacks_memory
+from .._warnings import warn
 from ..components.activations import ACTIVATIONS
 from ..components.architectures import Rectangular
 from ..components.augmentations import AUGMENTATIONS
@@ -25,7 +27,6 @@ from ..components.optimizers import OPTIMIZERS
 from ..components.schedules import SCHEDULES
 from ..components.stopping import EarlyStopping
 from ..components.topologies import TOPOLOGIES
-from ..specification import FitSpec
 from ._parameters import Parameter
 
 
@@ -95,16 +96,6 @@ class DivergedError(ValueError):
     """No epoch had a finite loss, so that there are no weights to keep."""
 
 
-def divergence_advice(spec: FitSpec) -> str:
-    """What to change where the loss is no longer finite."""
-    advice = f"Lower learning_rate_init (now {spec.learning_rate_init:g})"
-    if spec.clip_norm is None and not spec.optimizer.full_batch:
-        advice += ", or set clip_norm=1.0"
-    if spec.input_scaling is None:
-        advice += ", or scale the inputs with input_scaling='standard'"
-    return advice + "."
-
-
 _TOO_LITTLE = " has too little memory: "
 
 
@@ -131,6 +122,18 @@ def memory_error(error: BaseException, device: str | torch.device) -> Exception:
     return kind(
         f"device={str(device)!r}{_TOO_LITTLE}{str(error).rstrip('. ')}. Use a smaller batch_size "
         f"or network, fewer members (n_members), {elsewhere}."
+    )
+
+
+def tell_of_overflow(results: np.ndarray, *, is_double: bool) -> None:
+    """Say for how many rows what the network gives is no number."""
+    lost = np.flatnonzero(~np.isfinite(results.reshape(len(results), -1)).all(1))
+    dtype, advice = "float64", "Look at these rows of X."
+    if not is_double:
+        dtype, advice = "float32", "Pass X as float64, or look at these rows."
+    warn(
+        f"The results of {len(lost)} of {len(results)} rows (first of row {lost[0]}) are not "
+        f"finite: X, or what the network has learnt, is too large there for {dtype}. {advice}"
     )
 
 

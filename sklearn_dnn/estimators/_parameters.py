@@ -343,7 +343,8 @@ PARAMETERS: dict[str, Parameter] = {
         inter-quartile range instead, and draws what is far out smoothly to within 3
         (Holzmueller et al., 2024). "quantile" gives each number the normal one of its rank,
         and "quantile_robust" the robust one beside it, which no embedding touches.
-        "batch_norm" lets a norm in front of the first layer do it, trained with the network.
+        "batch_norm" puts a norm that is trained with the network behind "standard". A norm of
+        rows, such as ``LayerNorm()``, gets columns divided by one common number.
         "auto" is "standard", or the recipe's.""",
     ),
     "numeric_embedding": Parameter(
@@ -424,8 +425,8 @@ PARAMETERS: dict[str, Parameter] = {
         "auto",
         "int, inf or 'auto', default='auto'",
         """Training ends when more than this many epochs in a row did not improve the monitored
-        value by `tol`. "auto" is 10, or the recipe's, but ends nothing before a schedule has come to
-        its end; a number is obeyed.""",
+        value by `tol`. "auto" is 10, or the recipe's, but ends nothing before a schedule has come
+        to its end; a number is obeyed.""",
     ),
     "tol": Parameter(
         [Interval(Real, 0, None, closed="left")],
@@ -527,7 +528,8 @@ PARAMETERS: dict[str, Parameter] = {
         """Type to train in. "auto" is float64 for float64 input where a step has at most 2**19
         multiply-adds, so that arithmetic is not its cost, else float32. "mixed_bfloat16" keeps
         float32 numbers and multiplies in bfloat16, which is fast on hardware made for it.
-        Predictions are computed in the type of their X.""",
+        Predictions are computed in the type of their X, those of a regressor in float64 where
+        float32 can't tell the targets of `fit` apart.""",
     ),
 }
 

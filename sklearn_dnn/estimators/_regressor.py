@@ -27,6 +27,7 @@ from ..data.targets import Codec, RegressionCodec
 from ..network.mlp import Evaluator, InTurn
 from ..specification import is_auto
 from ._base import BaseMLP, partial_fit_available
+from ._far import refuse_far_targets
 from ._fitted import Finish, Fitted
 from ._inputs import Given
 from ._parameters import LOSS_OF_REGRESSOR, parameters_text, table
@@ -118,7 +119,8 @@ embeddings_ : dict of ndarray or None
     Of these, what `numeric_embedding` has learnt and measured, and the vectors of categories'
     levels ("codes"); None where there are none.
 input_mean_, input_scale_ : ndarray of shape (n_features,) or None
-    The standardisation of the inputs; NaN for columns that are no numbers.
+    The standardisation of the inputs, in front of a norm of the inputs too; NaN for columns that
+    are no numbers. None without.
 input_columns_ : dict
     What else becomes of the columns: medians that stand for gaps, which columns have an indicator
     of gaps, other scalings, and slots of levels (:class:`sklearn_dnn.data.columns.Columns`).
@@ -150,7 +152,8 @@ end_reason_ : str
     Why training ended: "max_iter", "patience" (what early stopping watches saw no improvement),
     "tol" (the training loss did not fall, or the gradient vanished), "target" or "baseline" (of
     :class:`~sklearn_dnn.components.EarlyStopping`), "time", "callback", "interrupted" or
-    "diverged".
+    "diverged" (the loss was no longer finite, or rose from the first epoch on and never again
+    came below it).
 loss_ : float
     Training loss of the last epoch, penalties included.
 best_loss_ : float or None
@@ -167,7 +170,10 @@ best_validation_score_ : float or None
 lr_curve_ : list of float
     Learning rate of each epoch's last step.
 history_ : dict of list
-    All of these by name, with the seconds of each epoch; ``pd.DataFrame(est.history_)``.
+    All of these by name, with the seconds of each epoch; ``pd.DataFrame(est.history_)``. Where
+    gradients are clipped, "gradient_norm" is an epoch's mean l2 norm of the whole gradient before
+    any clip, and "clipped" the share of its steps in which `clip_norm` or `clip_value` cut
+    something; else both are None.
 n_layers_ : int
     Layers, inputs and outputs counted.
 n_outputs_ : int
@@ -370,7 +376,9 @@ True
 
         Returns
         -------
-        predictions : ndarray of shape (n_samples,), or (n_samples, n_outputs), in X's type
+        predictions : ndarray of shape (n_samples,), or (n_samples, n_outputs)
+            In X's type, but float64 where float32 can't tell the targets of `fit` apart, as those
+            far from zero (``spec_["task"]["float32_targets"]`` is False).
         deviations : ndarray of the same shape
             Only with `return_std`.
 
@@ -411,8 +419,8 @@ True
 
         Returns
         -------
-        ndarray of shape (n_members, n_samples), or (n_members, n_samples, n_outputs), in X's type
-            `predict` is their mean.
+        ndarray of shape (n_members, n_samples), or (n_members, n_samples, n_outputs)
+            `predict`, which says in what type, is their mean.
         """
         fitted, codec = Fitted(self), self._fitted_codec()
         link = fitted.loss.inverse_link
@@ -435,7 +443,7 @@ True
         Returns
         -------
         ndarray of shape (n_samples, n_quantiles), or (n_samples, n_outputs, n_quantiles)
-            In X's type, in the order of the levels.
+            In the type of `predict`, in the order of the levels.
         """
         fitted, codec = Fitted(self), self._fitted_codec()
         loss, k = fitted.loss, self.target_mean_.shape[0]
@@ -481,6 +489,7 @@ True
             )
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
+        refuse_far_targets(y)
         given = replace(given, y=y)
         own = RegressionCodec.unscaled(y)
         if isinstance(classes, Codec):  # a validation set's targets

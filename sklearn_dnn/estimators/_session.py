@@ -15,7 +15,7 @@ from ..data.batches import TrainingSet
 from ..data.columns import Columns
 from ..data.encoder import encoding_for
 from ..data.features import Encoding, Features
-from ..data.targets import Codec
+from ..data.targets import Codec, suits_float32
 from ..specification import (
     FitSpec,
     Task,
@@ -25,6 +25,8 @@ from ..training.range_test import RangeTest, range_test
 from ..training.state import Progress, generator
 from ._inputs import Given
 
+# What the largest weight of a row may be, and the inverse of what it must be.
+LARGEST_WEIGHT = 1e30
 # What a plan of columns says of a task.
 SIZES = ("n_features", "n_passed", "levels")
 Weigher = Callable[[Given, np.ndarray], Callable[[Given], Given]]
@@ -257,6 +259,7 @@ def task_of(
         has_difficulty=given.difficulty is not None,
         n_passed=columns.n_passed,
         levels=columns.levels,
+        float32_targets=codec.kind != "regression" or suits_float32(given.y[given.rows]),
     )
 
 
@@ -264,8 +267,14 @@ def weighted(
     weigher: Weigher, given: Given, rows: np.ndarray, held: Held | None
 ) -> tuple[Given, np.ndarray, Held | None]:
     """Class weights multiplied in; rows that then weigh nothing are left out."""
+    name = "sample_weight"
+    if given.weight is not None:
+        refuse_far_weights(given.weight, name)
+        name += " times class_weight"
     weighted = weigher(given, rows)
     given = weighted(given)
+    if given.weight is not None:
+        refuse_far_weights(given.weight, name if name.count(" ") else "class_weight")
     if held is not None:
         table = given if held.inner else weighted(held.given)
         held = replace(held, given=table, rows=_that_count(table, held.rows))
@@ -278,6 +287,20 @@ def weighted(
     if len(rows) == 0:
         raise ValueError("All rows to train on have weight 0. Change class_weight.")
     return given, rows, held
+
+
+def refuse_far_weights(weight: np.ndarray, name: str) -> None:
+    """Refuse weights whose sums with losses are no numbers, or too small to divide by."""
+    largest = float(weight.max(initial=0.0))
+    if largest == 0 or 1 / LARGEST_WEIGHT <= largest <= LARGEST_WEIGHT:
+        return
+    how, verb = ("up to", "Divide") if largest > 1 else ("of no more than", "Multiply")
+    raise ValueError(
+        f"{name} has weights {how} {largest:g} (row {int(np.argmax(weight))}), but the largest "
+        f"must lie between {1 / LARGEST_WEIGHT:g} and {LARGEST_WEIGHT:g}: sums of others are not "
+        f"finite, or lost in rounding. {verb} all by one number; what counts is how large they "
+        "are beside each other, and their sum beside alpha."
+    )
 
 
 def _that_count(given: Given, rows: np.ndarray) -> np.ndarray:

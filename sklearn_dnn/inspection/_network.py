@@ -122,7 +122,8 @@ def quiet() -> Iterator[None]:
     with warnings.catch_warnings(), whole_fit():
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.filterwarnings("ignore", "batch_size=.* is larger than the", UserWarning)
-        warnings.filterwarnings("ignore", "input_scaling=None, but columns", UserWarning)
+        warnings.filterwarnings("ignore", "input_scaling=None, but", UserWarning)
+        warnings.filterwarnings("ignore", "The results of .* are not finite", UserWarning)
         warnings.filterwarnings("ignore", "activation='selu' keeps mean 0", UserWarning)
         warnings.filterwarnings("ignore", "Text of .* is read as categories", UserWarning)
         yield

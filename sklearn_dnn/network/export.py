@@ -43,6 +43,8 @@ class TorchNetwork(nn.Module):
         :func:`~sklearn_dnn.network.members.joined`.
     fold : bool
         Whether norms go into the dense layers beside them where they can.
+    suits_float32 : bool
+        Whether float32 tells targets apart; otherwise predictions are float64.
     """
 
     def __init__(
@@ -56,14 +58,16 @@ class TorchNetwork(nn.Module):
         *,
         is_calibrated: bool = False,
         fold: bool = False,
+        suits_float32: bool = True,
     ) -> None:
         super().__init__()
         self.bounds = bounds
         self.is_calibrated = is_calibrated
         dtype = torch.from_numpy(weights.coefs[0][:0].copy()).dtype
         self.inputs = inputs_module(columns, dtype)
-        self.register_buffer("target_mean", torch.tensor(units[0], dtype=dtype))
-        self.register_buffer("target_scale", torch.tensor(units[1], dtype=dtype))
+        unit_dtype = dtype if suits_float32 else torch.float64
+        self.register_buffer("target_mean", torch.tensor(units[0], dtype=unit_dtype))
+        self.register_buffer("target_scale", torch.tensor(units[1], dtype=unit_dtype))
         network, a = weights.network(dtype, "cpu"), architecture
         if fold and folds(a):
             network, a = folded(network, a)

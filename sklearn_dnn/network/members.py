@@ -43,6 +43,7 @@ parameter-efficient ensembling", ICLR 2025.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
 import torch
@@ -100,3 +101,13 @@ def joined(raw: Tensor, link: Callable[[Tensor], Tensor]) -> Tensor:
     surer than it; halfway is nearest to how often they are right.
     """
     return 0.5 * (link(raw).mean(0) + link(raw.mean(0)))
+
+
+def log_mean(logs: Tensor) -> Tensor:
+    """Logarithm of the mean of what the logarithms are of: ``(m, b, r) -> (b, r)``."""
+    return logs.logsumexp(0) - math.log(len(logs))
+
+
+def log_joined(raw: Tensor, log_link: Callable[[Tensor], Tensor]) -> Tensor:
+    """Logarithm of :func:`joined`, from the logarithm of its link."""
+    return log_mean(torch.stack([log_mean(log_link(raw)), log_link(raw.mean(0))]))

@@ -54,6 +54,9 @@ class Task:
         Columns of zeros and ones: indicators of gaps, and levels that have a column each.
     levels : tuple of int
         For each column of codes the number of its levels, which are learned as vectors.
+    float32_targets : bool
+        False if float32 can't tell the targets of a regression apart, as times in seconds; its
+        predictions are then float64 whatever the type of X.
     """
 
     kind: str
@@ -66,6 +69,7 @@ class Task:
     has_difficulty: bool = False
     n_passed: int = 0
     levels: tuple[int, ...] = ()
+    float32_targets: bool = True
 
     @property
     def n_numbers(self) -> int:

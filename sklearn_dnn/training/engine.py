@@ -27,6 +27,8 @@ from .stopping import Patience
 
 MAX_ITER, PATIENCE, TOL, TIME = "max_iter", "patience", "tol", "time"
 CALLBACK, INTERRUPTED, DIVERGED = "callback", "interrupted", "diverged"
+# Epochs that show whether the loss rises, and by what share of it.
+LEAST_EPOCHS, RISE = 5, 0.05
 # beside them the ends of the early stopping component: "baseline" and "target"
 
 
@@ -119,7 +121,8 @@ def train(
     )
     if n_epochs is None or isinstance(n_epochs, int):
         n_epochs = [n_epochs or spec.max_iter for spec in specs]
-    watch = _Watch(judges or [None] * len(specs), patient)
+    first_epoch = (progress if isinstance(progress, Progress) else progress[0]).epoch
+    watch = _Watch(judges or [None] * len(specs), patient, fresh=first_epoch == 0)
     with limit_threads(first.n_threads), torch.no_grad():
         runs = []
         for members, part in stacks(specs, progress):
@@ -132,9 +135,22 @@ def train(
     return [outcomes[member] for member in range(len(specs))]
 
 
+def rises(spec: FitSpec, losses: Sequence[float]) -> bool:
+    """Whether the training loss never again came below that of the first epoch, but rose.
+
+    Where later epochs are harder than the first one by themselves, that says nothing.
+    """
+    if len(losses) < LEAST_EPOCHS or spec.curriculum is not None or spec.dropout_schedule:
+        return False
+    first, later = losses[0], losses[1:]
+    margin = max(spec.tol, RISE * abs(first))
+    return min(later) >= first and sum(later) / len(later) > first + margin
+
+
 class _Watch(NamedTuple):
     judges: Sequence[Judge | None]
     patient: bool
+    fresh: bool
 
 
 class _Runs:
@@ -428,6 +444,9 @@ class _Run:
         i = self.members.index(member)
         progress = self.progress.select([i])
         patience = progress.patience[0]
+        if reason in {TOL, PATIENCE, MAX_ITER} and self.watch.patient and self.watch.fresh:
+            reason = DIVERGED if rises(self.specs[i], progress.histories[0]["loss"]) else reason
+        # a loss that rose is divergence, too: the best weights seen are kept
         if reason == DIVERGED or not torch.isfinite(progress.theta.sum()):
             progress.theta.copy_(progress.best_theta)
             progress.judged.copy_(progress.best_theta)

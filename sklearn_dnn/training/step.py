@@ -55,7 +55,7 @@ class Step:
         )
         self._drive_noise(1.0)
         self.update = spec.optimizer.bind(theta, self.grad, progress.optimizer, layout.shapes)
-        #: of an epoch's steps, where gradients are clipped by norm
+        #: of an epoch's steps, where gradients are clipped
         self._n_normed = 0
         self._norm_sum: float | Tensor = 0.0
         self._clipped_sum: float | Tensor = 0.0
@@ -181,10 +181,8 @@ class Step:
                 return trained
             total = self._gather()
         self._penalise(total)
-        if self.clip_value is not None:
-            clip_by_value_(self.grad, self.clip_value)
-        if self.clip_norm is not None:
-            self._clip_by_norm()
+        if self.clip_value is not None or self.clip_norm is not None:
+            self._clip()
         if self.sparse:
             before, pseudo_gradient = self.weights.clone(), self.weight_gradients.clone()
         if self.decays:
@@ -221,21 +219,33 @@ class Step:
         self._waiting.clear()
         return total
 
-    def _clip_by_norm(self) -> None:
-        """Clip, and note how long gradients were and how many were clipped."""
+    def _clip(self) -> None:
+        """Clip, and note how long gradients were before and whether anything was cut."""
+        if self.clip_value is None:
+            length, cut = self._clip_by_norm()
+        else:
+            length = torch.linalg.vector_norm(self.grad, dim=1)
+            cut = (clip_by_value_(self.grad, self.clip_value) > self.clip_value).any(1)
+            if self.clip_norm is not None:
+                cut = cut | self._clip_by_norm()[1]
+        self._n_normed += 1
+        self._norm_sum = self._norm_sum + length
+        self._clipped_sum = self._clipped_sum + cut
+
+    def _clip_by_norm(self) -> tuple[Tensor, Tensor]:
+        """Clip by norm: lengths before, and which members were cut, of shape (m,) each."""
+        assert self.clip_norm is not None
         if self.spec.clip_scope == "global":
             norms = clip_by_norm_(self.grad, self.clip_norm)
         else:
             tensors = list(self.gradients.network.trained().values())
             norms = clip_each_by_norm_(tensors, self.clip_norm, stacked=len(self.theta) > 1)
-        self._n_normed += 1
-        self._norm_sum = self._norm_sum + norms.square().sum(1).sqrt()
-        self._clipped_sum = self._clipped_sum + (norms > self.clip_norm).any(1)
+        return norms.square().sum(1).sqrt(), (norms > self.clip_norm).any(1)
 
     def read_norms(self) -> list[tuple[float | None, float | None]]:
         """Mean norm and share of clipped steps since the last call, of each member.
 
-        None where there was no step, and of a member that is not clipped by norm.
+        None where there was no step, and of a member that is not clipped.
         """
         if self._n_normed == 0:
             return [(None, None)] * len(self.specs)
@@ -243,7 +253,7 @@ class Step:
         means = [(tensor / self._n_normed).tolist() for tensor in pair]
         self._n_normed, self._norm_sum, self._clipped_sum = 0, 0.0, 0.0
         return [
-            (None, None) if spec.clip_norm is None else figures
+            (None, None) if spec.clip_norm is None and spec.clip_value is None else figures
             for spec, figures in zip(self.specs, zip(*means, strict=True), strict=True)
         ]
 

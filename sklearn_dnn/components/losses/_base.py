@@ -112,6 +112,20 @@ class Loss(Component):
         """Predictions from raw outputs, ``(.., b, k) -> (.., b, t)``."""
         return raw
 
+    def log_inverse_link(self, raw: Tensor) -> Tensor:
+        """Logarithms of :meth:`inverse_link`, finite also where probabilities are too small.
+
+        A loss that can compute them from raw outputs defines them; by default they are the
+        logarithms of what the link gives.
+        """
+        return self.inverse_link(raw).log()
+
+    def log_complement(self, raw: Tensor) -> Tensor:
+        """Logarithms of one less :meth:`inverse_link`, of a loss of two classes or labels."""
+        if self.has_symmetric_link:
+            return self.log_inverse_link(-raw)
+        return (-self.inverse_link(raw)).log1p()
+
     def deviation(self, raw: Tensor) -> Tensor:
         """Standard deviation of each target, ``(.., b, k) -> (.., b, t)``."""
         raise AssertionError(f"{type(self).__name__} predicts no deviation")
@@ -298,6 +312,9 @@ class WeightedLoss(ElementwiseLoss):
 
     def inverse_link(self, raw: Tensor) -> Tensor:
         return self.loss.inverse_link(raw)
+
+    def log_inverse_link(self, raw: Tensor) -> Tensor:
+        return self.loss.log_inverse_link(raw)
 
     def deviation(self, raw: Tensor) -> Tensor:
         return self.loss.deviation(raw)

@@ -113,6 +113,9 @@ class BernoulliLogLoss(LabelLoss):
     def inverse_link(self, raw: Tensor) -> Tensor:
         return logistic(raw)
 
+    def log_inverse_link(self, raw: Tensor) -> Tensor:
+        return functional.logsigmoid(raw)
+
     def best_constant(
         self, target: Tensor, weight: Tensor | None = None, n_outputs: int | None = None
     ) -> Tensor:
@@ -143,6 +146,9 @@ class CategoricalLogLoss(ClassLoss):
 
     def inverse_link(self, raw: Tensor) -> Tensor:
         return over_classes(torch.softmax, raw)
+
+    def log_inverse_link(self, raw: Tensor) -> Tensor:
+        return over_classes(torch.log_softmax, raw)
 
     def best_constant(
         self, target: Tensor, weight: Tensor | None = None, n_outputs: int | None = None

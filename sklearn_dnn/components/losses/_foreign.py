@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ..foreign import ForeignClass
 from ._base import KINDS, Loss
@@ -63,6 +64,11 @@ class _ForeignLoss(Loss):
         if self._kind == "regression":
             return raw
         return over_classes(torch.softmax, raw) if self._kind == "multiclass" else logistic(raw)
+
+    def log_inverse_link(self, raw: Tensor) -> Tensor:
+        if self._kind == "multiclass":
+            return over_classes(torch.log_softmax, raw)
+        return functional.logsigmoid(raw)
 
     @abstractmethod
     def _call(self, raw: Tensor, target: Tensor) -> Any:

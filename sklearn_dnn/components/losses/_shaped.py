@@ -40,8 +40,7 @@ class _FocalShape:
     def __init__(self, gamma: float = 2.0) -> None:
         self.gamma = gamma
 
-    def _log_phi(self, log_p: Tensor) -> Tensor:
-        log_q = _log_rest(log_p)
+    def _log_phi(self, log_p: Tensor, log_q: Tensor) -> Tensor:
         return self.gamma * log_q + _surplus(log_q, log_p, self.gamma)
 
 
@@ -54,7 +53,7 @@ class _Poly1Shape:
     def __init__(self, epsilon: float = 1.0) -> None:
         self.epsilon = epsilon
 
-    def _log_phi(self, log_p: Tensor) -> Tensor:
+    def _log_phi(self, log_p: Tensor, log_q: Tensor) -> Tensor:
         return torch.log1p(self.epsilon * log_p.exp())
 
 
@@ -124,16 +123,19 @@ class _ShapedLabels(LabelLoss):
     has_symmetric_link = True
 
     @abstractmethod
-    def _log_phi(self, log_p: Tensor) -> Tensor:
+    def _log_phi(self, log_p: Tensor, log_q: Tensor) -> Tensor:
         """As that of :class:`_ShapedClasses`, of either of the two."""
 
     def _log_odds(self, raw: Tensor) -> Tensor:
         """Log-odds of the calibrated probability."""
         yes, no = functional.logsigmoid(raw), functional.logsigmoid(-raw)
-        return raw - self._log_phi(yes) + self._log_phi(no)
+        return raw - self._log_phi(yes, no) + self._log_phi(no, yes)
 
     def inverse_link(self, raw: Tensor) -> Tensor:
         return logistic(self._log_odds(raw))
+
+    def log_inverse_link(self, raw: Tensor) -> Tensor:
+        return functional.logsigmoid(self._log_odds(raw))
 
     def best_constant(
         self, target: Tensor, weight: Tensor | None = None, n_outputs: int | None = None
@@ -152,8 +154,8 @@ class _ShapedClasses(ClassLoss):
         """Loss of each class as if it were the true one, ``(.., b, k)``."""
 
     @abstractmethod
-    def _log_phi(self, log_p: Tensor) -> Tensor:
-        """Logarithm of minus the derivative of :meth:`_by_class` by the logarithm given."""
+    def _log_phi(self, log_p: Tensor, log_q: Tensor) -> Tensor:
+        """Logarithm of minus the derivative of :meth:`_by_class` by `log_p`; q is 1 - p."""
 
     def values(self, raw: Tensor, target: Tensor) -> Tensor:
         by_class = self._by_class(over_classes(torch.log_softmax, raw))
@@ -163,12 +165,20 @@ class _ShapedClasses(ClassLoss):
 
     def gradient(self, raw: Tensor, target: Tensor) -> Tensor:
         log_p = over_classes(torch.log_softmax, raw)
-        pull = shares_of(target, raw.shape[-1], raw.dtype) * self._log_phi(log_p).exp()
+        slope = self._log_phi(log_p, _log_rest(log_p)).exp()
+        pull = shares_of(target, raw.shape[-1], raw.dtype) * slope
         return log_p.exp() * pull.sum(-1, keepdim=True) - pull
 
     def inverse_link(self, raw: Tensor) -> Tensor:
-        log_p = over_classes(torch.log_softmax, raw)
-        return over_classes(torch.softmax, log_p - self._log_phi(log_p))
+        return over_classes(torch.softmax, self._calibrated(raw))
+
+    def log_inverse_link(self, raw: Tensor) -> Tensor:
+        return over_classes(torch.log_softmax, self._calibrated(raw))
+
+    def _calibrated(self, raw: Tensor) -> Tensor:
+        """Logits of the calibrated probabilities."""
+        log_p, log_q = _both_logs(raw)
+        return log_p - self._log_phi(log_p, log_q)
 
     def best_constant(
         self, target: Tensor, weight: Tensor | None = None, n_outputs: int | None = None
@@ -248,6 +258,16 @@ class CategoricalPoly1(_Poly1Shape, _ShapedClasses):
 
     def _by_class(self, log_p: Tensor) -> Tensor:
         return -log_p - self.epsilon * torch.expm1(log_p)
+
+
+def _both_logs(raw: Tensor) -> tuple[Tensor, Tensor]:
+    """Logarithms of p = softmax(raw) and of 1 - p, without a loss of digits where p is near 1."""
+    log_p = over_classes(torch.log_softmax, raw)
+    top = log_p.argmax(-1, keepdim=True)
+    # that of the most probable class is the sum of the others
+    rest = log_p.scatter(-1, top, -torch.inf).logsumexp(-1, keepdim=True)
+    log_p = log_p.scatter(-1, top, torch.log1p(-rest.exp()))
+    return log_p, torch.log1p(-log_p.exp()).scatter(-1, top, rest)
 
 
 def _log_rest(log_p: Tensor) -> Tensor:

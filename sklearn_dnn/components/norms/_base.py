@@ -35,12 +35,18 @@ class Norm(Component):
         nothing.
     position : {"before", "after"}
         Whether outputs are normalized before the activation or after it.
+    input_scaling : {"standard", "common"} or None
+        What a table's columns get in front of a norm of inputs, so that neither its epsilon nor a
+        column far from zero is lost in rounding: each one mean 0 and deviation 1, which a norm
+        of columns does not see; or all of them one common factor, which one of rows does not
+        see. None leaves them as they are.
     """
 
     parameter_starts: ClassVar[dict[str, float]] = {"weight": 1.0, "bias": 0.0}
     buffer_starts: ClassVar[dict[str, float]] = {}
     module_names: ClassVar[dict[str, str]] = {"weight": "weight", "bias": "bias"}
     on_weights: ClassVar[bool] = False
+    input_scaling: ClassVar[str | None] = None
     position: str = "before"
 
     @property

@@ -42,6 +42,7 @@ class BatchNorm(Norm):
     internal covariate shift", ICML 2015.
     """
 
+    input_scaling = "standard"
     _parameter_constraints = {
         "momentum": [Interval(numbers.Real, 0, 1, closed="left")],
         "epsilon": [Interval(numbers.Real, 0, None, closed="neither")],

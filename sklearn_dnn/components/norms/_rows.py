@@ -33,6 +33,7 @@ class LayerNorm(Norm):
     J. L. Ba, J. R. Kiros and G. E. Hinton, "Layer normalization", arXiv:1607.06450, 2016.
     """
 
+    input_scaling = "common"
     _parameter_constraints = {"epsilon": _EPSILONS, "position": POSITIONS}
 
     def __init__(self, epsilon: float = 1e-5, position: str = "before") -> None:
@@ -78,6 +79,7 @@ class RMSNorm(Norm):
     B. Zhang and R. Sennrich, "Root mean square layer normalization", NeurIPS 2019.
     """
 
+    input_scaling = "common"
     _parameter_constraints = {"epsilon": _EPSILONS, "position": POSITIONS}
 
     parameter_starts = {"weight": 1.0}
@@ -134,6 +136,7 @@ class GroupNorm(Norm):
     Y. Wu and K. He, "Group normalization", ECCV 2018; its groups are of channels of an image.
     """
 
+    input_scaling = "common"
     _parameter_constraints = {
         "n_groups": [Interval(numbers.Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "epsilon": _EPSILONS,

@@ -36,8 +36,8 @@ class FunctionSchedule(Schedule):
     Notes
     -----
     A factor that depends on the loss needs a class of one's own with ``observe``. A function whose
-    factors would be others for a longer `horizon` is on its way until then: early stopping waits for
-    that end. It is asked for both horizons where training might end before.
+    factors would be others for a longer `horizon` is on its way until then: early stopping waits
+    for that end. It is asked for both horizons where training might end before.
     """
 
     _parameter_constraints = {"function": [callable], "interval": [StrOptions({"step", "epoch"})]}
