@@ -16,6 +16,7 @@ from sklearn.utils.validation import validate_data
 
 from .._compat import check_sample_weight
 from ..data.features import Table, has_gaps
+from ._labels import without_gaps
 from ._tables import ADVICE, Reading, learn_reading, needs_reading, read_as_before, reading_of
 
 NUMBERS = (np.float64, np.float32)
@@ -28,7 +29,13 @@ def as_array(value: Any) -> Any:
         return value
     if value.dtype == torch.bfloat16:  # unknown to NumPy
         value = value.float()
-    return value.detach().cpu().numpy()
+    try:
+        return value.detach().cpu().resolve_conj().resolve_neg().numpy()
+    except (TypeError, RuntimeError) as error:  # NotImplementedError is one
+        raise TypeError(
+            f"A torch tensor on {str(value.device)!r} of {value.dtype} and {value.layout} can't be "
+            "read as an array. Give a dense tensor of numbers, or a NumPy array."
+        ) from error
 
 
 def read_table(estimator: BaseEstimator, X: Any) -> tuple[Table, bool]:
@@ -171,7 +178,7 @@ def read_given(
     reading : Reading or None
         How to read another table.
     """
-    X, y = as_array(X), as_array(y)
+    X, y = as_array(X), without_gaps(as_array(y), numeric=y_numeric)
     with _way_out():
         table = X
         if reset:
