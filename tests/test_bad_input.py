@@ -303,7 +303,7 @@ POSITIVE, NOT_NEGATIVE = r"\(0\.0, inf\)", r"\[0\.0, inf\)"
         ("weight_decay_schedule", [0.5], "'linear'.*None"),
         ("early_stopping", [3, "yes", None], "bool.*'auto'.*EarlyStopping"),
         ("n_iter_no_change", [0, 2.5], r"\[1, inf\).*inf"),
-        ("n_threads", [0, 1.5], r"\[1, inf\) or None"),
+        ("n_threads", [0, 1.5, 10**30], r"\[1, 65536\] or None"),
         ("verbose", [-1], r"\[0, inf\)"),
         ("shuffle", ["yes", 2], "bool"),
         ("warm_start", ["yes", 2], "bool"),

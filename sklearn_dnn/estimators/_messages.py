@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 
-from .._compat import StrOptions
+from .._compat import InvalidParameterError
 from ..components.activations import ACTIVATIONS
 from ..components.architectures import Rectangular
 from ..components.augmentations import AUGMENTATIONS
-from ..components.base import Component, nearest
+from ..components.base import Component, refuse_arguments, shown
 from ..components.constraints import CONSTRAINTS
 from ..components.curricula import CURRICULA
 from ..components.dropouts import DROPOUTS
@@ -25,24 +26,44 @@ from ..components.schedules import SCHEDULES
 from ..components.stopping import EarlyStopping
 from ..components.topologies import TOPOLOGIES
 from ..specification import FitSpec
-from ._parameters import Parameter
 
 
-def parameter_advice(error: Exception, name: str, parameter: Parameter, value: Any) -> str:
-    """A closing sentence for a refused parameter; nothing where `error` is about another one."""
-    if f"The {name!r} parameter" not in str(error):
-        return ""
-    if isinstance(value, str):
-        return nearest(value, [o for c in parameter.constraint for o in _options(c)])
-    if isinstance(value, type):
-        return f" It takes an instance, not a class: write {value.__name__}()."
-    return ""
+def refuse_columns(value: Any) -> None:
+    """Refuse `categorical_features` that name no columns."""
+    if value is None or isinstance(value, str):
+        return
+    try:
+        fits = not isinstance(value, Set | Mapping) and np.ndim(value) == 1
+    except ValueError:  # a list of lists of unequal length
+        fits = False
+    if not fits:
+        raise InvalidParameterError(
+            "The 'categorical_features' parameter must be a mask, positions or names of columns in "
+            f"one list, 'from_dtype' or None. Got {shown(value)} instead."
+        )
 
 
-def _options(constraint: Any) -> list[str]:
-    if not isinstance(constraint, StrOptions):
-        return []
-    return sorted(constraint.options)
+# What functions that are given as parameters are called with.
+_CALLED_WITH = {
+    "activation": ("z",),
+    "augmentation": ("x", "y", "generator"),
+    "curriculum": ("t", "difficulty_rank"),
+    "loss": ("raw", "target"),
+    "monitor": ("estimator", "X", "y"),
+    **dict.fromkeys(
+        ("schedule", "momentum_schedule", "dropout_schedule", "weight_decay_schedule"),
+        ("t", "horizon"),
+    ),
+}
+
+
+def refuse_functions(parameters: Mapping[str, Any]) -> None:
+    """Refuse functions of a wrong number of arguments before anything is done."""
+    for name, wanted in _CALLED_WITH.items():
+        given = parameters[name]
+        for value in given if isinstance(given, list | tuple) else (given,):
+            if callable(value) and not isinstance(value, type | torch.nn.Module):
+                refuse_arguments(name, value, wanted)
 
 
 _REGISTRIES = (
@@ -104,6 +125,9 @@ def divergence_advice(spec: FitSpec) -> str:
     return advice + "."
 
 
+_OF_MEMORY = "DefaultCPUAllocator"
+
+
 @contextmanager
 def memory_advice(device: str) -> Iterator[None]:
     """Say the way out where a device's memory is too small."""
@@ -113,6 +137,14 @@ def memory_advice(device: str) -> Iterator[None]:
         raise torch.OutOfMemoryError(
             f"device={device!r} has too little memory: {error} Use a smaller batch_size or "
             "network, another device, or device='cpu'."
+        ) from error
+    except (MemoryError, RuntimeError) as error:
+        # of the CPU's memory torch tells by a plain RuntimeError
+        if isinstance(error, RuntimeError) and _OF_MEMORY not in str(error):
+            raise
+        raise MemoryError(
+            f"There is too little memory: {str(error).rstrip('.')}. Use a smaller network, fewer "
+            "members or a smaller batch_size."
         ) from error
 
 

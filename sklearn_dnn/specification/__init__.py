@@ -8,6 +8,7 @@ from ._contradictions import warn_of_broken_conditions, warn_of_missing_blocks
 from ._judging import holds_out_folds, stops_early, without_validation
 from ._machine import CUDA_WORK, members_at_once, step_work
 from ._resolve import hidden_sizes, resolve
+from ._size import refuse_too_large, refuse_too_many_members
 from ._spec import (
     COLUMNS,
     FitSpec,
@@ -31,6 +32,8 @@ __all__ = [
     "members_at_once",
     "objective",
     "plain_value",
+    "refuse_too_large",
+    "refuse_too_many_members",
     "resolve",
     "settled",
     "step_work",

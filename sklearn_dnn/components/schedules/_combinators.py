@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from ..._compat import StrOptions
+from ..base import refuse_arguments
 from ._base import (
     NON_NEGATIVE,
     POSITIVE,
@@ -47,6 +48,9 @@ class FunctionSchedule(Schedule):
     ) -> None:
         self.function = function
         self.interval = interval
+
+    def _check(self) -> None:
+        refuse_arguments("function", self.function, ("t", "horizon"))
 
     @property
     def per_step(self) -> bool:
