@@ -288,6 +288,7 @@ def _write(comparison: Comparison, arguments: argparse.Namespace) -> None:
 
 def _predict(arguments: argparse.Namespace) -> int:
     from .compare._tables import TableProblem, listed, read_table
+    from .estimators._messages import told
 
     _check_output(arguments.out)
     _check_apart([arguments.model, arguments.table, arguments.out])
@@ -306,7 +307,7 @@ def _predict(arguments: argparse.Namespace) -> int:
         except TableProblem:
             raise
         except (ValueError, TypeError) as error:
-            raise _CommandError(f"The model can't predict this table: {error}") from error
+            raise _CommandError(f"The model can't predict this table: {told(error)}") from error
     result.to_csv(sys.stdout if arguments.out is None else arguments.out, index=False)
     return 0
 

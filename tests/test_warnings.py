@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import gc
 import inspect
 import os
 import runpy
@@ -12,6 +13,7 @@ import sys
 import textwrap
 import threading
 import warnings
+import weakref
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -55,7 +57,7 @@ def classifier(**parameters: Any) -> MLPClassifier:
     return MLPClassifier(**{**QUIET, "random_state": 0, **parameters})
 
 
-# How to provoke each warning: a function of `monkeypatch` that gives a call, and a part of the text.
+# To provoke each warning: a function of `monkeypatch` that gives a call; and a part of the text.
 
 
 class Case(NamedTuple):
@@ -228,7 +230,7 @@ def test_each_warning_of_the_package_is_in_the_table():
 
 
 def sites() -> list[tuple[str, list[str]]]:
-    """Where the package warns, and the constant parts of what it says; none of what is told again."""
+    """Where the package warns, and the constant parts of its text; none of what is told again."""
     found = []
     for path in sorted(PACKAGE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -461,8 +463,6 @@ def test_a_filter_by_module_works():
 
 def test_nothing_of_the_users_is_kept_alive():
     """A frame that knew itself would hold the caller's tables until the next collection."""
-    import gc
-    import weakref
 
     class Big:
         pass

@@ -113,7 +113,9 @@ def _way_out(value: Any, allowed: list[Any]) -> str:
     return " Give what its .item() returns." if _has_no_axes(value) else ""
 
 
-def refuse_arguments(parameter: str, function: Callable[..., Any], wanted: Sequence[str]) -> None:
+def refuse_arguments(
+    parameter: str, function: Callable[..., Any], wanted: Sequence[str], owner: str = ""
+) -> None:
     """Refuse a function that can't be called with what it will get.
 
     Parameters
@@ -124,6 +126,8 @@ def refuse_arguments(parameter: str, function: Callable[..., Any], wanted: Seque
         One whose arguments Python can't tell passes.
     wanted : sequence of str
         Names for what it gets, by position.
+    owner : str
+        The component that has the parameter.
 
     Raises
     ------
@@ -138,8 +142,9 @@ def refuse_arguments(parameter: str, function: Callable[..., Any], wanted: Seque
     except TypeError as error:
         call = f"({', '.join(wanted)})"
         raise InvalidParameterError(
-            f"The {parameter!r} parameter takes a function that is called with {call}. Got "
-            f"{shown(function)} instead, which takes {takes}: give it {len(wanted)} arguments."
+            f"The {parameter!r} parameter{owner and ' of '}{owner} takes a function that is called "
+            f"with {call}. Got {shown(function)} instead, which takes {takes}: give it "
+            f"{len(wanted)} argument{'s' * (len(wanted) > 1)}."
         ) from error
 
 
@@ -271,7 +276,7 @@ class Registry(Generic[C]):
             if value not in self._classes:
                 raise InvalidParameterError(
                     f"The {self.family!r} parameter must be one of {sorted(self._classes)} or an "
-                    f"instance of {self.base.__name__}. Got {value!r} instead."
+                    f"instance of {self.base.__name__}. Got {shown(value)} instead."
                     + nearest(value, list(self._classes))
                 )
             return self._classes[value]()
@@ -283,7 +288,7 @@ class Registry(Generic[C]):
         if not isinstance(value, self.base):
             raise InvalidParameterError(
                 f"The {self.family!r} parameter must be one of {sorted(self._classes)} or an "
-                f"instance of {self.base.__name__}. Got {value!r} instead."
+                f"instance of {self.base.__name__}. Got {shown(value)} instead."
             )
         value.validate()
         return _with_plain_numbers(value)

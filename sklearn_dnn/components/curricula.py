@@ -230,7 +230,7 @@ class FunctionCurriculum(Curriculum):
         self.function = function
 
     def _check(self) -> None:
-        refuse_arguments("function", self.function, ("t", "difficulty_rank"))
+        refuse_arguments("function", self.function, ("t", "difficulty_rank"), type(self).__name__)
 
     def weights(self, difficulty_rank: Tensor, t: float, horizon: float) -> Tensor | None:
         result = self.function(t, difficulty_rank.cpu().numpy().copy())

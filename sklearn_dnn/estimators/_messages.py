@@ -154,4 +154,11 @@ def told_of(what: str) -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError) as error:
-        raise type(error)(f"{what}: {error}") from error
+        error.add_note(f"It is about {what}.")
+        raise
+
+
+def told(error: BaseException) -> str:
+    """What an error says, with its notes, as text of one line."""
+    notes = getattr(error, "__notes__", [])
+    return " ".join(" ".join([str(error), *notes]).split())

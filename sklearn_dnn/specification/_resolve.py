@@ -187,7 +187,7 @@ def _refuse_length(name: str, value: Sequence[Any], n: int, what: str) -> None:
     if len(value) != n:
         raise ValueError(
             f"The {name!r} parameter must be one for all layers, or a sequence of {n}, {what}. "
-            f"Got {len(value)} instead: {value!r}."
+            f"Got {len(value)} instead: {shown(value)}."
         )
 
 

@@ -21,6 +21,8 @@ def refuse_too_many_members(n_members: int, n_rows: int) -> None:
     ------
     ValueError
     """
+    if n_members == 1:
+        return
     needed, there = n_members * (OF_A_MEMBER + 8 * n_rows), _memory("cpu")
     if needed > there:
         raise ValueError(

@@ -110,7 +110,7 @@ class FunctionActivation(Activation):
             )
         # a callable object has no name of its own
         name = getattr(self.function, "__name__", type(self.function).__name__)
-        refuse_arguments("function", self.function, ("z",))
+        refuse_arguments("function", self.function, ("z",), type(self).__name__)
         _refuse_misfits(self.function, f"The activation {name}")
 
 

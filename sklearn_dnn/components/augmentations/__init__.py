@@ -65,7 +65,7 @@ class FunctionAugmentation(Augmentation):
         self.function = function
 
     def _check(self) -> None:
-        refuse_arguments("function", self.function, ("x", "y", "generator"))
+        refuse_arguments("function", self.function, ("x", "y", "generator"), type(self).__name__)
 
     def forward(
         self,

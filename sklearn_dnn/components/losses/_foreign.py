@@ -141,7 +141,7 @@ class FunctionLoss(_ForeignLoss):
         self.takes_distributions = takes_distributions
 
     def _check(self) -> None:
-        refuse_arguments("function", self.function, ("raw", "target"))
+        refuse_arguments("function", self.function, ("raw", "target"), type(self).__name__)
         if not len(self.kinds) or not set(self.kinds) <= set(KINDS):
             raise ValueError(
                 f"The 'kinds' parameter of FunctionLoss must hold one or more of {_KINDS_TEXT}. "

@@ -50,7 +50,7 @@ class FunctionSchedule(Schedule):
         self.interval = interval
 
     def _check(self) -> None:
-        refuse_arguments("function", self.function, ("t", "horizon"))
+        refuse_arguments("function", self.function, ("t", "horizon"), type(self).__name__)
 
     @property
     def per_step(self) -> bool:
