@@ -6,6 +6,7 @@ import re
 import warnings
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 
 import joblib
 import numpy as np
@@ -517,11 +518,26 @@ def test_functions_within_components_are_asked_too(component):
         component.validate()
 
 
-def test_functions_that_take_anything_are_taken():
-    fit(MLPRegressor((3,), max_iter=1, schedule=lambda *args: 1.0))
-    fit(MLPRegressor((3,), max_iter=1, activation=torch.sin))  # Python can't tell its arguments
-    scorer = lambda estimator, X, y, more=None: 1.0  # noqa: E731
-    fit(MLPRegressor((3,), max_iter=1, early_stopping=True, monitor=scorer))
+def of_any(*_):
+    return 1.0
+
+
+def score(estimator, X, y, more=None):
+    assert more is None
+    return estimator.score(X, y)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"schedule": of_any},
+        {"schedule": partial(of_any, "first")},
+        {"activation": torch.sin},  # Python can't tell its arguments
+        {"monitor": score, "early_stopping": True},
+    ],
+)
+def test_functions_that_may_be_called_so_are_taken(parameters):
+    fit(MLPRegressor((3,), max_iter=1, **parameters))
 
 
 @pytest.mark.parametrize("name", ["on_epoch_end", "on_epoch_begin", "on_fit_begin", "on_fit_end"])
@@ -533,7 +549,7 @@ def test_functions_of_callbacks(name):
         fit(model)
 
 
-def test_a_loss_that_a_monitor_of_gradients_gets(tmp_path):
+def test_a_loss_that_a_monitor_of_gradients_gets():
     watch = GradientActivationMonitor(loss=of_one)
     with pytest.raises(ValueError, match=r"'loss' parameter.*\(raw, target\)"):
         fit(MLPRegressor((3,)).set_callbacks(watch))
@@ -604,7 +620,7 @@ def fit_with_validation(y_val):
 
 def test_text_as_a_regressors_target_is_told_of_as_such():
     for y in (STRINGS, STRINGS.astype(str), pd.Series(STRINGS)):
-        with pytest.raises(ValueError, match="y must hold numbers for a regressor.*MLPClassifier"):
+        with pytest.raises(ValueError, match=r"y must hold numbers for a regressor.*MLPClassifier"):
             MLPRegressor((3,)).fit(X, y)
 
 
@@ -629,10 +645,10 @@ BAD_CLASSES = {
 
 @pytest.mark.parametrize("classes", BAD_CLASSES.values(), ids=BAD_CLASSES)
 def test_classes_that_are_none(classes):
-    with pytest.raises(ValueError, match="'classes' parameter of partial_fit must be.*Got"):
+    with pytest.raises(ValueError, match=r"'classes' parameter of partial_fit must be.*Got"):
         MLPClassifier((3,)).partial_fit(X, LABELS, classes=classes)
     model = MLPClassifier((3,)).partial_fit(X, LABELS)
-    with pytest.raises(ValueError, match="'classes' parameter of partial_fit must be.*Got"):
+    with pytest.raises(ValueError, match=r"'classes' parameter of partial_fit must be.*Got"):
         model.partial_fit(X, LABELS, classes=classes)
 
 
@@ -655,16 +671,16 @@ TENSORS = {
 
 @pytest.mark.parametrize("tensor", TENSORS.values(), ids=TENSORS)
 def test_tensors_without_values_to_read(tensor):
-    with pytest.raises(TypeError, match="torch tensor.*can't be read.*Give a dense tensor"):
+    with pytest.raises(TypeError, match=r"torch tensor.*can't be read.*Give a dense tensor"):
         MLPRegressor((3,)).fit(tensor, Y)
-    with pytest.raises(TypeError, match="torch tensor.*can't be read"):
+    with pytest.raises(TypeError, match=r"torch tensor.*can't be read"):
         fit(MLPRegressor((3,), max_iter=1)).predict(tensor)
 
 
 # Errors that are added to
 
 
-class Picky(ValueError):
+class PickyError(ValueError):
     """An error that can't be made of one text."""
 
     def __init__(self, what, where):
@@ -679,11 +695,11 @@ class Unreadable:
         return 24
 
     def __array__(self, *_, **__):
-        raise Picky("no numbers", "here")
+        raise PickyError("no numbers", "here")
 
 
 def test_an_error_stays_what_it_was_and_says_more():
-    with pytest.raises(Picky, match="no numbers at here") as error:
+    with pytest.raises(PickyError, match="no numbers at here") as error:
         MLPRegressor((3,)).fit(X, Y, X_val=Unreadable(), y_val=Y)
     assert error.value.where == "here"
     assert error.value.__notes__ == [
@@ -695,7 +711,7 @@ def test_an_error_stays_what_it_was_and_says_more():
 def test_searches_of_scikit_learn_show_what_was_added():
     model = make_pipeline(StandardScaler(), MLPRegressor((3,)))
     bad = {"mlpregressor__X_val": X[:, :2], "mlpregressor__y_val": Y}
-    with pytest.raises(ValueError, match="(?s)All the 2 fits failed.*X_val, y_val"):
+    with pytest.raises(ValueError, match=r"(?s)All the 2 fits failed.*X_val, y_val"):
         GridSearchCV(model, {"mlpregressor__alpha": [0.1]}, cv=2).fit(X, Y, **bad)
     assert cross_val_score(model, X, Y, cv=2).shape == (2,)
 
