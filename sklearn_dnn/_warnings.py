@@ -6,8 +6,11 @@ import inspect
 import os
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from types import FrameType
-from typing import Any
+from typing import NamedTuple
 
 # Packages through which a user's call comes to this one, besides the standard library.
 _BETWEEN = frozenset(
@@ -43,6 +46,18 @@ _STANDARD = (os.path.dirname(os.__file__), "<frozen")
 _STARTERS = ("multiprocessing.", "joblib.externals.loky.")
 
 
+class Line(NamedTuple):
+    """A line of code that a warning is shown at."""
+
+    filename: str
+    number: int
+    module: str
+
+
+# Where the work was asked for that a thread or a process of a pool does.
+_ASKED: ContextVar[Line | None] = ContextVar("asked", default=None)
+
+
 def warn(message: str | Warning, category: type[Warning] = UserWarning) -> None:
     """Warn, of the first line on the way out that is in none of the packages between.
 
@@ -54,25 +69,43 @@ def warn(message: str | Warning, category: type[Warning] = UserWarning) -> None:
 
     Notes
     -----
-    In a thread or a process that a pool started there is no such line; the outermost call of this
-    package is shown then.
+    In a thread or a process that a pool started there is no such line: what :func:`asked_at` says
+    is shown then, or else the outermost call of this package.
     """
-    filename, line, names = _place()
+    frame, is_users = _frame()
+    asked = None if is_users else _ASKED.get()
+    shown = _line(frame) if asked is None else asked
     warnings.warn_explicit(
         message,
         category,
-        filename,
-        line,
-        module=str(names.get("__name__", "<unknown>")),
-        registry=names.setdefault("__warningregistry__", {}),
+        shown.filename,
+        shown.number,
+        module=shown.module,
+        registry=frame.f_globals.setdefault("__warningregistry__", {}),
     )
 
 
-def _place() -> tuple[str, int, dict[str, Any]]:
-    """File, line and global names of what a warning is shown at."""
+def users_line() -> Line | None:
+    """The line of the user's that leads here, for :func:`asked_at` elsewhere; None without."""
+    frame, is_users = _frame()
+    return _line(frame) if is_users else _ASKED.get()
+
+
+@contextmanager
+def asked_at(line: Line | None) -> Iterator[None]:
+    """Let warnings of what is done in a pool be shown where it was asked for."""
+    token = _ASKED.set(line)
+    try:
+        yield
+    finally:
+        _ASKED.reset(token)
+
+
+def _frame() -> tuple[FrameType, bool]:
+    """The frame of the user's that leads here, or the outermost of the package; and which it is."""
     here = inspect.currentframe()
     assert here is not None, "Python runs without frames"
-    frame = outermost = here.f_back
+    frame = outermost = here.f_back.f_back  # of what called `warn`
     del here  # a frame that knows itself would keep the caller's tables alive
     inner = ""
     while frame is not None:
@@ -80,11 +113,15 @@ def _place() -> tuple[str, int, dict[str, Any]]:
         if package == "sklearn_dnn":
             outermost = frame
         elif not _is_between(package, frame, inner):
-            outermost = frame
-            break
+            return frame, True
         inner = str(frame.f_globals.get("__name__"))
         frame = frame.f_back
-    return outermost.f_code.co_filename, outermost.f_lineno, outermost.f_globals
+    return outermost, False
+
+
+def _line(frame: FrameType) -> Line:
+    name = str(frame.f_globals.get("__name__", "<unknown>"))
+    return Line(frame.f_code.co_filename, frame.f_lineno, name)
 
 
 def _package(frame: FrameType) -> str:

@@ -316,10 +316,29 @@ def test_in_threads_of_a_pool_the_outermost_line_of_the_package_is_shown():
         assert Path(name).is_relative_to(PACKAGE)
 
 
-def test_stacks_trained_in_threads_tell_where_the_search_was_called():
-    search = searched(model_selection, regressor(**WARNS))
-    with joblib.parallel_config("threading", n_jobs=2):
+@pytest.mark.parametrize("optimizer", ["adam", "muon"])  # in stacks, and each alone
+@pytest.mark.parametrize("backend", ["threading", "sequential"])
+def test_searches_in_threads_tell_where_they_were_called(optimizer, backend):
+    search = searched(model_selection, regressor(optimizer=optimizer, **WARNS))
+    with joblib.parallel_config(backend, n_jobs=2):
         told_here(partial(search.fit, X, Y))
+
+
+def test_a_search_within_the_calls_of_a_search_in_threads():
+    inner = searched(model_selection, regressor(optimizer="muon", **WARNS))
+    with joblib.parallel_config("threading", n_jobs=2):
+        told_here(partial(model_selection.cross_val_score, inner, X, Y, cv=2))
+
+
+def test_a_users_scorer_in_a_thread_is_the_line_itself():
+    def scorer(estimator, X, y):
+        regressor(**WARNS).fit(X, y)  # here
+        return estimator.score(X, y)
+
+    search = searched(model_selection, regressor(optimizer="muon"), scoring=scorer)
+    with joblib.parallel_config("threading", n_jobs=2):
+        caught = recorded(partial(search.fit, X, Y))
+    assert (__file__, line_of(scorer)) in places(caught, "is clipped")
 
 
 def test_through_optuna():
@@ -519,9 +538,11 @@ if __name__ == "__main__":
     [
         "cross_val_score(model, X, X[:, 0], cv=2)",
         'GridSearchCV(model, {"optimizer": ["muon"]}, cv=2).fit(X, X[:, 0])',
+        'GridSearchCV(model, {"alpha": [0.1]}, cv=2).fit(X, X[:, 0])',
     ],
 )
-def test_no_warning_of_a_worker_points_outside(tmp_path, backend, call):
+def test_warnings_of_workers(tmp_path, backend, call):
+    """Of our searches they point to the line that called; of others to the package."""
     path = tmp_path / "program.py"
     path.write_text(PROGRAM.replace("{backend}", backend).replace("{call}", call))
     done = subprocess.run(
@@ -529,8 +550,9 @@ def test_no_warning_of_a_worker_points_outside(tmp_path, backend, call):
     )
     shown = [line for line in done.stderr.splitlines() if "is clipped" in line]
     assert shown
-    for line in shown:
-        assert line.startswith((f"{path}:", f"{PACKAGE}/")), line
+    line = 1 + PROGRAM.splitlines().index("        {call}")
+    place = f"{path}:{line}: " if "GridSearchCV" in call else f"{PACKAGE}/"
+    assert all(line.startswith(place) for line in shown), shown
 
 
 # A budget: clean data warn of nothing
