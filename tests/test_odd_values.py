@@ -42,6 +42,7 @@ from sklearn_dnn.components import (
 )
 from sklearn_dnn.components.base import shown
 from sklearn_dnn.estimators import _messages
+from sklearn_dnn.inspection import learning_rate_range_test
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
@@ -351,6 +352,30 @@ def test_memory_that_is_refused_is_told_with_the_way_out(monkeypatch):
 def test_large_numbers_with_an_obvious_meaning(name, value):
     model = model_with(name, value, tol=10.0, n_iter_no_change=2, max_iter=5)
     assert fit(model.set_params(**{name: value})).n_iter_ <= 5
+
+
+# Numbers that methods and functions take
+
+
+@pytest.mark.parametrize(
+    "value", [*NO_NUMBERS, True, 0, 0.5, 2**31, 2**63, 10**30], ids=lambda v: type(v).__name__
+)
+def test_odd_numbers_for_methods(value):
+    """Each names its argument; none of a loop without end is begun."""
+    model = fit(MLPClassifier((3,), max_iter=1, dropout=0.5, n_members=2))
+    test = partial(learning_rate_range_test, MLPRegressor((3,)), X, Y)
+    for call, name in (
+        (lambda: model.predict(X, n_samples=value), "n_samples"),
+        (lambda: model.predict_proba(X, n_samples=value), "n_samples"),
+        (lambda: test(n_steps=value), "n_steps"),
+        (lambda: MLPClassifier((3,), class_weight={0: value}).fit(X, LABELS), "class_weight"),
+    ):
+        weighs = isinstance(value, int | float) and value is not True and 0 <= value < 10**400
+        if name == "class_weight" and weighs:
+            continue
+        assert re.search(name, error_of(call)), name
+    if not (isinstance(value, int) and value in {0, 1} and value is not True):
+        assert error_of(lambda: model.member(value)).startswith("i must be the number of a member")
 
 
 # Values that mean the obvious

@@ -15,7 +15,8 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import available_if
 from torch import Tensor
 
-from .._compat import fit_context
+from .._compat import Interval, fit_context
+from ..components.base import shown
 from ..components.constraints import Constraint
 from ..components.embeddings import NumericEmbedding
 from ..components.initializers import Initializer
@@ -31,6 +32,8 @@ from ._inputs import Given
 from ._labels import as_column, kind_of_labels, read_classes
 from ._parameters import LOSS_OF_CLASSIFIER, parameters_text, table
 from ._sampling import over_members, sampled
+
+_WEIGHT = Interval(Real, 0, None, closed="left")
 
 _NAMES = [
     "hidden_layer_sizes",
@@ -592,10 +595,10 @@ True
                     f"class_weight={self.class_weight!r} names {label!r}, which is no label of y: "
                     f"{codec.classes!r}."
                 )
-            if not isinstance(value, Real) or not 0 <= value < np.inf:
+            if not _WEIGHT.is_satisfied_by(value):
                 raise ValueError(
-                    f"class_weight={self.class_weight!r} must map labels to finite numbers >= 0. "
-                    f"Got {value!r} for label {label!r}."
+                    f"class_weight={shown(self.class_weight)} must map labels to finite numbers "
+                    f">= 0. Got {shown(value)} for label {label!r}."
                 )
         return {label: float(self.class_weight.get(label, 1.0)) for label in labels}
 
