@@ -70,7 +70,8 @@ def learning_rate_range_test(
         )
     if not _STEPS.is_satisfied_by(n_steps):
         raise ValueError(
-            f"n_steps must be an integer of at least 2 and at most {_STEPS.right}. Got {shown(n_steps)}."
+            f"n_steps must be an integer of at least 2 and at most {_STEPS.right}. Got "
+            f"{shown(n_steps)}."
         )
     # held-out rows and tests of their own are not wanted here
     twin = clone(estimator).set_params(
