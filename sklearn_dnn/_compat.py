@@ -17,12 +17,12 @@ from sklearn.callback import AutoPropagatedCallback, CallbackSupportMixin, with_
 from sklearn.model_selection._validation import _fit_and_predict, _fit_and_score
 from sklearn.utils._param_validation import (
     HasMethods,
-    Interval,
     InvalidParameterError,
     Options,
-    StrOptions,
-    validate_parameter_constraints,
+    make_constraint,
 )
+from sklearn.utils._param_validation import Interval as _Interval
+from sklearn.utils._param_validation import StrOptions as _StrOptions
 from sklearn.utils.metaestimators import _safe_split as safe_split
 from sklearn.utils.validation import _check_categorical_features as check_categorical_features
 from sklearn.utils.validation import _check_method_params as check_method_params
@@ -68,6 +68,45 @@ hardshrink_backward = torch.ops.aten.hardshrink_backward.grad_input
 softshrink_backward = torch.ops.aten.softshrink_backward.grad_input
 hardswish_backward = torch.ops.aten.hardswish_backward.out
 mish_backward = torch.ops.aten.mish_backward.default  # it has no overload with an output
+
+
+class Interval(_Interval):
+    """scikit-learn's range of numbers, for those that Python and NumPy calculate with.
+
+    A bool is none, nor are spans of time, which NumPy counts among the integers, fractions, which
+    torch does not know, and integers beyond what a float can be.
+    """
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        if not isinstance(val, int | float | np.integer | np.floating):
+            return False
+        if isinstance(val, bool | np.timedelta64):
+            return False
+        try:
+            float(val)
+        except OverflowError:
+            return False
+        return super().is_satisfied_by(val)
+
+
+class StrOptions(_StrOptions):
+    """scikit-learn's set of names, listed in the same order each time.
+
+    Parameters
+    ----------
+    options : set of str
+    said : str or None
+        What an error says in place of a list that would be too long.
+    """
+
+    def __init__(self, options: set[str], *, said: str | None = None) -> None:
+        super().__init__(options)
+        self.said = said
+
+    def __str__(self) -> str:
+        if self.said is not None:
+            return self.said
+        return f"a str among {{{', '.join(map(repr, sorted(self.options)))}}}"
 
 
 def from_numpy(array: np.ndarray) -> torch.Tensor:
@@ -172,6 +211,7 @@ __all__ = [
     "hardtanh_backward",
     "has_callbacks",
     "leaky_relu_backward",
+    "make_constraint",
     "mish_backward",
     "num_features",
     "num_samples",
@@ -190,7 +230,6 @@ __all__ = [
     "take_requests",
     "tanh_backward",
     "threshold_backward",
-    "validate_parameter_constraints",
     "with_callbacks",
     "write_precision",
 ]

@@ -274,6 +274,7 @@ def _leave_output() -> None:
 def _predict(arguments: argparse.Namespace) -> int:
     from .compare._outputs import Failures, as_csv, check_outputs, prediction_table
     from .compare._tables import TableProblem, listed, read_table
+    from .estimators._messages import told
 
     if arguments.out is not None and is_stream(arguments.out, sys.stdout):
         arguments.out = None
@@ -292,7 +293,7 @@ def _predict(arguments: argparse.Namespace) -> int:
         except TableProblem:
             raise
         except (ValueError, TypeError) as error:
-            raise _CommandError(f"The model can't predict this table: {error}") from error
+            raise _CommandError(f"The model can't predict this table: {told(error)}") from error
     for note in dict.fromkeys(str(entry.message) for entry in caught):
         say(f"Note: {' '.join(note.split())}")
     failures = Failures()

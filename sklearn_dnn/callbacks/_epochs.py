@@ -6,7 +6,7 @@ import inspect
 import math
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, ClassVar
@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.callback import CallbackContext
 
+from ..components.base import refuse_arguments
 from ..components.stopping import EarlyStopping
 from .observers import Parts
 
@@ -303,7 +304,10 @@ def check_every(name: str, value: Any, *, least: int) -> None:
         )
 
 
-def check_callable(name: str, value: Callable[..., Any] | None) -> None:
-    """Refuse what can't be called."""
-    if value is not None and not callable(value):
+def check_callable(name: str, value: Callable[..., Any] | None, wanted: Sequence[str]) -> None:
+    """Refuse what can't be called, or not with the arguments that it will get."""
+    if value is None:
+        return
+    if not callable(value):
         raise TypeError(f"{name} must be a function or None; got {value!r}.")
+    refuse_arguments(name, value, wanted)

@@ -78,7 +78,7 @@ class FunctionCallback(EpochCallback):
     def setup(self, estimator: Any, context: CallbackContext) -> None:
         """Refuse what is no function before training."""
         for name in ("on_epoch_end", "on_epoch_begin", "on_fit_begin", "on_fit_end"):
-            check_callable(name, getattr(self, name))
+            check_callable(name, getattr(self, name), ("epoch", "record", "fitted_estimator"))
 
     def on_fit_task_begin(
         self, estimator: Any, context: CallbackContext, *, fitted_estimator: Any = None

@@ -87,7 +87,7 @@ class GradientActivationMonitor(RowsCallback):
         """Refuse bad parameters before training."""
         check_every("every", self.every, least=1)
         check_every("n_rows", self.n_rows, least=2)
-        check_callable("loss", self.loss)
+        check_callable("loss", self.loss, ("raw", "target"))
 
     def on_fit_task_begin(
         self, estimator: Any, context: CallbackContext, *, fitted_estimator: Any = None

@@ -70,7 +70,7 @@ class TensorBoard(EpochCallback):
         """Refuse bad parameters, and look for the package, before training."""
         check_every("histograms_every", self.histograms_every, least=0)
         check_every("n_rows", self.n_rows, least=2)
-        check_callable("loss", self.loss)
+        check_callable("loss", self.loss, ("raw", "target"))
         _summary_writer()
 
     def _epoch_ends(self, epoch: Epoch) -> None:

@@ -155,5 +155,6 @@ def _curve(model: Any) -> dict[str, list[float]] | None:
 
 
 def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else "no message"
+    """What a note has room for: the first line, and what was added to the error."""
+    lines = str(error).strip().splitlines() or ["no message"]
+    return " ".join([lines[0], *getattr(error, "__notes__", [])])

@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 from threadpoolctl import threadpool_limits
 
 from .._interruption import whole_fit
+from ..estimators._messages import told
 from . import _plots
 from ._fold import _FEW_ROWS
 from ._style import STYLE, NoPictureError, escaped
@@ -109,9 +110,8 @@ def pictures(comparison: Comparison) -> str:
         except KeyboardInterrupt:
             text = "Left out: it was interrupted."
         except Exception as error:
-            text = (
-                f"Left out, since drawing it failed: {escaped(f'{type(error).__name__}: {error}')}"
-            )
+            reason = escaped(f"{type(error).__name__}: {told(error)}")
+            text = f"Left out, since drawing it failed: {reason}"
         else:
             text = picture.caption
             text = f'<div class="picture">{drawn}</div>\n<figcaption>{text}</figcaption>'

@@ -12,6 +12,9 @@ from .._compat import Interval
 from .base import Component
 from .foreign import ForeignClass
 
+# Hidden layers that can be asked for by a number.
+DEEPEST = 10_000
+
 
 class Architecture(Component):
     """A rule that gives the sizes of the hidden layers."""
@@ -39,7 +42,7 @@ class Rectangular(Architecture):
     """
 
     _parameter_constraints = {
-        "depth": [Interval(numbers.Integral, 0, None, closed="left")],
+        "depth": [Interval(numbers.Integral, 0, DEEPEST, closed="both")],
         "width": [Interval(numbers.Integral, 1, None, closed="left")],
     }
 
@@ -84,6 +87,10 @@ class HiddenModule(ForeignClass, Component):
     """
 
     reserved = ("n_features",)
+    convention = (
+        " HiddenModule gives the number of inputs to an argument that is called n_features: rename "
+        "the one of your class."
+    )
 
     def _check(self) -> None:
         # before the signature is read, which not every class has
@@ -92,6 +99,7 @@ class HiddenModule(ForeignClass, Component):
                 f"HiddenModule wraps a class derived from torch.nn.Module. Got {self.wrapped!r}."
             )
         super()._check()
+        self._refuse_missing()
 
     def build(self, n_features: int) -> torch.nn.Module:
         """A new module for this many inputs; draws from torch's own random state."""

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import copy
+import inspect
 import re
 from abc import ABC
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from difflib import get_close_matches
+from fractions import Fraction
+from numbers import Integral
 from typing import Any, ClassVar, Generic, TypeVar
 
+import numpy as np
+import torch
 from sklearn.base import BaseEstimator
 
-from .._compat import InvalidParameterError, NamesReadOnce, validate_parameter_constraints
+from .._compat import (
+    Interval,
+    InvalidParameterError,
+    NamesReadOnce,
+    StrOptions,
+    make_constraint,
+)
 
 
 class Component(NamesReadOnce, ABC, BaseEstimator):
@@ -34,16 +47,114 @@ class Component(NamesReadOnce, ABC, BaseEstimator):
         ValueError
             Naming the parameter, what is allowed and what came.
         """
-        try:
-            validate_parameter_constraints(
-                self._parameter_constraints, self.get_params(deep=False), type(self).__name__
-            )
-        except InvalidParameterError as error:
-            raise InvalidParameterError(public_names(str(error))) from None
+        refuse_parameters(
+            self._parameter_constraints, self.get_params(deep=False), type(self).__name__
+        )
         self._check()
 
     def _check(self) -> None:
         """Refuse contradictions between parameters; nothing by default."""
+
+
+def refuse_parameters(
+    constraints: Mapping[str, Any], parameters: Mapping[str, Any], owner: str
+) -> None:
+    """Refuse a parameter whose value satisfies none of its constraints.
+
+    Parameters
+    ----------
+    constraints : mapping of list
+        scikit-learn's, by the parameters' names; a value without is not looked at.
+    parameters : mapping
+        Values by name.
+    owner : str
+        The class that has the parameters, for the message.
+
+    Raises
+    ------
+    ValueError and TypeError
+        Naming the parameter, what is allowed, what came and the way out.
+    """
+    for name, value in parameters.items():
+        if constraints.get(name, "no_validation") == "no_validation":
+            continue
+        allowed = [make_constraint(constraint) for constraint in constraints[name]]
+        # NumPy counts spans of time among the integers, and scikit-learn arrays without axes
+        # among the lists
+        none = isinstance(value, np.timedelta64) or _has_no_axes(value)
+        if none or not any(constraint.is_satisfied_by(value) for constraint in allowed):
+            *first, last = map(str, allowed)
+            said = f"{', '.join(first)} or {last}" if first else last
+            raise InvalidParameterError(
+                public_names(
+                    f"The {name!r} parameter of {owner} must be {said}. Got {shown(value)} instead."
+                    f"{_way_out(value, allowed)}"
+                )
+            )
+
+
+def _has_no_axes(value: Any) -> bool:
+    """Whether a value is an array or a tensor of a single number."""
+    return isinstance(value, np.ndarray | torch.Tensor) and value.ndim == 0
+
+
+def _way_out(value: Any, allowed: list[Any]) -> str:
+    """A closing sentence for a refused value, or nothing."""
+    if isinstance(value, str):
+        names = {name for c in allowed if isinstance(c, StrOptions) for name in c.options}
+        return nearest(value, sorted(names))
+    if isinstance(value, type):
+        return f" It takes an instance, not a class: write {value.__name__}()."
+    if any(isinstance(constraint, Interval) for constraint in allowed):
+        if isinstance(value, bool | np.bool_):
+            return " Give a number: True and False are none here."
+        if isinstance(value, Fraction | Decimal):
+            return " Give the number that float() makes of it."
+    return " Give what its .item() returns." if _has_no_axes(value) else ""
+
+
+def refuse_arguments(
+    parameter: str, function: Callable[..., Any], wanted: Sequence[str], owner: str = ""
+) -> None:
+    """Refuse a function that can't be called with what it will get.
+
+    Parameters
+    ----------
+    parameter : str
+        Which holds the function, for the message.
+    function : callable
+        One whose arguments Python can't tell passes.
+    wanted : sequence of str
+        Names for what it gets, by position.
+    owner : str
+        The component that has the parameter.
+
+    Raises
+    ------
+    ValueError and TypeError
+    """
+    try:
+        takes = inspect.signature(function)
+    except (ValueError, TypeError):
+        return
+    try:
+        takes.bind(*wanted)
+    except TypeError as error:
+        call = f"({', '.join(wanted)})"
+        raise InvalidParameterError(
+            f"The {parameter!r} parameter{owner and ' of '}{owner} takes a function that is called "
+            f"with {call}. Got {shown(function)} instead, which takes {takes}: give it "
+            f"{len(wanted)} argument{'s' * (len(wanted) > 1)}."
+        ) from error
+
+
+def shown(value: Any, length: int = 200) -> str:
+    """A value as messages show it: what is long is cut in the middle."""
+    try:
+        text = repr(value)
+    except ValueError:  # an int of more digits than Python writes
+        return f"an {type(value).__name__} that is too large to be written"
+    return text if len(text) <= length else f"{text[: length - 40]} ... {text[-30:]}"
 
 
 def public_names(message: str) -> str:
@@ -90,6 +201,9 @@ def nearest(name: str, known: list[str]) -> str:
     close = get_close_matches(name, known, n=2) or get_close_matches(name.lower(), known, n=2)
     return f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
 
+
+# An integer of so many bits is more than torch's.
+TOO_LONG = 2**63
 
 C = TypeVar("C", bound=Component)
 
@@ -162,7 +276,7 @@ class Registry(Generic[C]):
             if value not in self._classes:
                 raise InvalidParameterError(
                     f"The {self.family!r} parameter must be one of {sorted(self._classes)} or an "
-                    f"instance of {self.base.__name__}. Got {value!r} instead."
+                    f"instance of {self.base.__name__}. Got {shown(value)} instead."
                     + nearest(value, list(self._classes))
                 )
             return self._classes[value]()
@@ -174,7 +288,29 @@ class Registry(Generic[C]):
         if not isinstance(value, self.base):
             raise InvalidParameterError(
                 f"The {self.family!r} parameter must be one of {sorted(self._classes)} or an "
-                f"instance of {self.base.__name__}. Got {value!r} instead."
+                f"instance of {self.base.__name__}. Got {shown(value)} instead."
             )
         value.validate()
-        return value
+        return _with_plain_numbers(value)
+
+
+def _with_plain_numbers(component: C) -> C:
+    """A component with numbers of Python in place of NumPy's, which not all of torch takes.
+
+    An integer that torch could not hold becomes a float where a float is allowed.
+    """
+    plain = {}
+    for name, value in component.get_params(deep=False).items():
+        if isinstance(value, np.integer | np.floating):
+            plain[name] = value.item() if isinstance(value, np.integer) else float(value)
+        number = plain.get(name, value)
+        constraints = component._parameter_constraints.get(name, ())
+        counts = any(isinstance(c, Interval) and c.type is Integral for c in constraints)
+        if isinstance(number, int) and abs(number) >= TOO_LONG and not counts:
+            plain[name] = float(number)
+    if not plain:
+        return component
+    changed = copy.copy(component)
+    for name, value in plain.items():
+        setattr(changed, name, value)
+    return changed

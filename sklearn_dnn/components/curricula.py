@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from .._compat import Interval, InvalidParameterError
-from .base import Component, Registry
+from .base import Component, Registry, refuse_arguments
 
 
 class Curriculum(Component):
@@ -245,6 +245,9 @@ class FunctionCurriculum(Curriculum):
     def __init__(self, function: Callable[[float, np.ndarray], Any]) -> None:
         self.function = function
 
+    def _check(self) -> None:
+        refuse_arguments("function", self.function, ("t", "difficulty_rank"), type(self).__name__)
+
     def weights(self, difficulty_rank: Tensor, t: float, horizon: float) -> Tensor | None:
         result = self.function(t, difficulty_rank.cpu().numpy().copy())
         if result is None:
@@ -285,7 +288,7 @@ def as_curriculum(value: Any) -> Curriculum | None:
     if isinstance(value, str | type | Curriculum):
         return CURRICULA.resolve(value)
     if callable(value):
-        return FunctionCurriculum(value)
+        return CURRICULA.resolve(FunctionCurriculum(value))
     raise InvalidParameterError(
         f"The 'curriculum' parameter must be None, one of {sorted(CURRICULA)}, an instance of "
         "Curriculum, or a function(t, difficulty_rank) that gives a weight a row. "

@@ -27,9 +27,12 @@ class ForeignClass:
     ----------
     reserved : tuple of str
         Arguments of the class that the component gives itself.
+    convention : str
+        What more there is to say of arguments that the class lacks.
     """
 
     reserved: ClassVar[tuple[str, ...]] = ()
+    convention: ClassVar[str] = ""
 
     def __init__(self, wrapped: type, **arguments: Any) -> None:
         self.wrapped = wrapped
@@ -64,6 +67,23 @@ class ForeignClass:
                 "class, and its arguments as keywords."
             )
         self._refuse_unknown(self.wrapped, self._names)
+
+    def _refuse_missing(self) -> None:
+        """Refuse a class that can't be built from the arguments; for subclasses' checks."""
+        known = inspect.signature(self.wrapped).parameters
+        missing = [
+            name
+            for name, p in known.items()
+            if p.default is p.empty and p.kind not in {p.VAR_POSITIONAL, p.VAR_KEYWORD}
+        ]
+        missing = [n for n in missing if n not in self._names and n not in self.reserved]
+        if missing:
+            given = ", ".join([self.wrapped.__name__, *(f"{name}=..." for name in missing)])
+            raise ValueError(
+                f"{self.wrapped.__name__} can't be built without its arguments {missing}. Give "
+                f"them as keywords, {type(self).__name__}({given})."
+                f"{self.convention if 'n_features' not in known else ''}"
+            )
 
     def _refuse_unknown(self, wrapped: type, given: Iterable[str]) -> None:
         allowed = inspect.signature(wrapped).parameters

@@ -15,7 +15,6 @@ from sklearn.utils.metaestimators import available_if
 
 from .._compat import (
     CallbackSupportMixin,
-    InvalidParameterError,
     NamesReadOnce,
     fit_context,
     has_callbacks,
@@ -23,7 +22,7 @@ from .._compat import (
 )
 from .._threads import torch_ready
 from ..callbacks.observers import CallbackObserver
-from ..components.base import Component, public_names
+from ..components.base import Component, refuse_parameters
 from ..components.optimizers import OPTIMIZERS
 from ..data.targets import Codec
 from ..network.weights import Weights
@@ -37,7 +36,7 @@ from ._exports import member_of, module_of
 from ._fitted import Fitted, beside_each_other
 from ._going_on import forgive, refuse_folds
 from ._inputs import Given
-from ._messages import component_advice, memory_advice, parameter_advice
+from ._messages import component_advice, memory_advice, refuse_columns, refuse_functions
 from ._opening import open_session
 from ._parameters import Parameter
 from ._refit import trained_on_all
@@ -456,15 +455,11 @@ class BaseMLP(
 
     def _validate_params(self) -> None:
         """Refuse bad values, with the nearest known name for a misspelt one."""
-        try:
-            with torch_ready():  # users' functions are tried
-                super()._validate_params()
-        except InvalidParameterError as error:
-            advice = "".join(
-                parameter_advice(error, name, parameter, getattr(self, name))
-                for name, parameter in self._parameters.items()
-            )
-            raise InvalidParameterError(public_names(f"{error}{advice}")) from None
+        parameters = self.get_params(deep=False)
+        with torch_ready():  # users' functions are tried
+            refuse_parameters(self._parameter_constraints, parameters, type(self).__name__)
+        refuse_columns(self.categorical_features)
+        refuse_functions(parameters)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

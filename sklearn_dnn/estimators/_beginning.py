@@ -25,6 +25,7 @@ from ..specification import (
     follows_recipe,
     holds_out_folds,
     is_auto,
+    refuse_too_many_members,
     resolve,
     settled,
     stops_early,
@@ -97,6 +98,8 @@ def begin(
         n_validation=None if validation is None else len(validation.rows),
     )
     shares = parameters["ensemble"] == "shared"
+    if not shares:
+        refuse_too_many_members(int(parameters["n_members"]), len(given.rows))
     streams = Streams.of_members(seed, 1 if shares else int(parameters["n_members"]))
     given, rows, training, held = _parted(
         parameters, given, codec, validation, weigher, splitter, streams[0].split

@@ -11,13 +11,12 @@ import numpy as np
 import torch
 from scipy import sparse as sp
 from sklearn.base import ClassifierMixin
-from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from torch import Tensor
 
-from .._compat import fit_context
+from .._compat import Interval, fit_context
+from ..components.base import shown
 from ..components.constraints import Constraint
 from ..components.embeddings import NumericEmbedding
 from ..components.initializers import Initializer
@@ -30,9 +29,12 @@ from ..data.targets import BinaryCodec, Codec, MulticlassCodec, MultilabelCodec
 from ._base import BaseMLP, partial_fit_available
 from ._fitted import Finish, Fitted
 from ._inputs import Given
+from ._labels import as_column, kind_of_labels, read_classes
 from ._parameters import LOSS_OF_CLASSIFIER, parameters_text, table
 from ._sampling import over_members, sampled
 from ._transaction import all_or_nothing
+
+_WEIGHT = Interval(Real, 0, None, closed="left")
 
 _NAMES = [
     "hidden_layer_sizes",
@@ -528,17 +530,8 @@ True
         self, given: Given, classes: Any, *, going_on: bool, same_classes: bool = False
     ) -> tuple[Given, Codec]:
         y = given.y.toarray() if sp.issparse(given.y) else given.y
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
-        kind = type_of_target(y, input_name="y")
-        if kind == "multiclass-multioutput":
-            raise ValueError(
-                "y has several columns of more than two labels each (multiclass-multioutput), "
-                "which one softmax can't predict. Use "
-                "sklearn.multioutput.MultiOutputClassifier(MLPClassifier()), or a 0/1 indicator "
-                "matrix."
-            )
+        y = as_column(y)
+        kind = kind_of_labels(y)
         given = replace(given, y=y)
         if isinstance(classes, Codec):  # a validation set's targets
             codec = classes
@@ -547,7 +540,7 @@ True
         elif kind == "multilabel-indicator":
             return given, MultilabelCodec(y.shape[1])
         else:
-            known = np.unique(y) if classes is None else np.unique(classes)
+            known = np.unique(y) if classes is None else read_classes(classes)
             codec = BinaryCodec(known) if len(known) <= 2 else MulticlassCodec(known)
         if isinstance(codec, MultilabelCodec):
             if y.ndim != 2 or y.shape[1] != codec.n_outputs:
@@ -572,7 +565,7 @@ True
 
     def _codec_before(self, classes: Any) -> Codec:
         codec = self._fitted_codec()
-        if classes is not None and not np.array_equal(np.unique(classes), codec.classes):
+        if classes is not None and not np.array_equal(read_classes(classes), codec.classes):
             raise ValueError(
                 f"classes={classes!r} is not the same as on the last call, {codec.classes!r}. "
                 "Leave it out, or call fit to begin anew."
@@ -613,10 +606,10 @@ True
                     f"class_weight={self.class_weight!r} names {label!r}, which is no label of y: "
                     f"{codec.classes!r}."
                 )
-            if not isinstance(value, Real) or not 0 <= value < np.inf:
+            if not _WEIGHT.is_satisfied_by(value):
                 raise ValueError(
-                    f"class_weight={self.class_weight!r} must map labels to finite numbers >= 0. "
-                    f"Got {value!r} for label {label!r}."
+                    f"class_weight={shown(self.class_weight)} must map labels to finite numbers "
+                    f">= 0. Got {shown(value)} for label {label!r}."
                 )
         return {label: float(self.class_weight.get(label, 1.0)) for label in labels}
 

@@ -9,7 +9,9 @@ from typing import Any
 import torch
 from sklearn.base import clone
 
+from .._compat import Interval
 from .._threads import torch_ready
+from ..components.base import shown
 from ..network.export import TorchEnsemble, TorchNetwork
 from ._fitted import Fitted
 from ._tables import names_of_categories
@@ -24,8 +26,8 @@ def member_of(estimator: Any, i: int) -> Any:
             "an estimator of its own. Use predict_members, or ensemble='independent'."
         )
     n_members = fitted.n_networks
-    if isinstance(i, bool) or not isinstance(i, Integral) or not 0 <= i < n_members:
-        raise ValueError(f"i must be the number of a member, 0 to {n_members - 1}. Got {i!r}.")
+    if not Interval(Integral, 0, n_members - 1, closed="both").is_satisfied_by(i):
+        raise ValueError(f"i must be the number of a member, 0 to {n_members - 1}. Got {shown(i)}.")
     twin = clone(estimator).set_params(n_members=1)
     vars(twin).update(copy.deepcopy(_member_attributes(estimator, int(i))))
     return twin

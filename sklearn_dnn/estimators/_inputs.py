@@ -18,6 +18,7 @@ from .._compat import check_sample_weight
 from .._warnings import warn
 from ..data.columns import Columns
 from ..data.features import Table, has_gaps
+from ._labels import without_gaps
 from ._raw_columns import as_array, as_table, needs_reading
 from ._tables import ADVICE, Reading, learn_reading, read_as_before, reading_of
 
@@ -242,7 +243,7 @@ def read_given(
 
 def _targets(y: Any, *, y_numeric: bool) -> Any:
     """Targets, of which none are masked, nor dates where numbers are needed."""
-    y = _unmasked(y, "y")
+    y = without_gaps(_unmasked(y, "y"), numeric=y_numeric)
     if y_numeric and not isinstance(y, list | tuple) and np.asarray(y).dtype.kind in "mM":
         raise ValueError(
             "y holds dates or times, but a regressor learns numbers. Make numbers of them, such "

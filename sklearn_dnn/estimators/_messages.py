@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
 
-from .._compat import StrOptions
+from .._compat import InvalidParameterError
 from .._devices import MEMORY_ERRORS, lacks_memory
 from .._warnings import warn
 from ..components.activations import ACTIVATIONS
 from ..components.architectures import Rectangular
 from ..components.augmentations import AUGMENTATIONS
-from ..components.base import Component, nearest
+from ..components.base import Component, refuse_arguments, shown
 from ..components.constraints import CONSTRAINTS
 from ..components.curricula import CURRICULA
 from ..components.dropouts import DROPOUTS
@@ -27,24 +27,44 @@ from ..components.optimizers import OPTIMIZERS
 from ..components.schedules import SCHEDULES
 from ..components.stopping import EarlyStopping
 from ..components.topologies import TOPOLOGIES
-from ._parameters import Parameter
 
 
-def parameter_advice(error: Exception, name: str, parameter: Parameter, value: Any) -> str:
-    """A closing sentence for a refused parameter; nothing where `error` is about another one."""
-    if f"The {name!r} parameter" not in str(error):
-        return ""
-    if isinstance(value, str):
-        return nearest(value, [o for c in parameter.constraint for o in _options(c)])
-    if isinstance(value, type):
-        return f" It takes an instance, not a class: write {value.__name__}()."
-    return ""
+def refuse_columns(value: Any) -> None:
+    """Refuse `categorical_features` that name no columns."""
+    if value is None or isinstance(value, str):
+        return
+    try:
+        fits = not isinstance(value, Set | Mapping) and np.ndim(value) == 1
+    except ValueError:  # a list of lists of unequal length
+        fits = False
+    if not fits:
+        raise InvalidParameterError(
+            "The 'categorical_features' parameter must be a mask, positions or names of columns in "
+            f"one list, 'from_dtype' or None. Got {shown(value)} instead."
+        )
 
 
-def _options(constraint: Any) -> list[str]:
-    if not isinstance(constraint, StrOptions):
-        return []
-    return sorted(constraint.options)
+# What functions that are given as parameters are called with.
+_CALLED_WITH = {
+    "activation": ("z",),
+    "augmentation": ("x", "y", "generator"),
+    "curriculum": ("t", "difficulty_rank"),
+    "loss": ("raw", "target"),
+    "monitor": ("estimator", "X", "y"),
+    **dict.fromkeys(
+        ("schedule", "momentum_schedule", "dropout_schedule", "weight_decay_schedule"),
+        ("t", "horizon"),
+    ),
+}
+
+
+def refuse_functions(parameters: Mapping[str, Any]) -> None:
+    """Refuse functions of a wrong number of arguments before anything is done."""
+    for name, wanted in _CALLED_WITH.items():
+        given = parameters[name]
+        for value in given if isinstance(given, list | tuple) else (given,):
+            if callable(value) and not isinstance(value, type | torch.nn.Module):
+                refuse_arguments(name, value, wanted)
 
 
 _REGISTRIES = (
@@ -143,4 +163,11 @@ def told_of(what: str) -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError) as error:
-        raise type(error)(f"{what}: {error}") from error
+        error.add_note(f"It is about {what}.")
+        raise
+
+
+def told(error: BaseException) -> str:
+    """What an error says, with its notes, as text of one line."""
+    notes = getattr(error, "__notes__", [])
+    return " ".join(" ".join([str(error), *notes]).split())

@@ -133,7 +133,7 @@ def _read_held(
     going_on: bool,
 ) -> Given | None:
     """The validation set that the caller gave, checked; None where there is none."""
-    with told_of("The validation set (X_val, y_val, sample_weight_val)"):
+    with told_of("the validation set (X_val, y_val, sample_weight_val)"):
         held = read_validation(
             estimator, *validation, y_numeric=estimator._numeric_targets, reading=reading
         )

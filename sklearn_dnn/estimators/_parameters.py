@@ -54,6 +54,8 @@ def _names(registry: Any) -> str:
     return "{" + ", ".join(repr(name) for name in registry) + "}"
 
 
+# More threads than any machine has cores.
+MOST_THREADS = 2**16
 _NON_NEGATIVE = [Interval(Real, 0, None, closed="left")]
 
 
@@ -148,13 +150,15 @@ PARAMETERS: dict[str, Parameter] = {
             DropoutRule,
             list,
             tuple,
+            None,
         ],
         "auto",
-        f"'auto', float, {_names(DROPOUTS)}, component, or a sequence of these, default='auto'",
+        f"'auto', float, {_names(DROPOUTS)}, component, None, or a sequence of these, "
+        "default='auto'",
         """Share of each hidden layer's units that a training step drops, after the activation:
-        one for all layers, or one a layer. ``AlphaDropout(rate)`` keeps mean and variance, for
-        selu; ``DropConnect(rate)`` drops weights. A name takes its component's rate. "auto" is
-        none, or the recipe's.""",
+        one for all layers, or one a layer; None for none. ``AlphaDropout(rate)`` keeps mean and
+        variance, for selu; ``DropConnect(rate)`` drops weights. A name takes its component's rate.
+        "auto" is none, or the recipe's.""",
     ),
     "input_dropout": Parameter(
         [Interval(Real, 0, 1, closed="left")],
@@ -436,7 +440,14 @@ PARAMETERS: dict[str, Parameter] = {
         the largest element of a gradient that is taken for zero.""",
     ),
     "monitor": Parameter(
-        [StrOptions({"loss", *get_scorer_names()}), callable],
+        [
+            StrOptions(
+                {"loss", *get_scorer_names()},
+                said="'loss', the name of a scorer such as 'accuracy' or 'r2' "
+                "(sklearn.metrics.get_scorer_names() has all)",
+            ),
+            callable,
+        ],
         "loss",
         "str or callable, default='loss'",
         """What early stopping watches on the validation part: the loss, or a scorer's name or
@@ -515,7 +526,7 @@ PARAMETERS: dict[str, Parameter] = {
         networks that train at once: the members of an ensemble, or the fits of a search.""",
     ),
     "n_threads": Parameter(
-        [Interval(Integral, 1, None, closed="left"), None],
+        [Interval(Integral, 1, MOST_THREADS, closed="both"), None],
         None,
         "int or None, default=None",
         """Threads on the CPU. None respects the environment and a worker's cap, and takes one

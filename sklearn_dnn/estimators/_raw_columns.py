@@ -67,7 +67,13 @@ def as_array(value: Any) -> Any:
         return value
     if value.dtype == torch.bfloat16:  # unknown to NumPy
         value = value.float()
-    return value.detach().cpu().numpy()
+    try:
+        return value.detach().cpu().resolve_conj().resolve_neg().numpy()
+    except (TypeError, RuntimeError) as error:  # NotImplementedError is one
+        raise TypeError(
+            f"A torch tensor on {str(value.device)!r} of {value.dtype} and {value.layout} can't be "
+            "read as an array. Give a dense tensor of numbers, or a NumPy array."
+        ) from error
 
 
 def is_frame(X: Any) -> bool:

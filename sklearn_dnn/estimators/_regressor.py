@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.base import RegressorMixin
-from sklearn.utils import column_or_1d
 from sklearn.utils.metaestimators import available_if
 from torch import Tensor
 
@@ -30,6 +29,7 @@ from ._base import BaseMLP, partial_fit_available
 from ._far import refuse_far_targets
 from ._fitted import Finish, Fitted
 from ._inputs import Given
+from ._labels import as_column
 from ._parameters import LOSS_OF_REGRESSOR, parameters_text, table
 from ._sampling import mixture_quantiles, over_members, sampled
 from ._transaction import all_or_nothing
@@ -487,8 +487,7 @@ True
                 f"y must hold numbers for a regressor. Got {y.dtype} such as {y.flat[0]!r} "
                 "instead. For labels use MLPClassifier."
             )
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
+        y = as_column(y)
         refuse_far_targets(y)
         given = replace(given, y=y)
         own = RegressionCodec.unscaled(y)

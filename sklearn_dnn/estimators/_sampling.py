@@ -9,8 +9,13 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 from sklearn.utils import check_random_state
 
+from .._compat import Interval
+from ..components.base import shown
 from ..training.state import generator
 from ._fitted import Finish, Fitted, present
+
+# More can't be waited for.
+PASSES = Interval(Integral, 1, 10**6, closed="both")
 
 
 def over_members(mean: np.ndarray, deviation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -63,8 +68,11 @@ def sampled(
     ValueError
         If there is no noise to sample, or `n_samples` is not a positive integer.
     """
-    if isinstance(n_samples, bool) or not isinstance(n_samples, Integral) or n_samples < 1:
-        raise ValueError(f"n_samples must be a positive integer or None. Got {n_samples!r}.")
+    if not PASSES.is_satisfied_by(n_samples):
+        raise ValueError(
+            f"n_samples must be a positive integer, at most {PASSES.right}, or None. Got "
+            f"{shown(n_samples)}."
+        )
     if not fitted.is_noisy():
         raise ValueError(
             f"n_samples={n_samples!r} repeats predictions with the noise of training, but this "

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 from sklearn.base import clone
 
+from .._compat import Interval
+from ..components.base import shown
 from ..training.range_test import RangeTest
 from ._network import require_network
+
+_RATE = Interval(Real, 0, None, closed="neither")
+_STEPS = Interval(Integral, 2, 10**6, closed="both")
 
 
 def learning_rate_range_test(
@@ -57,13 +62,17 @@ def learning_rate_range_test(
     L. N. Smith, "Cyclical learning rates for training neural networks", WACV 2017.
     """
     require_network(estimator, "learning_rate_range_test")
-    if not all(isinstance(r, Real) for r in (min_rate, max_rate)) or not 0 < min_rate < max_rate:
+    rates = (min_rate, max_rate)
+    if not all(_RATE.is_satisfied_by(rate) for rate in rates) or not min_rate < max_rate:
         raise ValueError(
             "learning_rate_range_test needs rates 0 < min_rate < max_rate. Got "
-            f"min_rate={min_rate!r} and max_rate={max_rate!r}."
+            f"min_rate={shown(min_rate)} and max_rate={shown(max_rate)}."
         )
-    if isinstance(n_steps, bool) or not isinstance(n_steps, int) or n_steps < 2:
-        raise ValueError(f"n_steps must be an integer of at least 2. Got {n_steps!r}.")
+    if not _STEPS.is_satisfied_by(n_steps):
+        raise ValueError(
+            f"n_steps must be an integer of at least 2 and at most {_STEPS.right}. Got "
+            f"{shown(n_steps)}."
+        )
     # held-out rows and tests of their own are not wanted here
     twin = clone(estimator).set_params(
         learning_rate_init=1.0,
@@ -72,4 +81,4 @@ def learning_rate_range_test(
         curriculum=None,
         warm_start=False,
     )
-    return twin._range_test(X, y, sample_weight, (float(min_rate), float(max_rate)), n_steps)
+    return twin._range_test(X, y, sample_weight, (float(min_rate), float(max_rate)), int(n_steps))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, wraps
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from .._compat import (
     safe_split,
 )
 from .._interruption import whole_fit
+from .._warnings import Line, asked_at, users_line
 from ..estimators._together import Fit, why_not
 from ..specification import follows_recipe, hidden_sizes, settled, step_work
 from ._composites import (
@@ -37,6 +38,17 @@ from ._composites import (
 # Of a member of a stack: what a step takes beside arithmetic, and multiply-adds of the forward
 # pass for which a core takes a second of forward and backward.
 SECONDS_A_STEP, WORK_A_SECOND = 1e-5, 1e10
+
+
+def _at_its_line(run: Callable[[Call], Any]) -> Callable[[Call], Any]:
+    """Decorator of what a pool may do: its warnings are shown where it was asked for."""
+
+    @wraps(run)
+    def placed(call: Call) -> Any:
+        with asked_at(call.line):
+            return run(call)
+
+    return placed
 
 
 @dataclass
@@ -58,6 +70,8 @@ class Call:
         The fit of the network, once it is prepared.
     composition : estimator or None
         The fitted surroundings of the network.
+    line : Line or None
+        The user's line that asks for it.
     """
 
     function: Callable[..., Any]
@@ -68,11 +82,12 @@ class Call:
     reason: str | None = None
     fit: Fit | None = None
     composition: Any = None
+    line: Line | None = None
 
     @classmethod
     def read(cls, function: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Call:
         """A call, and whether a stack may do its fit."""
-        call = cls(function, tuple(args), dict(kwargs))
+        call = cls(function, tuple(args), dict(kwargs), line=users_line())
         target = evaluation_of(function)
         if target is None:
             call.reason = "it is no evaluation of an estimator"
@@ -243,6 +258,7 @@ class Call:
         """Whether a fit was prepared for it and is done."""
         return self.fit is not None and self.fit.is_done
 
+    @_at_its_line
     def run(self) -> Any:
         """Let scikit-learn's code do the call, with the fit that is prepared, if one is."""
         if not self.is_fitted:

@@ -10,7 +10,7 @@ from torch import Tensor
 from ..components.embeddings import CODE_START
 from ..components.initializers import Initializer
 from ..components.norms import Norm
-from ..specification import FitSpec
+from ..specification import FitSpec, refuse_too_large
 from .architecture import CODES
 from .chance import seeded
 from .parameters import Layer, Layout, Network
@@ -37,6 +37,14 @@ def initial_parameters(
     theta : Tensor of shape (m, p)
     statistics : Tensor of shape (m, s)
     """
+    first = specs[0]
+    refuse_too_large(
+        layout.n_parameters,
+        first.n_networks,
+        itemsize=first.torch_dtype.itemsize,
+        device=first.device,
+        what=_what(first),
+    )
     rows, sides = [], []
     for spec, generator in zip(specs, generators, strict=True):
         theta = torch.zeros(1, layout.n_parameters, dtype=torch.float64)
@@ -45,8 +53,15 @@ def initial_parameters(
         _Start(spec, layout, network, generator).fill(prior)
         rows.append(theta)
         sides.append(statistics)
-    where = {"dtype": specs[0].torch_dtype, "device": specs[0].device}
+    where = {"dtype": first.torch_dtype, "device": first.device}
     return torch.cat(rows).to(**where), torch.cat(sides).to(**where)
+
+
+def _what(spec: FitSpec) -> str:
+    """The parameters that say how large a network is."""
+    layers = f"hidden_layer_sizes={spec.module or spec.hidden_layer_sizes!r}"
+    embedding = spec.numeric_embedding
+    return layers if embedding is None else f"{layers} with numeric_embedding={embedding!r}"
 
 
 class _Start:

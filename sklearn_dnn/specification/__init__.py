@@ -14,6 +14,7 @@ from ._machine import (
     step_work,
 )
 from ._resolve import hidden_sizes, resolve
+from ._size import refuse_too_large, refuse_too_many_members
 from ._spec import (
     COLUMNS,
     FitSpec,
@@ -40,6 +41,8 @@ __all__ = [
     "members_that_fit",
     "objective",
     "plain_value",
+    "refuse_too_large",
+    "refuse_too_many_members",
     "resolve",
     "settled",
     "step_work",

@@ -221,7 +221,7 @@ def _in_layers(parameters: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
     """What hidden layers of ours would do, as (name, value, default); equal where it is that."""
     activation, dropout = parameters["activation"], parameters["dropout"]
     is_relu = isinstance(activation, Relu)
-    drops_none = isinstance(dropout, DropoutRule) and dropout.rate == 0
+    drops_none = dropout is None or (isinstance(dropout, DropoutRule) and dropout.rate == 0)
     return [
         ("activation", "relu" if is_relu else activation, "relu"),
         ("dropout", 0.0 if drops_none else dropout, 0.0),

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, TypeVar
 
 import numpy as np
 
+from .._compat import Interval
 from .._warnings import warn
 from ..components.activations import ACTIVATIONS, Activation, as_activation
 from ..components.architectures import Architecture, HiddenModule
 from ..components.augmentations import as_augmentations
-from ..components.base import Component
+from ..components.base import Component, shown
 from ..components.constraints import CONSTRAINTS
 from ..components.curricula import as_curriculum
 from ..components.dropouts import DROPOUTS, Dropout, DropoutRule
@@ -34,6 +35,10 @@ from ._spec import FitSpec, Task
 
 # Hidden layers from which norm="auto" takes batch normalization.
 DEEP = 4
+
+_SIZE = Interval(Integral, 1, None, closed="left")
+_NUMBER = Interval(Real, None, None, closed="neither")
+_STRENGTH = Interval(Real, 0, None, closed="left")
 
 C = TypeVar("C", bound=Component)
 
@@ -150,14 +155,16 @@ def hidden_sizes(value: Any) -> tuple[int, ...] | HiddenModule:
     if isinstance(value, Architecture | HiddenModule):
         value.validate()
         return value.sizes() if isinstance(value, Architecture) else value
-    sizes = [value] if np.ndim(value) == 0 else list(value)
-    for size in sizes:
-        if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
-            raise ValueError(
-                "The 'hidden_layer_sizes' parameter must hold positive integers, one a hidden "
-                f"layer (hidden_layer_sizes must be > 0). Got {value!r} instead: use (64, 64) for "
-                "two layers of 64 units, () for none."
-            )
+    try:
+        sizes = list(value)
+    except TypeError:  # one, or an array without axes
+        sizes = [value]
+    if isinstance(value, Set | Mapping) or not all(_SIZE.is_satisfied_by(size) for size in sizes):
+        raise ValueError(
+            "The 'hidden_layer_sizes' parameter must hold positive integers, one a hidden "
+            f"layer (hidden_layer_sizes must be > 0). Got {shown(value)} instead: use (64, 64) "
+            "for two layers of 64 units, () for none."
+        )
     return tuple(int(size) for size in sizes)
 
 
@@ -183,7 +190,7 @@ def _refuse_length(name: str, value: Sequence[Any], n: int, what: str) -> None:
     if len(value) != n:
         raise ValueError(
             f"The {name!r} parameter must be one for all layers, or a sequence of {n}, {what}. "
-            f"Got {len(value)} instead: {value!r}."
+            f"Got {len(value)} instead: {shown(value)}."
         )
 
 
@@ -191,11 +198,10 @@ def _resolve_strength(name: str, value: Any, n: int) -> float | tuple[float, ...
     if not is_sequence(value):
         return float(value)
     _refuse_length(name, value, n, "one a weight matrix, the output's the last")
-    for strength in value:
-        if isinstance(strength, bool) or not isinstance(strength, Real) or not strength >= 0:
-            raise ValueError(
-                f"The {name!r} parameter must hold numbers of at least 0. Got {value!r} instead."
-            )
+    if not all(_STRENGTH.is_satisfied_by(strength) for strength in value):
+        raise ValueError(
+            f"The {name!r} parameter must hold numbers of at least 0. Got {shown(value)} instead."
+        )
     return tuple(float(strength) for strength in value)
 
 
@@ -273,6 +279,13 @@ def _resolve_input_scaling(value: Any) -> str | Norm | None:
 def _resolve_dropout(value: Any) -> DropoutRule:
     if isinstance(value, str | DropoutRule):
         return DROPOUTS.resolve(value)
+    if value is None:
+        return Dropout(0.0)
+    if not _NUMBER.is_satisfied_by(value):
+        raise ValueError(
+            "The 'dropout' parameter must hold rates in the range [0.0, 1.0), names, components "
+            f"or None. Got {shown(value)} instead."
+        )
     rule = Dropout(float(value))
     rule.validate()
     return rule
@@ -292,11 +305,14 @@ def _resolve_schedule(name: str, p: Mapping[str, Any]) -> Any:
 def _resolve_output_weights(value: Any, task: Task) -> tuple[float, ...] | None:
     if value is None:
         return None
-    weights = np.asarray(value, dtype=np.float64).ravel()
+    try:
+        weights = np.asarray(value, dtype=np.float64).ravel()
+    except (ValueError, TypeError):
+        weights = np.empty(0)
     if len(weights) != task.n_outputs or not np.all(np.isfinite(weights) & (weights >= 0)):
         raise ValueError(
             f"The 'output_weights' parameter must hold {task.n_outputs} finite numbers of at "
-            f"least 0, one a target. Got {value!r} instead."
+            f"least 0, one a target. Got {shown(value)} instead."
         )
     if not weights.any():
         raise ValueError("The 'output_weights' parameter is 0 for every target.")

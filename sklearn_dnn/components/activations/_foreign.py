@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..base import refuse_arguments
 from ..foreign import ForeignClass
 from ._base import ACTIVATIONS, Activation
 
@@ -67,7 +68,7 @@ class TorchActivation(ForeignClass, Activation):
                 "activation='prelu' for learned slopes, or derive a class from Activation that "
                 "names its vectors in parameter_starts."
             )
-        _refuse_misfits(module, name)
+        _refuse_misfits(module, f"The activation {name}")
 
 
 class FunctionActivation(Activation):
@@ -109,7 +110,8 @@ class FunctionActivation(Activation):
             )
         # a callable object has no name of its own
         name = getattr(self.function, "__name__", type(self.function).__name__)
-        _refuse_misfits(self.function, name)
+        refuse_arguments("function", self.function, ("z",), type(self).__name__)
+        _refuse_misfits(self.function, f"The activation {name}")
 
 
 def _refuse_misfits(function: Callable[[Tensor], Any], name: str) -> None:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ..._compat import InvalidParameterError
+from ..base import refuse_arguments
 from ._base import (
     AUGMENTATIONS,
     Augmentation,
@@ -62,6 +63,9 @@ class FunctionAugmentation(Augmentation):
 
     def __init__(self, function: Callable[..., tuple[Tensor, Tensor]]) -> None:
         self.function = function
+
+    def _check(self) -> None:
+        refuse_arguments("function", self.function, ("x", "y", "generator"), type(self).__name__)
 
     def forward(
         self,
@@ -122,7 +126,7 @@ def _as_augmentation(value: Any) -> Augmentation:
     if isinstance(value, str | type | Augmentation):
         return AUGMENTATIONS.resolve(value)
     if callable(value):
-        return FunctionAugmentation(value)
+        return AUGMENTATIONS.resolve(FunctionAugmentation(value))
     raise InvalidParameterError(
         f"The 'augmentation' parameter must be None, one of {sorted(AUGMENTATIONS)}, an instance "
         "of Augmentation, a function(x, y, generator) -> (x, y), or a list of these. "

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..base import refuse_arguments
 from ..foreign import ForeignClass
 from ._base import KINDS, Loss
 from ._classification import logistic, over_classes
@@ -146,6 +147,7 @@ class FunctionLoss(_ForeignLoss):
         self.takes_distributions = takes_distributions
 
     def _check(self) -> None:
+        refuse_arguments("function", self.function, ("raw", "target"), type(self).__name__)
         if not len(self.kinds) or not set(self.kinds) <= set(KINDS):
             raise ValueError(
                 f"The 'kinds' parameter of FunctionLoss must hold one or more of {_KINDS_TEXT}. "
@@ -215,6 +217,7 @@ class TorchLoss(ForeignClass, _ForeignLoss):
                     "loss(raw, target) that calls it.",
                 )
                 raise ValueError(f"{cls.__name__} can't be a loss here. {way_out}")
+        self._refuse_missing()
         if next(self._module().parameters(), None) is not None:
             raise ValueError(
                 f"{self.wrapped.__name__} has trainable parameters, which nothing would train. "

@@ -12,6 +12,8 @@ from torch import Tensor
 from ..._compat import Interval
 from ._base import OPTIMIZERS, Objective, Optimizer, Shapes
 
+# Steps whose directions are kept; more are never of use, and each takes a copy of the weights.
+LONGEST_HISTORY = 10_000
 _AT_LEAST_ONE = Interval(numbers.Integral, 1, None, closed="left")
 
 
@@ -42,7 +44,10 @@ class LBFGS(Optimizer):
     rate_linear = False
     default_rate = 1.0
     follows_rate = False
-    _parameter_constraints = {"history_size": [_AT_LEAST_ONE], "max_line_search": [_AT_LEAST_ONE]}
+    _parameter_constraints = {
+        "history_size": [Interval(numbers.Integral, 1, LONGEST_HISTORY, closed="both")],
+        "max_line_search": [_AT_LEAST_ONE],
+    }
 
     def __init__(self, history_size: int = 10, max_line_search: int = 20) -> None:
         self.history_size = history_size

@@ -61,7 +61,7 @@ class Adafactor(Optimizer):
     default_rate = 0.01
     _parameter_constraints = {
         "beta_2_decay": [Interval(numbers.Real, None, 0, closed="right")],
-        "epsilon_1": [POSITIVE, None],
+        "epsilon_1": [Interval(numbers.Real, 0, 1, closed="right"), None],
         "epsilon_2": [NON_NEGATIVE],
         "threshold": [POSITIVE],
     }

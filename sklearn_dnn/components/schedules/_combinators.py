@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from ..._compat import StrOptions
+from ..base import refuse_arguments
 from ._base import (
     NON_NEGATIVE,
     POSITIVE,
@@ -49,6 +50,9 @@ class FunctionSchedule(Schedule):
     ) -> None:
         self.function = function
         self.interval = interval
+
+    def _check(self) -> None:
+        refuse_arguments("function", self.function, ("t", "horizon"), type(self).__name__)
 
     @property
     def per_step(self) -> bool:

@@ -1,0 +1,130 @@
+"""What the user gave as targets and as classes, where scikit-learn's checks say too little."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.exceptions import DataConversionWarning
+from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+
+from .._warnings import warn
+
+# Rows from which labels can be too many to be labels, as scikit-learn counts them.
+FEW_ROWS = 20
+
+
+def without_gaps(y: Any, *, numeric: bool) -> Any:
+    """Targets as they are, but of numbers where they are objects and have to be.
+
+    Raises
+    ------
+    ValueError
+        If one is missing (None, NaN, NaT, pandas.NA, masked), or is text in place of a number.
+    """
+    if y is None or sp.issparse(y):
+        return y
+    try:
+        values = np.asarray(y)
+    except (ValueError, TypeError):  # rows of unequal length, of which scikit-learn tells
+        return y
+    missing = np.ma.getmaskarray(y) if np.ma.is_masked(y) else _missing(values)
+    if missing.any():
+        row = int(np.argwhere(missing)[0][0])
+        value = "masked" if np.ma.is_masked(y) else repr(values[missing][0])
+        raise ValueError(
+            f"Input y contains NaN: that of row {row} is {value}. Leave out the rows without a "
+            f"target{'' if numeric else ', or give them a label of their own'}."
+        )
+    if not numeric or values.dtype.kind != "O":
+        return y
+    try:
+        return values.astype(np.float64)
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"y must hold numbers for a regressor. Got {values.dtype} instead: {error}. For labels "
+            "use MLPClassifier."
+        ) from error
+
+
+def _missing(values: np.ndarray) -> np.ndarray:
+    """Where there is None, NaN, NaT or pandas.NA among objects or times."""
+    if values.dtype.kind in "mM":
+        return np.isnat(values)
+    if values.dtype.kind != "O" or values.ndim == 0:
+        return np.zeros(values.shape, dtype=bool)
+    pandas = sys.modules.get("pandas")
+    if pandas is not None:
+        return np.asarray(pandas.isna(values))
+    # a gap of any type differs from itself
+    flat = [value is None or bool(value != value) for value in values.flat]  # noqa: PLR0124
+    return np.array(flat).reshape(values.shape)
+
+
+def as_column(y: np.ndarray) -> np.ndarray:
+    """A matrix of one column as a vector, with scikit-learn's warning."""
+    if y.ndim != 2 or y.shape[1] != 1:
+        return y
+    warn(
+        "A column-vector y was passed when a 1d array was expected. Please change the shape of y "
+        "to (n_samples,), for example using ravel().",
+        DataConversionWarning,
+    )
+    return column_or_1d(y)
+
+
+def kind_of_labels(y: np.ndarray) -> str:
+    """What scikit-learn calls the kind of a target; refuses what holds no labels.
+
+    Its warning of labels that may be numbers is given at the user's line.
+    """
+    kind = type_of_target(y, input_name="y")
+    if kind not in {"binary", "multiclass", "multilabel-indicator"}:
+        check_classification_targets(y)
+        raise ValueError(
+            f"y has several columns of more than two labels each ({kind}), which one softmax "
+            "can't predict. Use sklearn.multioutput.MultiOutputClassifier(MLPClassifier()), or a "
+            "0/1 indicator matrix."
+        )
+    if kind == "multiclass" and len(y) > FEW_ROWS and len(np.unique(y)) > round(0.5 * len(y)):
+        warn(
+            "The number of unique classes is greater than 50% of the number of samples. `y` could "
+            "represent a regression problem, not a classification problem."
+        )
+    return kind
+
+
+def read_classes(classes: Any) -> np.ndarray:
+    """The labels that `partial_fit` was told of, sorted.
+
+    Raises
+    ------
+    ValueError
+        If they are no list of labels.
+    """
+    given = list(classes) if isinstance(classes, set | frozenset) else classes
+    try:
+        values = np.asarray(given)
+    except (ValueError, TypeError):
+        values = np.asarray(None)
+    problem = ""
+    if values.ndim != 1 or not len(values):
+        problem = f"an array of shape {values.shape}" if values.ndim > 1 else ""
+        problem = "an empty one" if values.ndim == 1 else problem
+    elif values.dtype.kind == "c" or np.ma.is_masked(given) or _missing(values).any():
+        problem = "one with missing or complex labels"
+    elif values.dtype.kind == "f" and not np.isfinite(values).all():
+        problem = "one with labels that are not finite"
+    else:
+        try:
+            return np.unique(values)
+        except TypeError:  # labels that have no order
+            problem = "one of labels of several types"
+    raise ValueError(
+        "The 'classes' parameter of partial_fit must be a one-dimensional array-like of all "
+        f"labels of y. Got {classes!r} instead{problem and ', '}{problem}. Give e.g. "
+        "classes=numpy.unique(y) of all rows that will come."
+    )
