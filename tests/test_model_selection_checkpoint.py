@@ -360,7 +360,10 @@ class StopsAfter:
 
 
 ZOO = """
-import sys
+import re, sys
+from logging import getLogger
+from threading import RLock, Thread
+import numpy as np, pandas, scipy.sparse, torch
 sys.path.insert(0, {tests!r})
 from test_model_selection_checkpoint import EDITS, known_by, made
 from sklearn.ensemble import RandomForestRegressor
@@ -368,6 +371,10 @@ from sklearn_dnn import MLPClassifier
 from sklearn_dnn.components import SGD, Cosine
 subjects = [made(text) for pair in EDITS.values() for text in pair]
 subjects += [{{"a", "b", "c"}}, frozenset("xyz"), {{1: 2, "a": {{"b"}}}}, RandomForestRegressor()]
+subjects += [np.random.default_rng(0), np.random.RandomState(0), np.log, Thread.run]
+subjects += [{{"lock": RLock(), "log": getLogger("a"), "text": re.compile("a+"), "big": 10**5000}}]
+subjects += [np.array([len, None], dtype=object), torch.ones(2, dtype=torch.bfloat16), torch.relu]
+subjects += [pandas.DataFrame({{"a": ["x", None]}}), scipy.sparse.eye(3).tocsr(), slice(1, 2), ...]
 subjects += [MLPClassifier(optimizer=SGD(), schedule=Cosine(), class_weight={{"a": 1, "b": 2}})]
 print(known_by(subjects))
 """

@@ -240,7 +240,9 @@ class Identity:
             return self._parts("property", (value.fget, value.fset, value.fdel))
         if isinstance(value, cached_property):
             return self._parts("property", (value.func,))
-        if inspect.ismemberdescriptor(value):  # the place of a slot, which __slots__ names
+        if inspect.ismemberdescriptor(value) or inspect.isgetsetdescriptor(
+            value
+        ):  # the place of a slot, which __slots__ names
             return _digest("slot")
         return self.of(value)
 
@@ -254,8 +256,10 @@ class Identity:
         except (TypeError, AttributeError, NotImplementedError, pickle.PicklingError) as error:
             raise TypeError(f"{type(value).__name__}: {error}") from error
         if isinstance(reduced, str):  # a name, as that of a ufunc, or of what wraps a function
-            inner = value.__wrapped__ if offers(value, "__wrapped__") else reduced
-            return self._parts("global", (type(value), inner))
+            if offers(value, "__wrapped__"):
+                return self._parts("wrapper", (type(value), value.__wrapped__))
+            module = value.__module__ if offers(value, "__module__") else type(value).__module__
+            return self._named(module or "", reduced)
         how, arguments, *more = reduced
         state, items, pairs = (*more, None, None, None)[:3]
         parts = (
