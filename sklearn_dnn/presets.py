@@ -6,16 +6,16 @@ A preset is a read-only mapping of estimator parameters, taken by both estimator
     MLPRegressor(**{**DENSE, "max_iter": 50})
 
 Recommendations are empirical and age: :data:`ABOUT` tells where each one is from, and when.
-Early stopping is part of :data:`GERON_EARLY`, :data:`DENSE` and :data:`REGULARIZED`: a tenth of the
-rows judges, however few there are. In the others but :data:`SKLEARN` it is "auto": on above 10,000 rows,
-with a validation set of one's own, and where the recipe for tables decides.
+Early stopping is part of :data:`GERON_EARLY`, :data:`DENSE` and :data:`REGULARIZED`: a tenth of
+the rows judges, however few there are. In the others but :data:`SKLEARN` it is "auto": on above
+10,000 rows, with a validation set of one's own, and where the recipe for tables decides.
 :data:`FAST` and :data:`BEST` change what the defaults do with raw tables.
 Most values are names and numbers. To search a component's own numbers, put the component in the
 name's place: ``MLPClassifier(**{**DENSE, "optimizer": Momentum()})``.
 
-All of them pass scikit-learn's common tests, as classifiers and as regressors. Those that hold rows
-out, or draw a mask of dropout for each row, are excepted from the two that ask a row of weight 2 to be
-exactly the row twice.
+All of them pass scikit-learn's common tests, as classifiers and as regressors. Those that hold
+rows out, or draw a mask of dropout for each row, are excepted from the two that ask a row of
+weight 2 to be exactly the row twice.
 """
 
 from __future__ import annotations

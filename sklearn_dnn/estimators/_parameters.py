@@ -423,8 +423,8 @@ PARAMETERS: dict[str, Parameter] = {
         "auto",
         "int, inf or 'auto', default='auto'",
         """Training ends when more than this many epochs in a row did not improve the monitored
-        value by `tol`. "auto" is 10, or the recipe's, but ends nothing before a schedule has come to
-        its end; a number is obeyed.""",
+        value by `tol`. "auto" is 10, or the recipe's, but ends nothing before a schedule has come
+        to its end; a number is obeyed.""",
     ),
     "tol": Parameter(
         [Interval(Real, 0, None, closed="left")],

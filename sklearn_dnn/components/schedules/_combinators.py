@@ -36,8 +36,8 @@ class FunctionSchedule(Schedule):
     Notes
     -----
     A factor that depends on the loss needs a class of one's own with ``observe``. A function whose
-    factors would be others for a longer `horizon` is on its way until then: early stopping waits for
-    that end. It is asked for both horizons where training might end before.
+    factors would be others for a longer `horizon` is on its way until then: early stopping waits
+    for that end. It is asked for both horizons where training might end before.
     """
 
     _parameter_constraints = {"function": [callable], "interval": [StrOptions({"step", "epoch"})]}
@@ -55,7 +55,7 @@ class FunctionSchedule(Schedule):
         return self.interval == "step"
 
     def cycle_end(self, t: float, horizon: float) -> float:
-        """`horizon`, where the function goes by it: its factors would be others for a later one."""
+        """`horizon`, where the function goes by it: factors would be others for a later one."""
         times = [horizon * part for part in (0.0, 0.25, 0.5, 0.75)] + [max(horizon - 1.0, 0.0)]
         goes_by_it = any(
             self.factor(s, horizon, {}) != self.factor(s, 2.0 * horizon, {}) for s in times
