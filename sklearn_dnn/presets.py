@@ -14,8 +14,8 @@ Most values are names and numbers. To search a component's own numbers, put the 
 name's place: ``MLPClassifier(**{**DENSE, "optimizer": Momentum()})``.
 
 All of them pass scikit-learn's common tests, as classifiers and as regressors. Those that hold
-rows out, or draw a mask of dropout for each row, are excepted from the two that ask a row of weight
-2 to be exactly the row twice.
+rows out, or draw a mask of dropout for each row, are excepted from the two that ask a row of
+weight 2 to be exactly the row twice.
 """
 
 from __future__ import annotations

@@ -25,6 +25,8 @@ from sklearn_dnn.components.schedules import HorizonSchedule, Schedule
 from sklearn_dnn.model_selection import GridSearchCV
 from sklearn_dnn.presets import BEST, DENSE, SELF_NORMALIZING
 
+pytestmark = pytest.mark.filterwarnings("ignore:Maximum iterations")
+
 MAX_ITER = 40
 # With a patience of ten, a fit that never improves ends after the first epoch and eleven idle ones.
 BY_TEN = 12
@@ -136,7 +138,6 @@ def test_patience_waits_for_the_end_of_a_schedule(schedule, end, stops):
     assert fitted.best_iter_ == 1
 
 
-@pytest.mark.filterwarnings("ignore:Maximum iterations")
 @pytest.mark.parametrize(("schedule", "end"), SCHEDULES, ids=repr)
 def test_tol_waits_for_the_end_of_a_schedule(schedule, end):
     fitted = model(schedule=schedule, early_stopping=False, monitor="loss", tol=1e9).fit(X, Y)
@@ -338,7 +339,6 @@ WIDE = rng.normal(size=(200, 3))
 
 
 @pytest.mark.recipe
-@pytest.mark.filterwarnings("ignore:Maximum iterations")
 def test_the_recipe_keeps_its_patience_with_its_own_schedule_alone():
     def read(**parameters):
         given = {"max_iter": 2, "random_state": 0} | parameters

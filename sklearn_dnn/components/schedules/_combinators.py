@@ -59,7 +59,7 @@ class FunctionSchedule(Schedule):
         return self.interval == "step"
 
     def cycle_end(self, t: float, horizon: float) -> float:
-        """`horizon`, where the function goes by it: its factors would be others for a later one."""
+        """`horizon`, where the function goes by it: factors would be others for a later one."""
         times = [horizon * part for part in (0.0, 0.25, 0.5, 0.75)] + [max(horizon - 1.0, 0.0)]
         goes_by_it = any(
             self.factor(s, horizon, {}) != self.factor(s, 2.0 * horizon, {}) for s in times
