@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 import warnings
 
+from ._terminal import printable_lines
+
 # Packages through which a user's call comes to this one.
 _BETWEEN = frozenset({"sklearn_dnn", "sklearn", "joblib", "torch", "optuna", "dask", "distributed"})
 _BETWEEN |= {
@@ -32,6 +34,8 @@ def warn(message: str | Warning, category: type[Warning] = UserWarning) -> None:
     In a thread or a process that a pool started there is no such line; the outermost call of this
     package is shown then.
     """
+    if isinstance(message, str):  # it may hold names from a table
+        message = printable_lines(message)
     frame, level, found = inspect.currentframe(), 1, 1
     while frame is not None:
         package = frame.f_globals.get("__name__", "").partition(".")[0]

@@ -9,19 +9,22 @@ import pickle
 import shlex
 import sys
 import warnings
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import joblib
 
-from ._compat import offers
+from ._files import is_stream, replacing
+from ._terminal import is_terminal, printable, say, show
 from ._version import __version__
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from .compare import Comparison
+    from .compare._outputs import Failures
 
 _SEED = 0
 _KEYS = {"pipeline", "task", "target", "columns", "version"}
@@ -38,6 +41,11 @@ _BROKEN = (
 
 class _CommandError(Exception):
     """Why the command can't go on, as one sentence."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        super().error(printable(message))  # it may hold the name of a file
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -63,26 +71,22 @@ def main(argv: list[str] | None = None) -> int:
         return _predict(arguments) if arguments.command == "predict" else _compare(arguments)
     except (TableProblem, _CommandError) as error:
         return _refuse(str(error))
-    except BrokenPipeError:  # the reader of our output, such as `head`, has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except OSError as error:
         where = f" {str(error.filename)!r}" if error.filename else ""
         return _refuse(f"The file{where} can't be read or written: {error.strerror or error}.")
     except KeyboardInterrupt:
-        print("\nInterrupted.", file=sys.stderr)
+        say("")
+        say("Interrupted.")
         return 130
 
 
 def _refuse(sentence: str) -> int:
-    print(f"sklearn-dnn: {' '.join(sentence.split())}", file=sys.stderr)
+    say(f"sklearn-dnn: {' '.join(sentence.split())}")
     return 2
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="sklearn-dnn", description="Is a neural network worth it on your table?"
-    )
+    parser = _Parser(prog="sklearn-dnn", description="Is a neural network worth it on your table?")
     parser.add_argument("--version", action="version", version=f"sklearn-dnn {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     compare = commands.add_parser(
@@ -123,16 +127,20 @@ def _names(text: str) -> list[str]:
 
 def _compare(arguments: argparse.Namespace) -> int:
     from .compare import RIVALS, compare_models
+    from .compare._outputs import Failures, check_outputs
+    from .compare._progress import Progress
+    from .compare._text import as_text
 
-    outputs = [arguments.report, arguments.save]
-    outputs += [arguments.json] if arguments.json != "-" else []
-    for path in outputs:
-        _check_output(path)
-    _check_apart([arguments.table, *outputs])
+    if arguments.json is not None and is_stream(arguments.json, sys.stdout):
+        arguments.json = "-"  # as /dev/stdout is
+    outputs = [arguments.json if arguments.json != "-" else None, arguments.save, arguments.report]
+    check_outputs(outputs, [arguments.table])
     if arguments.report is not None:
         _check_report()
     X, y, notes = _load(arguments)
-    progress = _Progress(len(RIVALS if arguments.models is None else arguments.models))
+    names = RIVALS if arguments.models is None else arguments.models
+    progress = Progress(len(names))
+    progress.begin(X)
     comparison = compare_models(
         X,
         y,
@@ -148,27 +156,39 @@ def _compare(arguments: argparse.Namespace) -> int:
     progress.end()
     comparison.notes[:0] = notes
     comparison.settings = {"command": _command(arguments)} | comparison.settings
+    for note in comparison.notes:
+        say(f"Note: {note}")
+    failures = Failures()
     # The figures alone on the standard output, so that a program can read them.
-    _print(comparison, sys.stderr if arguments.json == "-" else sys.stdout)
+    if arguments.json == "-":
+        with suppress(OSError):  # nobody listens, and the work goes on
+            show(as_text(comparison), sys.stderr)
+    else:
+        with failures.trying("the table (standard output)", is_stdout=True):
+            show(as_text(comparison), sys.stdout)
     if not comparison.scores and not comparison.interrupted:
         raise _CommandError("No model has a result; see what is missing above.")
-    _write(comparison, arguments)
-    return 130 if comparison.interrupted else 0
+    try:
+        _write(comparison, arguments, failures)
+    except KeyboardInterrupt:
+        _end(failures, 130)
+        raise
+    return _end(failures, 130 if comparison.interrupted else 0)
 
 
 def _load(arguments: argparse.Namespace) -> tuple[pd.DataFrame, pd.Series, list[str]]:
-    from .compare._tables import nearest, read_table, split_target
+    from .compare._tables import listed, nearest, read_table, split_target
     from .datasets import load_california_housing
 
     target = arguments.target
     if arguments.table is None:
         frame = load_california_housing()
         target = target or "median_house_value"
-        print("No table given: California housing, 1990 census, 20640 rows.", file=sys.stderr)
+        say("No table given: California housing, 1990 census, 20640 rows.")
     else:
         frame = read_table(arguments.table)
     if target is None:
-        columns = ", ".join(map(str, frame.columns[:20]))
+        columns = listed(frame.columns, 20)
         raise _CommandError(f"Say which column to predict by --target; the columns are {columns}.")
     for name in arguments.drop:
         if name not in frame.columns:
@@ -177,26 +197,6 @@ def _load(arguments: argparse.Namespace) -> tuple[pd.DataFrame, pd.Series, list[
         if name == target:
             raise _CommandError(f"--drop: {name!r} is the target.")
     return split_target(frame.drop(columns=arguments.drop), target)
-
-
-def _check_output(path: str | None) -> None:
-    """Refuse before minutes of work what could not be written after it."""
-    if path is None:
-        return
-    if Path(path).is_dir():
-        raise _CommandError(f"{path!r} is a folder; give a file to write.")
-    if not Path(path).absolute().parent.is_dir():
-        raise _CommandError(f"There is no folder {str(Path(path).parent)!r} to write {path!r} in.")
-    if not os.access(path if Path(path).exists() else Path(path).absolute().parent, os.W_OK):
-        raise _CommandError(f"{path!r} may not be written; give another file.")
-
-
-def _check_apart(paths: list[str | None]) -> None:
-    """Refuse to write one file over another of the same command."""
-    given = [Path(path).resolve() for path in paths if path is not None]
-    for path in given:
-        if given.count(path) > 1:
-            raise _CommandError(f"{str(path)!r} is named twice; give each file a name of its own.")
 
 
 def _command(arguments: argparse.Namespace) -> str:
@@ -220,77 +220,64 @@ def _check_report() -> None:
         ) from error
 
 
-class _Progress:
-    """One line on a terminal that is written over; else a line a model."""
-
-    def __init__(self, n_models: int) -> None:
-        self.n_models = n_models
-        self.terminal = sys.stderr.isatty()
-
-    def __call__(self, told: dict[str, Any]) -> None:
-        n_folds = told["n_folds"]
-        model = (told["done"] - 1) // n_folds + 1
-        text = (
-            f"{told['model']} (model {model} of {self.n_models}), fold {told['fold']} of "
-            f"{n_folds}, {_duration(told['seconds'])} so far, about "
-            f"{_duration(told['seconds_left'])} left"
-        )
-        if self.terminal:
-            print(f"\r{text}\x1b[K", end="", file=sys.stderr, flush=True)
-        elif told["fold"] == n_folds:
-            print(text, file=sys.stderr, flush=True)
-
-    def end(self) -> None:
-        if self.terminal:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
-def _print(comparison: Comparison, file: Any) -> None:
-    from .compare._text import as_text
-
-    for note in comparison.notes:
-        print(f"Note: {note}", file=sys.stderr)
-    print(as_text(comparison), file=file, flush=True)
-
-
-def _write(comparison: Comparison, arguments: argparse.Namespace) -> None:
-    """Write what was asked for; after Ctrl-C without a result, only the figures."""
-    if arguments.json is not None:
-        text = json.dumps(comparison.to_dict(), indent=2, allow_nan=False, ensure_ascii=False)
-        if arguments.json == "-":
-            print(text)
-        else:
-            Path(arguments.json).write_text(text + "\n", encoding="utf-8")
+def _write(comparison: Comparison, arguments: argparse.Namespace, failures: Failures) -> None:
+    """Write all that was asked for; after Ctrl-C without a result, only the figures."""
+    if arguments.json == "-":
+        with failures.trying("the figures (standard output)", is_stdout=True):
+            # Of ASCII, since a terminal may be what reads it.
+            show(json.dumps(comparison.to_dict(), indent=2, allow_nan=False), sys.stdout)
+    elif arguments.json is not None:
+        with failures.trying(f"--json {arguments.json!r}"), replacing(arguments.json) as file:
+            text = json.dumps(comparison.to_dict(), indent=2, allow_nan=False, ensure_ascii=False)
+            # What UTF-8 has not, parts of names that are no text, JSON escapes in the same way.
+            file.write(f"{text}\n".encode(errors="backslashreplace"))
     if not comparison.scores:
         return
     if arguments.save is not None:
-        name = comparison.best
-        print(f"Fitting {name} on all rows ...", file=sys.stderr)
-        saved = {
-            "pipeline": comparison.refit(name),
-            "task": comparison.task,
-            "target": comparison.target,
-            "columns": list(comparison.X.columns),
-            "version": __version__,
-        }
-        joblib.dump(saved, arguments.save, compress=3)
-        print(f"Saved {name} to {arguments.save}.", file=sys.stderr)
+        with failures.trying(f"--save {arguments.save!r}"):
+            _save(comparison, arguments.save)
     if arguments.report is not None:
-        print("Writing the report ...", file=sys.stderr)
-        comparison.to_html(arguments.report)
-        print(f"Report in {arguments.report}.", file=sys.stderr)
+        with failures.trying(f"--report {arguments.report!r}"):
+            say("Writing the report ...")
+            comparison.to_html(arguments.report)
+            say(f"Report in {arguments.report}.")
+
+
+def _save(comparison: Comparison, path: str) -> None:
+    name = comparison.best
+    say(f"Fitting {name} on all rows ...")
+    saved = {
+        "pipeline": comparison.refit(name),
+        "task": comparison.task,
+        "target": comparison.target,
+        "columns": list(comparison.X.columns),
+        "version": __version__,
+    }
+    with replacing(path) as file:
+        joblib.dump(saved, file, compress=3)
+    say(f"Saved {name} to {path}.")
+
+
+def _end(failures: Failures, code: int) -> int:
+    """The exit code, after everything was tried."""
+    if failures.reader_gone or failures.causes:
+        _leave_output()
+    return _refuse(f"Not written: {failures}.") if failures.causes else code
+
+
+def _leave_output() -> None:
+    """Nothing more goes to the standard output, not at Python's end either."""
+    with suppress(OSError, ValueError, AttributeError):  # closed, or not of the system
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _predict(arguments: argparse.Namespace) -> int:
+    from .compare._outputs import Failures, as_csv, check_outputs, prediction_table
     from .compare._tables import TableProblem, listed, read_table
 
-    _check_output(arguments.out)
-    _check_apart([arguments.model, arguments.table, arguments.out])
+    if arguments.out is not None and is_stream(arguments.out, sys.stdout):
+        arguments.out = None
+    check_outputs([arguments.out], [arguments.model, arguments.table])
     saved = _load_model(arguments.model)
     frame = read_table(arguments.table)
     absent = [name for name in saved["columns"] if name not in frame.columns]
@@ -298,28 +285,27 @@ def _predict(arguments: argparse.Namespace) -> int:
         raise _CommandError(
             f"The table lacks columns that the model was fitted on: {listed(absent)}."
         )
-    X = frame[saved["columns"]]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         try:
-            result = _predictions(saved["pipeline"], X)
+            text = as_csv(prediction_table(saved["pipeline"], frame[saved["columns"]]))
         except TableProblem:
             raise
         except (ValueError, TypeError) as error:
             raise _CommandError(f"The model can't predict this table: {error}") from error
-    result.to_csv(sys.stdout if arguments.out is None else arguments.out, index=False)
-    return 0
-
-
-def _predictions(pipeline: Any, X: pd.DataFrame) -> pd.DataFrame:
-    import pandas as pd
-
-    result = pd.DataFrame({"prediction": pipeline.predict(X)})
-    if offers(pipeline, "predict_proba"):
-        names = [f"probability_{label}" for label in pipeline.classes_]
-        chances = pd.DataFrame(pipeline.predict_proba(X), columns=names)
-        result = pd.concat([result, chances], axis=1)
-    return result
+    for note in dict.fromkeys(str(entry.message) for entry in caught):
+        say(f"Note: {' '.join(note.split())}")
+    failures = Failures()
+    if arguments.out is not None:
+        with failures.trying(f"--out {arguments.out!r}"), replacing(arguments.out) as file:
+            file.write(text.encode())
+        return _end(failures, 0)
+    with failures.trying("the predictions (standard output)", is_stdout=True):
+        if is_terminal(sys.stdout):
+            show(text, sys.stdout, end="")
+        else:
+            print(text, end="", flush=True)
+    return _end(failures, 0)
 
 
 def _load_model(path: str) -> dict[str, Any]:
@@ -334,8 +320,5 @@ def _load_model(path: str) -> dict[str, Any]:
     if not isinstance(saved, dict) or not saved.keys() >= _KEYS:
         raise _CommandError(f"{path!r} is not a model that `compare --save` wrote.")
     if saved["version"] != __version__:
-        print(
-            f"Note: the model was saved by sklearn_dnn {saved['version']}; this is {__version__}.",
-            file=sys.stderr,
-        )
+        say(f"Note: the model was saved by sklearn_dnn {saved['version']}; this is {__version__}.")
     return saved

@@ -385,6 +385,7 @@ FLOORS = {
     "_show_versions": 0,
     "_warnings": 0,
     "_files": 0,
+    "_terminal": 0,
     "components.base": 0,
     "components": 1,
     "specification": 2,

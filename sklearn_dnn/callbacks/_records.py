@@ -14,6 +14,8 @@ import numpy as np
 import pandas as pd
 from sklearn.callback import CallbackContext
 
+from .._files import replacing
+from .._warnings import warn
 from ._epochs import Epoch, EpochCallback, Fit
 
 KEYS = ("fit", "estimator", "epoch")
@@ -168,7 +170,8 @@ class CSVLogger(EpochCallback):
             anew = not (self._begun or self.append)
             self._begun = True
             if anew or not path.exists() or path.stat().st_size == 0:
-                path.write_text(line(self.columns), encoding="utf-8", newline="")
+                with replacing(path) as begun:
+                    begun.write(line(self.columns).encode())
                 return
         with path.open(encoding="utf-8", newline="") as file:
             found = next(csv.reader(file), [])
@@ -202,13 +205,29 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     """Rows of a file of JSON lines; none where there is no file yet."""
     if not path.exists():
         return []
-    return [json.loads(text) for text in path.read_text(encoding="utf-8").splitlines()]
+    rows, cut = [], []
+    for number, text in enumerate(path.read_bytes().split(b"\n"), 1):
+        try:
+            rows += [json.loads(text)] if text else []
+        except ValueError:  # a process was killed, or a disk was full, within the line
+            cut.append(number)
+    if cut:
+        warn(
+            f"{os.fspath(path)!r} has lines that are cut off, as a full disk leaves them; they "
+            f"are left out: {', '.join(map(str, cut))}."
+        )
+    return rows
 
 
 def append(path: Path, text: str) -> None:
     """Add a line in one write, so that processes don't cut into each other's lines."""
-    with path.open("a", encoding="utf-8", newline="") as file:
-        file.write(text)
+    cut = False
+    if path.is_file() and path.stat().st_size:
+        with path.open("rb") as before:
+            before.seek(-1, os.SEEK_END)
+            cut = before.read(1) != b"\n"  # a full disk or a kill left a part of a line
+    with path.open("ab") as file:
+        file.write(("\n" * cut + text).encode())
 
 
 def line(cells: Any) -> str:

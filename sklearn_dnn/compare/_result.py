@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import stats
 from sklearn.base import clone
 
+from .._files import replacing
 from ._fold import quiet
 from ._plots import overview
 from ._report import html
@@ -237,7 +238,8 @@ class Comparison:
         """
         page = html(self)
         if path is not None:
-            Path(path).write_text(page, encoding="utf-8")
+            with replacing(path) as file:
+                file.write(page.encode(errors="backslashreplace"))
         return page
 
 
