@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from pandas.api import types
 
 from ._tables import TableProblem, count_distinct, has_infinite, is_number, is_whole, listed
+
+_CELLS_AT_ONCE = 2**22
 
 
 @dataclass(frozen=True)
@@ -42,28 +45,20 @@ def describe_columns(X: pd.DataFrame) -> Columns:
     useless: list[str] = []
     ids: list[str] = []
     notes: list[str] = []
+    plain = _plain_numbers(X)
     for name in X.columns:
-        column = X[name]
-        if types.is_datetime64_any_dtype(column) or types.is_timedelta64_dtype(column):
-            raise TableProblem(
-                f"Column {name!r} is a date or a time; make numbers of it, or drop it."
-            )
-        if has_infinite(column):
+        facts = plain.get(name) or _look(X[name])
+        if facts.infinite:
             raise TableProblem(f"Column {name!r} has infinite values; drop or cap them.")
-        n_distinct = count_distinct(column)
-        n_known = int(column.notna().sum())
-        if n_distinct == 0 or (n_distinct == 1 and n_known == len(column)):
+        if facts.n_distinct == 0 or (facts.n_distinct == 1 and facts.n_known == len(X)):
             useless.append(name)
             continue
-        if is_number(column):
-            values = column.to_numpy(dtype=float, na_value=np.nan)
+        if facts.is_number:
             numeric.append(name)
-            like_id = is_whole(values[~np.isnan(values)])
         else:
             categorical.append(name)
-            like_id = not types.is_bool_dtype(column)
-            notes += _looks_numeric(column) or _looks_dated(column)
-        if like_id and n_distinct == n_known == len(column) and len(column) > 2:
+            notes += _looks_numeric(X[name]) or _looks_dated(X[name])
+        if facts.like_id and facts.n_distinct == facts.n_known == len(X) and len(X) > 2:
             ids.append(name)
     if useless:
         notes.append(f"Not used, the same or missing in every row: {listed(useless)}.")
@@ -74,6 +69,66 @@ def describe_columns(X: pd.DataFrame) -> Columns:
     if not numeric and not categorical:
         raise TableProblem("No column is left to learn from: all are constant or missing.")
     return Columns(numeric, categorical, notes)
+
+
+class _Facts(NamedTuple):
+    """What decides how a column is used."""
+
+    is_number: bool
+    n_distinct: int
+    n_known: int
+    infinite: bool
+    like_id: bool
+
+
+def _look(column: pd.Series) -> _Facts:
+    if types.is_datetime64_any_dtype(column) or types.is_timedelta64_dtype(column):
+        raise TableProblem(
+            f"Column {column.name!r} is a date or a time; make numbers of it, or drop it."
+        )
+    n_distinct, n_known = count_distinct(column), int(column.notna().sum())
+    if not is_number(column):
+        return _Facts(False, n_distinct, n_known, False, not types.is_bool_dtype(column))
+    values = column.to_numpy(dtype=float, na_value=np.nan)
+    whole = is_whole(values[~np.isnan(values)])
+    return _Facts(True, n_distinct, n_known, has_infinite(column), whole)
+
+
+def _plain_numbers(X: pd.DataFrame) -> dict[str, _Facts]:
+    """The columns of numbers, all of a type at once, since there may be tens of thousands."""
+    kinds = X.dtypes.to_numpy()
+    found: dict[str, _Facts] = {}
+    for kind in dict.fromkeys(kinds):
+        if types.is_bool_dtype(kind) or not types.is_numeric_dtype(kind) or kind.kind not in "iuf":
+            continue
+        positions = np.flatnonzero([other == kind for other in kinds])
+        step = max(1, _CELLS_AT_ONCE // len(X))
+        for start in range(0, len(positions), step):
+            part = X.iloc[:, positions[start : start + step]]
+            exact = np.full(part.shape[1], True)
+            if isinstance(kind, np.dtype):
+                values = part.to_numpy()
+            else:  # with gaps of its own
+                values = part.to_numpy(dtype=float, na_value=np.nan)
+                if kind.kind != "f":
+                    exact = ~(np.abs(values) >= 2.0**53).any(axis=0)
+            facts = zip(part.columns, _facts_of(values), exact, strict=True)
+            found |= {name: own for name, own, is_exact in facts if is_exact}
+    return found
+
+
+def _facts_of(values: np.ndarray) -> list[_Facts]:
+    """Of each column of an array of shape (n, p)."""
+    missing = np.isnan(values)
+    n_known = len(values) - missing.sum(axis=0)
+    ordered = np.sort(values, axis=0)  # nan goes to the end
+    new = ordered[1:] != ordered[:-1]
+    new &= np.arange(1, len(values))[:, None] < n_known
+    n_distinct = new.sum(axis=0) + (n_known > 0)
+    infinite = np.isinf(values).any(axis=0)
+    whole = (missing | (values == np.round(values))).all(axis=0)
+    columns = zip(n_distinct, n_known, infinite, whole, strict=True)
+    return [_Facts(True, int(d), int(k), bool(i), bool(w)) for d, k, i, w in columns]
 
 
 def _looks_numeric(column: pd.Series) -> list[str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api import types
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.dummy import DummyClassifier, DummyRegressor
@@ -39,7 +41,7 @@ from sklearn.preprocessing import (
 from ..estimators._classifier import MLPClassifier
 from ..estimators._regressor import MLPRegressor
 from ._columns import category_text
-from ._tables import TableProblem
+from ._tables import TableProblem, listed
 
 RIVALS = (
     "dummy",
@@ -245,12 +247,35 @@ def _columns(
 ) -> ColumnTransformer:
     blocks = [("numbers", numbers, numeric), ("categories", texts, categorical)]
     return ColumnTransformer(
-        [block for block in blocks if block[2]], verbose_feature_names_out=False
+        [(kind, step, ByName(tuple(names))) for kind, step, names in blocks if names],
+        verbose_feature_names_out=False,
     )
+
+
+@dataclass(frozen=True)
+class ByName:
+    """Where columns of these names stand in a frame, found at once.
+
+    Given a list of names, ColumnTransformer looks through all columns for each.
+    """
+
+    names: tuple[str, ...]
+
+    def __call__(self, X: pd.DataFrame) -> list[int]:
+        positions = X.columns.get_indexer(list(self.names))
+        if (positions < 0).any():
+            absent = [name for name, at in zip(self.names, positions, strict=True) if at < 0]
+            raise TableProblem(f"The table lacks columns: {listed(absent)}.")
+        return positions.tolist()
+
+    def __repr__(self) -> str:
+        return repr(list(self.names))
 
 
 def as_numbers(frame: pd.DataFrame) -> np.ndarray:
     """Columns as an array of shape (n, p), gaps as nan."""
+    if all(types.is_numeric_dtype(kind) for kind in set(frame.dtypes)):
+        return frame.to_numpy(dtype=float, na_value=np.nan)
     columns = []
     for name in frame.columns:
         try:
@@ -258,6 +283,23 @@ def as_numbers(frame: pd.DataFrame) -> np.ndarray:
         except (ValueError, TypeError) as error:
             raise TableProblem(f"Column {name!r} has text where numbers are needed.") from error
     return np.column_stack(columns)
+
+
+def converted(X: pd.DataFrame, numeric: list[str], categorical: list[str]) -> pd.DataFrame:
+    """The columns of a table as the rivals take them: numbers in one block, categories as text.
+
+    What `as_numbers` and `as_text_with_gaps` make of it is the same as of the table itself, so
+    that each fold and model is spared to convert it anew.
+    """
+    parts = []
+    if numeric:
+        parts.append(pd.DataFrame(as_numbers(X[numeric]), columns=numeric))
+    if categorical:
+        texts = as_text_with_gaps(X[categorical])
+        parts.append(pd.DataFrame(texts, columns=categorical, dtype=object))
+    whole = pd.concat(parts, axis=1)[list(X.columns)]
+    whole.columns = whole.columns.astype(object)  # of Arrow's strings each look at a name is slow
+    return whole
 
 
 def as_text_with_gaps(frame: pd.DataFrame) -> np.ndarray:

@@ -19,7 +19,7 @@ from .._compat import offers
 from .._version import __version__
 from ._columns import describe_columns
 from ._loop import Run
-from ._models import RIVALS, build
+from ._models import RIVALS, build, converted
 from ._result import Comparison
 from ._tables import (
     TableProblem,
@@ -110,13 +110,13 @@ def compare_models(
     splitter, n_folds = _splitter(cv, task, labels, seed, notes)
     names = _check_scoring(scoring, task)
     _check_scorers_fit(names, task, labels)
-    chosen, X = _choose(models, task, X, seed, notes)
+    chosen, X, given = _choose(models, task, X, seed, notes)
     try:
         folds = [(train, test) for train, test in splitter.split(X, labels)]
     except ValueError as error:
         raise TableProblem(f"The rows can't be split by cv={cv!r}: {error}") from error
     run = Run(
-        X=X,
+        X=given,
         y=labels,
         classes=None if task == "regression" else np.unique(labels),
         scoring=names,
@@ -243,12 +243,12 @@ def _choose(
     X: pd.DataFrame,
     seed: int,
     notes: list[str],
-) -> tuple[dict[str, Any], pd.DataFrame]:
-    """The unfitted models by name, and the columns that they are given."""
+) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFrame]:
+    """The unfitted models by name, the columns in use, and the same as the models get them."""
     if isinstance(models, Mapping):
         if not models:
             raise TableProblem("models is empty; give at least one estimator.")
-        return dict(models), X
+        return dict(models), X, X
     if isinstance(models, str):
         models = [models]
     names = list(RIVALS) if models is None else list(dict.fromkeys(models))
@@ -263,13 +263,13 @@ def _choose(
     X = X.rename(columns=str)  # a number would be taken for a position
     columns = describe_columns(X)
     notes += columns.notes
-    used = [*columns.numeric, *columns.categorical]
+    used = {*columns.numeric, *columns.categorical}
     X = X[[name for name in X.columns if name in used]]
     chosen = {
         name: build(name, task, columns.numeric, columns.categorical, seed, len(X))
         for name in names
     }
-    return chosen, X
+    return chosen, X, converted(X, columns.numeric, columns.categorical)
 
 
 def _settings(

@@ -119,10 +119,10 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
 def _check_duplicates(names: Iterable[object]) -> None:
     seen: set[object] = set()
-    repeated = []
+    repeated: dict[object, None] = {}
     for name in names:
-        if name in seen and name not in repeated:
-            repeated.append(name)
+        if name in seen:
+            repeated[name] = None
         seen.add(name)
     if repeated:
         raise TableProblem(
