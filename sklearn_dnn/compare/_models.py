@@ -304,16 +304,20 @@ def converted(X: pd.DataFrame, numeric: list[str], categorical: list[str]) -> pd
 
 def as_text_with_gaps(frame: pd.DataFrame) -> np.ndarray:
     """Columns as an array of str of shape (n, p), gaps as nan."""
-    texts = np.empty(frame.shape, dtype=object)
-    for j, name in enumerate(frame.columns):
-        column = frame[name]
-        texts[:, j] = [category_text(value) for value in column]
-        texts[column.isna().to_numpy(), j] = np.nan
-    return texts
+    return _texts(frame, np.nan)
 
 
 def as_text(frame: pd.DataFrame) -> np.ndarray:
     """Columns as an array of str of shape (n, p), gaps as a category of their own."""
-    texts = as_text_with_gaps(frame)
-    texts[frame.isna().to_numpy()] = GAP
-    return texts
+    return _texts(frame, GAP)
+
+
+def _texts(frame: pd.DataFrame, gap: Any) -> np.ndarray:
+    cells = frame.to_numpy(dtype=object).ravel()
+    if types.infer_dtype(cells, skipna=True) == "string":
+        codes, different = pd.factorize(cells)  # the code of a gap, -1, is the last place
+        texts = np.array([*map(category_text, different), gap], dtype=object)[codes]
+    else:  # values that are equal, such as 1.0 and Decimal("1.0"), may be written differently
+        texts = np.array([category_text(value) for value in cells], dtype=object)
+        texts[pd.isna(cells)] = gap
+    return texts.reshape(frame.shape)
