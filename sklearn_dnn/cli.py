@@ -137,7 +137,7 @@ def _compare(arguments: argparse.Namespace) -> int:
     check_outputs(outputs, [arguments.table])
     if arguments.report is not None:
         _check_report()
-    X, y, notes = _load(arguments)
+    X, y = _load(arguments)
     names = RIVALS if arguments.models is None else arguments.models
     progress = Progress(len(names))
     progress.begin(X)
@@ -154,7 +154,6 @@ def _compare(arguments: argparse.Namespace) -> int:
         progress=progress,
     )
     progress.end()
-    comparison.notes[:0] = notes
     comparison.settings = {"command": _command(arguments)} | comparison.settings
     for note in comparison.notes:
         say(f"Note: {note}")
@@ -176,7 +175,7 @@ def _compare(arguments: argparse.Namespace) -> int:
     return _end(failures, 130 if comparison.interrupted else 0)
 
 
-def _load(arguments: argparse.Namespace) -> tuple[pd.DataFrame, pd.Series, list[str]]:
+def _load(arguments: argparse.Namespace) -> tuple[pd.DataFrame, pd.Series]:
     from .compare._tables import listed, nearest, read_table, split_target
     from .datasets import load_california_housing
 

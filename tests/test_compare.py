@@ -24,7 +24,7 @@ from sklearn_dnn.compare import RIVALS, TableProblem, compare_models
 from sklearn_dnn.compare._columns import describe_columns
 from sklearn_dnn.compare._models import build
 from sklearn_dnn.compare._result import corrected_t_test
-from sklearn_dnn.compare._tables import find_task, read_table, split_target
+from sklearn_dnn.compare._tables import drop_gaps, find_task, read_table, split_target
 from sklearn_dnn.datasets import load_california_housing
 
 QUICK = ["dummy", "linear", "ridge"]
@@ -504,8 +504,8 @@ def test_odd_tables_are_told_of(tmp_path):
     dates = [f"2020-01-{day:02d}" for day in range(1, 21)] * 2
     assert any("dates" in note for note in describe_columns(pd.DataFrame({"d": dates})).notes)
     y = pd.Series(pd.Categorical(["p", "q"] * 5, categories=["p", "q", "r"]), name="y")
-    _, kept, _ = split_target(pd.DataFrame({"a": range(10), "y": y}), "y")
+    _, kept, _ = drop_gaps(*split_target(pd.DataFrame({"a": range(10), "y": y}), "y"))
     assert find_task(kept)[0] == "binary"
     (tmp_path / "words.csv").write_text("a,y\n1,None\n2,mild\n3,\n")
-    _, kept, _ = split_target(read_table(tmp_path / "words.csv"), "y")
+    _, kept, _ = drop_gaps(*split_target(read_table(tmp_path / "words.csv"), "y"))
     assert kept.tolist() == ["None", "mild"]

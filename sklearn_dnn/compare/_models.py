@@ -40,6 +40,7 @@ from sklearn.preprocessing import (
 
 from ..estimators._classifier import MLPClassifier
 from ..estimators._regressor import MLPRegressor
+from ._cells import shown
 from ._columns import category_text
 from ._tables import TableProblem, listed
 
@@ -281,7 +282,12 @@ def as_numbers(frame: pd.DataFrame) -> np.ndarray:
         try:
             columns.append(pd.to_numeric(frame[name]).to_numpy(dtype=float, na_value=np.nan))
         except (ValueError, TypeError) as error:
-            raise TableProblem(f"Column {name!r} has text where numbers are needed.") from error
+            column = frame[name].reset_index(drop=True)
+            wrong = pd.to_numeric(column, errors="coerce").isna() & column.notna()
+            cell = f": {shown(column, int(wrong.argmax()))}" if wrong.any() else ""
+            raise TableProblem(
+                f"Column {name!r} has text where numbers are needed{cell}."
+            ) from error
     return np.column_stack(columns)
 
 

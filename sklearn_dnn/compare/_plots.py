@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 
 MANY_POINTS = 2000
 MOST_BARS = 15
+MOST_SHUFFLED = 1000
 SHARES_OF_ROWS = (0.125, 0.25, 0.5, 1.0)
 LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)))
 
@@ -314,6 +315,11 @@ def importance(comparison: Comparison) -> Figure:
     scorer = comparison.scoring[0]
     train, test = (np.asarray(part) for part in comparison.folds[-1])
     X, y = comparison.X, comparison.y
+    if X.shape[1] > MOST_SHUFFLED:
+        raise NoPictureError(
+            f"The table has {X.shape[1]:,} columns, and shuffling more than {MOST_SHUFFLED:,}, one "
+            "after the other, takes too long."
+        )
     model = clone(comparison.models[comparison.best]).fit(X.iloc[train], y[train])
     test = test[spread_order(y[test], comparison.task, 0)][:MANY_POINTS]
     # Hundreds of short predictions: on a busy machine threads wait for each other most of the time.

@@ -16,6 +16,7 @@ from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.model_selection import BaseCrossValidator, KFold, StratifiedKFold
 
 from .._compat import offers
+from .._terminal import printable
 from .._version import __version__
 from ._columns import describe_columns
 from ._loop import Run
@@ -193,7 +194,8 @@ def _splitter(
     smallest = int(counts.min())
     if smallest < n_folds:
         notes.append(
-            f"{smallest} folds instead of {n_folds}: the class {labels[counts.argmin()]} has only "
+            f"{smallest} folds instead of {n_folds}: the class "
+            f"{printable(labels[counts.argmin()])} has only "
             f"{smallest} rows."
         )
         n_folds = smallest

@@ -13,6 +13,9 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from .._terminal import printable
+from ._cells import Reading, read_cells, shown
+
 # What stands for a gap in a CSV file; words such as "None" may be values.
 GAPS = ["", "NA", "N/A", "NaN", "nan", "null", "NULL"]
 TASKS = ("regression", "binary", "multiclass")
@@ -33,7 +36,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def listed(names: Iterable[object], limit: int = 8) -> str:
     """Names for a message, cut short where there are many."""
-    texts = [str(name) for name in names]
+    texts = [printable(name) for name in names]
     more = f", ... ({len(texts)} in all)" if len(texts) > limit else ""
     return ", ".join(texts[:limit]) + more
 
@@ -131,11 +134,17 @@ def _check_duplicates(names: Iterable[object]) -> None:
 
 
 def check_names(frame: pd.DataFrame) -> None:
-    """Refuse a table with repeated column names."""
+    """Refuse a table with repeated column names, or names that pandas can't find again."""
     _check_duplicates(frame.columns)
+    for name in frame.columns:
+        if "\0" in str(name):
+            raise TableProblem(
+                f"The column name {name!r} holds a NUL character; rename the column (where a file "
+                "has many, it is not UTF-8: save it as UTF-8)."
+            )
 
 
-def split_target(frame: pd.DataFrame, column: str) -> tuple[pd.DataFrame, pd.Series, list[str]]:
+def split_target(frame: pd.DataFrame, column: str) -> tuple[pd.DataFrame, pd.Series]:
     """Take the target out of a table.
 
     Parameters
@@ -147,12 +156,10 @@ def split_target(frame: pd.DataFrame, column: str) -> tuple[pd.DataFrame, pd.Ser
 
     Returns
     -------
-    X : DataFrame of shape (n_kept, n_columns - 1)
-        The other columns, without the rows whose target is missing.
-    y : Series of shape (n_kept,)
+    X : DataFrame of shape (n_rows, n_columns - 1)
+        The other columns.
+    y : Series of shape (n_rows,)
         The target.
-    notes : list of str
-        What was dropped.
     """
     if column not in frame.columns:
         if frame.shape[1] == 1 and any(mark in str(frame.columns[0]) for mark in ";\t|"):
@@ -164,11 +171,14 @@ def split_target(frame: pd.DataFrame, column: str) -> tuple[pd.DataFrame, pd.Ser
             f"There is no column {column!r}{nearest(column, frame.columns) or '.'} "
             f"The columns are {listed(frame.columns, 20)}."
         )
-    return drop_gaps(frame.drop(columns=column), frame[column])
+    return frame.drop(columns=column), frame[column]
 
 
 def drop_gaps(X: pd.DataFrame, y: pd.Series) -> tuple[pd.DataFrame, pd.Series, list[str]]:
-    """Drop the rows whose target is missing, and refuse a target that can't be learnt."""
+    """Drop the rows whose target is missing, and refuse a target that can't be learnt.
+
+    The target keeps its index, which numbers the rows as they were given.
+    """
     if X.shape[1] == 0:
         raise TableProblem(f"The table has no column besides the target {y.name!r}.")
     gaps = y.isna().to_numpy()
@@ -177,12 +187,13 @@ def drop_gaps(X: pd.DataFrame, y: pd.Series) -> tuple[pd.DataFrame, pd.Series, l
         raise TableProblem(f"The target {y.name!r} is missing in every row.")
     if gaps.any():
         notes.append(f"{gaps.sum()} of {len(y)} rows dropped: the target {y.name!r} is missing.")
-        X, y = X[~gaps].reset_index(drop=True), y[~gaps].reset_index(drop=True)
+        X, y = X[~gaps].reset_index(drop=True), y[~gaps]
     if isinstance(y.dtype, pd.CategoricalDtype):
         y = y.cat.remove_unused_categories()
     if count_distinct(y) < 2:
         raise TableProblem(
-            f"The target {y.name!r} is {y.iloc[0]!s} in every row; there is nothing to learn."
+            f"The target {y.name!r} is {printable(y.iloc[0])} in every row; there is nothing to "
+            "learn."
         )
     if types.is_datetime64_any_dtype(y) or types.is_timedelta64_dtype(y):
         raise TableProblem(f"The target {y.name!r} is a date or a time; make numbers of it.")
@@ -220,7 +231,7 @@ def find_task(y: pd.Series, override: str | None = None) -> tuple[str, str]:
     Parameters
     ----------
     y : Series of shape (n_rows,)
-        The target, without gaps.
+        The target, without gaps; its index has the numbers of the rows, from 0.
     override : {"regression", "binary", "multiclass"} or None
         The task, where the user knows better.
 
@@ -236,18 +247,49 @@ def find_task(y: pd.Series, override: str | None = None) -> tuple[str, str]:
         return _check_task(y, override, n_distinct, number), f"Task {override}: as asked."
     if not number:
         task = "binary" if n_distinct == 2 else "multiclass"
-        reason = f"the target has {n_distinct} distinct texts or categories"
-    elif n_distinct == 2:
-        task, reason = "binary", "the target has two distinct values"
-    elif n_distinct <= MAX_WHOLE_CLASSES and is_whole(y.to_numpy(dtype=float)):
-        task, reason = "multiclass", f"the target has {n_distinct} distinct whole numbers"
+        reason = f"the target has {n_distinct} distinct texts or categories{_odd_cells(y)}"
     else:
-        task, reason = "regression", f"the target has {n_distinct} distinct numbers"
+        task, reason = _task_of_numbers(y.to_numpy(dtype=float))
     _check_task(y, task, n_distinct, number)
     other = "multiclass" if task == "regression" else "regression"
     possible = number and n_distinct <= _MAX_HINTED_CLASSES
     hint = f"; --task {other} (task={other!r}) says otherwise" if possible else ""
     return task, f"Task {task}: {reason}{hint}."
+
+
+def _task_of_numbers(values: np.ndarray) -> tuple[str, str]:
+    n_distinct = len(np.unique(values))
+    if n_distinct == 2:
+        return "binary", "the target has two distinct values"
+    if n_distinct <= MAX_WHOLE_CLASSES and is_whole(values):
+        return "multiclass", f"the target has {n_distinct} distinct whole numbers"
+    return "regression", f"the target has {n_distinct} distinct numbers"
+
+
+def _odd_cells(y: pd.Series) -> str:
+    """What makes text of a target of numbers; refused where nobody means classes by them."""
+    if types.is_bool_dtype(y) or isinstance(y.dtype, pd.CategoricalDtype):
+        return ""
+    reading = read_cells(y)
+    if not reading.nearly:
+        return ""
+    found = _why_text(y, reading)
+    if _task_of_numbers(reading.numbers[~np.isnan(reading.numbers)])[0] == "regression":
+        raise TableProblem(
+            f"The target {y.name!r} is text, but reads as numbers: {found}. Make plain numbers of "
+            "it, and gaps of what is none; or say --task multiclass (task='multiclass') if they "
+            "are names of classes."
+        )
+    return f" that read as numbers: {found}"
+
+
+def _why_text(y: pd.Series, reading: Reading) -> str:
+    if len(reading.odd):
+        found = f"all but {len(reading.odd)} of {len(y)} cells do, not {shown(y, reading.odd[0])}"
+        return found if not len(reading.marked) else f"{found}, once marks are removed"
+    if len(reading.marked):
+        return f"they have marks, such as {shown(y, reading.marked[0])}"
+    return f"such as {shown(y, 0)}"
 
 
 def _check_task(y: pd.Series, task: str, n_distinct: int, number: bool) -> str:
@@ -257,9 +299,11 @@ def _check_task(y: pd.Series, task: str, n_distinct: int, number: bool) -> str:
         )
     if task == "regression":
         if not number:
+            reading = read_cells(y)
+            wrong = [*reading.odd, *reading.marked, 0][0]
             raise TableProblem(
-                f"The target {y.name!r} has text where numbers are needed (for example "
-                f"{str(y.iloc[0])!r}); clean it, or leave --task out to predict classes."
+                f"The target {y.name!r} has text where numbers are needed: {shown(y, wrong)}; "
+                "make numbers of it, or leave --task out to predict classes."
             )
         return task
     if task == "binary" and n_distinct != 2:
@@ -275,8 +319,8 @@ def _check_task(y: pd.Series, task: str, n_distinct: int, number: bool) -> str:
         )
     if counts.iloc[-1] < 2:
         raise TableProblem(
-            f"The class {counts.index[-1]!s} of the target {y.name!r} has one row, and each class "
-            "needs two: drop it or merge it with another."
+            f"The class {printable(counts.index[-1])} of the target {y.name!r} has one row, and "
+            "each class needs two: drop it or merge it with another."
         )
     return task
 
