@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import re
 import stat
@@ -16,9 +17,14 @@ from .._compat import offers
 from .._files import check_writable
 from ._tables import TableProblem, is_number
 
-# What a spreadsheet runs: a sign, also in full width, behind what it skips, and more than signs
-# behind it. A tab or a line end at the start may hide one.
-_FORMULA = re.compile(r"'*(?:[\t\r\n]|\s*[=+\-@＝＋－＠].*[^\s=+\-@＝＋－＠])", re.DOTALL)  # noqa: RUF001
+_SIGNS = "=+@＝＋－＠\\-"  # noqa: RUF001 - those of full width count, too
+# What a spreadsheet runs: a sign, behind what it skips, and more than signs behind it. A tab or
+# the end of a line at the start may hide one.
+_FORMULA = re.compile(
+    rf"'*(?:[\t\r\n]|[\s\x00-\x1f\u200b-\u200f\u2060\ufeff]*[{_SIGNS}].*[^\s{_SIGNS}])", re.DOTALL
+)
+# At these a spreadsheet may cut a cell that has no quotes around it.
+_CUTS = re.compile(r"[\r;\t]")
 
 
 class Failures:
@@ -116,7 +122,14 @@ def as_csv(result: pd.DataFrame) -> str:
         if not is_number(result[name]) and result[name].dtype != bool
     }
     whole = result.assign(**texts).rename(columns=defused)
-    return whole.to_csv(index=False, lineterminator="\n")
+    cut = any(_CUTS.search(str(text)) for text in [*whole.columns, *_different(texts.values())])
+    quoting = csv.QUOTE_NONNUMERIC if cut else csv.QUOTE_MINIMAL
+    return whole.to_csv(index=False, lineterminator="\n", quoting=quoting)
+
+
+def _different(columns: Iterable[pd.Series]) -> Iterator[Any]:
+    for column in columns:
+        yield from column.unique()
 
 
 def defused(value: Any) -> Any:
