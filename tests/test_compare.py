@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
@@ -21,9 +22,18 @@ from sklearn.svm import LinearSVC
 from threadpoolctl import threadpool_limits
 
 from sklearn_dnn.compare import RIVALS, TableProblem, compare_models
-from sklearn_dnn.compare._columns import describe_columns
-from sklearn_dnn.compare._models import build
+from sklearn_dnn.compare._columns import _look, _plain_numbers, category_text, describe_columns
+from sklearn_dnn.compare._models import (
+    GAP,
+    as_numbers,
+    as_text,
+    as_text_with_gaps,
+    build,
+    converted,
+)
+from sklearn_dnn.compare._plots import importance
 from sklearn_dnn.compare._result import corrected_t_test
+from sklearn_dnn.compare._style import NoPictureError
 from sklearn_dnn.compare._tables import drop_gaps, find_task, read_table, split_target
 from sklearn_dnn.datasets import load_california_housing
 
@@ -509,3 +519,143 @@ def test_odd_tables_are_told_of(tmp_path):
     (tmp_path / "words.csv").write_text("a,y\n1,None\n2,mild\n3,\n")
     _, kept, _ = drop_gaps(*split_target(read_table(tmp_path / "words.csv"), "y"))
     assert kept.tolist() == ["None", "mild"]
+
+
+# Wide tables: looked at and converted once, and equal to what each column gives alone.
+
+
+def test_columns_of_numbers_are_judged_together_as_each_alone():
+    rng = np.random.default_rng(0)
+    n = 50
+    X = pd.DataFrame(
+        {
+            "float": rng.normal(size=n),
+            "id": rng.permutation(n) * 1.0,
+            "gappy": np.where(rng.random(n) < 0.3, np.nan, rng.integers(0, 3, n)),
+            "constant": 3,
+            "constant with gaps": np.where(np.arange(n) < 3, np.nan, 1.0),
+            "empty": np.nan,
+            "zeros": np.where(np.arange(n) % 2, 0.0, -0.0),
+            "tiny": np.arange(n).astype("u1"),
+            "half": rng.normal(size=n).astype("f2"),
+            "far": 2**60 + np.arange(n),  # whose floats are all the same
+            "nullable": pd.array([None, *range(n - 1)], dtype="Int64"),
+            "far nullable": pd.array(2**60 + np.arange(n), dtype="Int64"),
+            "arrow": pd.array(rng.normal(size=n), dtype="double[pyarrow]"),
+            "flag": rng.random(n) < 0.5,
+        }
+    )
+    for name in X.columns:
+        known = X[name].dropna()
+        facts = _plain_numbers(X).get(name) or _look(X[name])
+        assert facts.n_distinct == len(set(known.tolist())), name
+        assert facts.n_known == len(known), name
+        whole = all(float(value).is_integer() for value in known)
+        assert facts.like_id == (whole and name != "flag"), name
+    columns = describe_columns(X)
+    assert "the same or missing in every row: constant, empty, zeros." in columns.notes[0]
+    assert "if it is one: id, tiny, far, far nullable." in columns.notes[1]
+    assert columns.categorical == ["flag"]
+    with pytest.raises(TableProblem, match="'half' has infinite"):
+        describe_columns(X.assign(half=np.full(n, np.inf, dtype="f2")))
+
+
+def test_a_converted_table_gives_the_models_what_the_table_does():
+    X, _ = table()
+    X["nullable"] = pd.array([None, *range(len(X) - 1)], dtype="Int64")
+    X["kind"] = pd.Categorical(np.resize([1.0, 2.5, None], len(X)))
+    X["mixed"] = pd.Series(np.resize([1, "1", 2.0, True, None, "true", "x"], len(X)), dtype=object)
+    numeric, categorical = ["a", "b", "nullable"], ["colour", "flag", "kind", "mixed"]
+    given = converted(X[[*reversed(categorical), *numeric]], numeric, categorical)
+    assert list(given.columns) == [*reversed(categorical), *numeric]
+    for frame in (X, given, given.iloc[:0], X.iloc[:0]):
+        rows = slice(len(frame))
+        expected = np.column_stack([X[n].to_numpy(float, na_value=np.nan) for n in numeric])
+        np.testing.assert_array_equal(as_numbers(frame[numeric]), expected[rows])
+        texts = [[GAP if pd.isna(v) else category_text(v) for v in X[name]] for name in categorical]
+        np.testing.assert_array_equal(as_text(frame[categorical]), np.transpose(texts)[rows])
+        gaps = pd.isna(as_text_with_gaps(frame[categorical]))
+        np.testing.assert_array_equal(gaps, X[categorical].isna().to_numpy()[rows])
+
+
+def test_equal_values_of_other_types_keep_their_own_text():
+    frame = pd.DataFrame({"a": [1.0, 2.0], "b": [Decimal("1.0"), Decimal("2")]}, dtype=object)
+    assert as_text(frame).tolist() == [["1", "1.0"], ["2", "2"]]
+
+
+def test_a_saved_model_finds_columns_by_name():
+    X, y = table(60)
+    comparison = compare_models(X, y, models=["ridge"], cv=2)
+    model = comparison.refit()
+    other = X[["flag", "b", "colour", "a"]].assign(more=1)
+    np.testing.assert_allclose(model.predict(other), model.predict(X), rtol=1e-12)
+    fitted = clone(comparison.models["ridge"]).fit(other, y)
+    np.testing.assert_allclose(fitted.predict(X), model.predict(X), rtol=1e-9)
+    with pytest.raises((TableProblem, ValueError), match="colour"):
+        model.predict(X.drop(columns="colour"))
+    with pytest.raises(TableProblem, match="lacks columns: colour"):
+        clone(comparison.models["ridge"]).fit(X.drop(columns="colour"), y)
+    assert "['a', 'b']" in repr(comparison.models["ridge"])
+
+
+def test_each_column_is_looked_at_once_however_many_folds_and_models(monkeypatch):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(24, 300)).astype("f4")).assign(text=["x", "y"] * 12)
+    kept, calls = pd.to_numeric, []
+
+    def counted(*given, **named):
+        calls.append(given)
+        return kept(*given, **named)
+
+    monkeypatch.setattr(pd, "to_numeric", counted)
+    compare_models(X, rng.normal(size=24), models=QUICK, cv=3)
+    assert len(calls) <= 10  # 18 times 300 where each fold and model converts each column
+
+
+def test_importance_of_very_many_columns_is_left_out():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(12, 1001)))
+    comparison = compare_models(X, X[0] + rng.normal(size=12), models=["dummy"], cv=2)
+    with pytest.raises(NoPictureError, match="1,001 columns"):
+        importance(comparison)
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ([*map(str, np.arange(40) / 8), "x"], "all but 1 of 41 cells do, not 'x' in row 41"),
+        (["x", *map(str, range(40))], "all but 1 of 41 cells do, not 'x' in row 1 "),
+        ([f"{v / 8}" for v in range(41)], "such as '0.0' in row 1 "),
+        ([f"{v},{v}" for v in range(41)], "they have marks, such as '0,0' in row 1 "),
+        (["n/a", *[f"{v}%" for v in range(40)]], "not 'n/a' in row 1 .*once marks are removed"),
+        ([*["1e5"] * 3, "1e400", *map(str, range(40))], "all but 1 of 44 cells do, not '1e400'"),
+    ],
+)
+def test_a_target_of_numbers_as_text_is_shown(target, said):
+    with pytest.raises(TableProblem, match=said):
+        find_task(pd.Series(target, name="y", dtype=object))
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        ["yes", "no"] * 20,
+        ["1", "0"] * 20,
+        ["1", "2", "3", "?"] * 10,
+        ["a1", "b2", "c3"] * 10,
+        ["2020-01-01", "2020-01-02"] * 10,
+        ["5%", "10%"] * 10,
+        pd.Categorical([f"{v}.5" for v in range(20)] * 2),
+        [True, False] * 10,
+    ],
+)
+def test_labels_stay_classes(target):
+    y = pd.Series(target, name="y")
+    assert find_task(y)[0] == ("binary" if y.nunique() == 2 else "multiclass")
+
+
+def test_row_numbers_are_those_of_the_table_that_was_given():
+    y = pd.Series([*map(str, np.arange(30) / 4), "bad"], index=range(100, 131), name="y")
+    y.iloc[[0, 5]] = None
+    with pytest.raises(TableProblem, match="'bad' in row 31 "):
+        compare_models(pd.DataFrame({"a": range(31)}, index=y.index), y, models=["dummy"])
