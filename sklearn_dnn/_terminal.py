@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from contextlib import suppress
 from typing import TextIO
@@ -24,27 +26,44 @@ def printable_lines(text: str) -> str:
     return "\n".join(map(printable, text.split("\n")))
 
 
-def show(text: str, stream: TextIO | None, end: str = "\n") -> None:
-    """Print lines, whatever the encoding of the stream.
+def show(text: str, stream: TextIO | None) -> None:
+    """Print lines, whatever the encoding of the stream; see `write` for its errors."""
+    encoding = (None if stream is None else stream.encoding) or "utf-8"
+    lines = printable_lines(text)
+    write(lines.encode(encoding, "backslashreplace").decode(encoding), stream)
+
+
+def write(text: str, stream: TextIO | None) -> None:
+    """Write all of a text as it is, or raise.
 
     Raises
     ------
     OSError
-        If the stream can't take them, such as a pipe whose reader has gone.
+        If the stream can't take it, such as a file on a full disk, or a pipe whose reader has
+        gone.
     """
     if stream is None:  # it was closed before Python began
-        raise OSError("the standard output is closed")
-    encoding = stream.encoding or "utf-8"
-    lines = printable_lines(text)
-    print(lines.encode(encoding, "backslashreplace").decode(encoding), end=end, file=stream)
+        raise OSError(errno.EBADF, "it is closed")
     stream.flush()
+    try:
+        number = None if stream.isatty() else stream.fileno()
+    except OSError:  # not of the system
+        number = None
+    if number is None:
+        stream.write(text)
+        stream.flush()
+        return
+    # Where Python does not buffer (PYTHONUNBUFFERED), a stream drops without a word what a disk
+    # has no room for.
+    with os.fdopen(os.dup(number), "wb") as file:
+        file.write(text.replace("\n", os.linesep).encode(stream.encoding))
 
 
 def say(text: object) -> None:
     """Print one line on the standard error."""
     if sys.stderr is not None:
         with suppress(OSError):  # nobody listens, and the work goes on
-            show(printable(text), sys.stderr)
+            show(f"{printable(text)}\n", sys.stderr)
 
 
 def say_over(text: object = "") -> None:

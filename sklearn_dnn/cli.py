@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import joblib
 
 from ._files import is_stream, replacing
-from ._terminal import is_terminal, printable, say, show
+from ._terminal import is_terminal, printable, say, show, write
 from ._version import __version__
 
 if TYPE_CHECKING:
@@ -161,10 +161,10 @@ def _compare(arguments: argparse.Namespace) -> int:
     # The figures alone on the standard output, so that a program can read them.
     if arguments.json == "-":
         with suppress(OSError):  # nobody listens, and the work goes on
-            show(as_text(comparison), sys.stderr)
+            show(f"{as_text(comparison)}\n", sys.stderr)
     else:
         with failures.trying("the table (standard output)", is_stdout=True):
-            show(as_text(comparison), sys.stdout)
+            show(f"{as_text(comparison)}\n", sys.stdout)
     if not comparison.scores and not comparison.interrupted:
         raise _CommandError("No model has a result; see what is missing above.")
     try:
@@ -224,7 +224,8 @@ def _write(comparison: Comparison, arguments: argparse.Namespace, failures: Fail
     if arguments.json == "-":
         with failures.trying("the figures (standard output)", is_stdout=True):
             # Of ASCII, since a terminal may be what reads it.
-            show(json.dumps(comparison.to_dict(), indent=2, allow_nan=False), sys.stdout)
+            text = json.dumps(comparison.to_dict(), indent=2, allow_nan=False)
+            show(f"{text}\n", sys.stdout)
     elif arguments.json is not None:
         with failures.trying(f"--json {arguments.json!r}"), replacing(arguments.json) as file:
             text = json.dumps(comparison.to_dict(), indent=2, allow_nan=False, ensure_ascii=False)
@@ -301,9 +302,9 @@ def _predict(arguments: argparse.Namespace) -> int:
         return _end(failures, 0)
     with failures.trying("the predictions (standard output)", is_stdout=True):
         if is_terminal(sys.stdout):
-            show(text, sys.stdout, end="")
+            show(text, sys.stdout)
         else:
-            print(text, end="", flush=True)
+            write(text, sys.stdout)
     return _end(failures, 0)
 
 

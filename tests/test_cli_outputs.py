@@ -8,6 +8,8 @@ import io
 import json
 import os
 import re
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -17,6 +19,7 @@ import pandas as pd
 import pytest
 
 import sklearn_dnn
+from sklearn_dnn import _terminal
 from sklearn_dnn._terminal import printable, show
 from sklearn_dnn.cli import main
 from sklearn_dnn.compare import _result
@@ -52,7 +55,7 @@ WRITTEN = ["j.json", "m.joblib", "r.html"]
 
 @pytest.mark.usefixtures("page")
 def test_a_full_disk_leaves_the_files_of_before_and_each_is_told(capsys):
-    resource = pytest.importorskip("resource")
+    resource = pytest.importorskip("resource", reason="a limit of POSIX")
     assert main(["compare", *WRITES]) == 0
     assert main(["predict", "m.joblib", "good.csv", "--out", "o.csv"]) == 0
     before = {name: Path(name).read_bytes() for name in [*WRITTEN, "o.csv"]}
@@ -232,6 +235,17 @@ def test_a_terminal_obeys_nothing_of_a_table(capsys, escape):
     no_escapes(capsys)
 
 
+def test_a_name_of_several_lines_is_on_one(capsys):
+    frame = pd.read_csv("good.csv").rename(columns={"value": "value\nridge  9.9 ± 0.1"})
+    frame.to_csv("lines.csv", index=False)
+    target = "value\nridge  9.9 ± 0.1"
+    options = ["--models", "dummy", "--cv", "2"]
+    assert main(["compare", "lines.csv", "--target", target, *options]) == 0
+    output = capsys.readouterr()
+    assert "regression of value\\nridge  9.9 ± 0.1: 60 rows" in output.out
+    assert not [line for line in output.out.splitlines() if line.startswith("ridge")]
+
+
 def test_predictions_on_a_terminal_and_in_a_pipe(capsys, monkeypatch):
     labels = np.array(["\x1b[31mred", "blue"])[np.arange(60) % 2]
     pd.read_csv("good.csv").assign(label=labels).to_csv("escapes.csv", index=False)
@@ -247,8 +261,25 @@ def test_predictions_on_a_terminal_and_in_a_pipe(capsys, monkeypatch):
 
 def test_what_a_streams_encoding_has_not_is_escaped():
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
-    show("Größe ± 1\nZwei", stream)
+    show("Größe ± 1\nZwei\n", stream)
     assert stream.buffer.getvalue() == b"Gr\\xf6\\xdfe \\xb1 1\nZwei\n"
+
+
+@pytest.mark.parametrize("unbuffered", [[], ["-u"]])
+def test_a_part_that_a_disk_has_no_room_for_is_told(unbuffered):
+    # Without buffers Python itself drops it without a word.
+    program = (
+        "import importlib.util, resource, sys\n"
+        "spec = importlib.util.spec_from_file_location('terminal', sys.argv[1])\n"
+        "terminal = importlib.util.module_from_spec(spec)\n"
+        "spec.loader.exec_module(terminal)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))\n"
+        "try: terminal.write('x' * 2000, sys.stdout)\n"
+        "except OSError as error: sys.exit(error.errno)\n"
+    )
+    with Path("out").open("wb") as out:
+        command = [sys.executable, *unbuffered, "-c", program, _terminal.__file__]
+        assert subprocess.run(command, check=False, stdout=out).returncode == errno.EFBIG
 
 
 # Labels that a spreadsheet would run.

@@ -40,8 +40,8 @@ class Checkpoint(EpochCallback):
 
     Notes
     -----
-    A file is complete or it is not there: it is written under another name in the same folder
-    and then renamed. It holds the estimator as if training had ended with that epoch, without
+    A file is whole, or as it was: it is written under another name in the same folder and then
+    renamed; what a killed process left there is removed by the next write. It holds the estimator as if training had ended with that epoch, without
     callbacks; read it with ``joblib.load``. As with every pickle, load only files you trust.
     Training can go on from it with ``warm_start=True``, though with a fresh optimizer.
 

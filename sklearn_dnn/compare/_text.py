@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._terminal import printable
 from ._result import Comparison
 
 _TITLES = {
@@ -45,7 +46,7 @@ def as_text(comparison: Comparison) -> str:
         first = comparison.scoring[0]
         lines += [
             "",
-            f"{comparison.task} of {comparison.target}: {rows} rows, {comparison.X.shape[1]} "
+            f"{comparison.task} of {printable(comparison.target)}: {rows} rows, {comparison.X.shape[1]} "
             f"columns, {folds} folds, seed {comparison.settings['seed']}; mean ± standard "
             "deviation over the folds.",
             f"* differs from the best in {title(first)} with p < {SIGNIFICANT} (corrected "
@@ -53,7 +54,7 @@ def as_text(comparison: Comparison) -> str:
         ]
     if comparison.missing:
         lines += ["Missing:"] if lines else ["Nothing is finished. Missing:"]
-        lines += [f"  {name}: {reason}" for name, reason in comparison.missing.items()]
+        lines += [printable(f"  {name}: {reason}") for name, reason in comparison.missing.items()]
     return "\n".join(lines)
 
 
@@ -61,7 +62,7 @@ def _table(comparison: Comparison) -> list[str]:
     frame = comparison.to_frame()
     first = comparison.scoring[0]
     header = ["model", *map(title, comparison.scoring), "to the best", "fit s", "predict s"]
-    columns: list[list[str]] = [list(frame.index)]
+    columns: list[list[str]] = [[printable(name) for name in frame.index]]
     for scorer in comparison.scoring:
         means, stds = sign(scorer) * frame[f"{scorer}_mean"], frame[f"{scorer}_std"]
         digits = _digits(stds.to_numpy())
