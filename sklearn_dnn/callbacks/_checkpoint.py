@@ -41,9 +41,10 @@ class Checkpoint(EpochCallback):
     Notes
     -----
     A file is whole, or as it was: it is written under another name in the same folder and then
-    renamed; what a killed process left there is removed by the next write. It holds the estimator as if training had ended with that epoch, without
-    callbacks; read it with ``joblib.load``. As with every pickle, load only files you trust.
-    Training can go on from it with ``warm_start=True``, though with a fresh optimizer.
+    renamed; what a killed process left there is removed by the next write. It holds the
+    estimator as if training had ended with that epoch, without callbacks; read it with
+    ``joblib.load``. As with every pickle, load only files you trust. Training can go on from it
+    with ``warm_start=True``, though with a fresh optimizer.
 
     Several fits, such as those of a search, write over each other unless `path` has ``{fit}``
     or, with several processes, ``{name}``.

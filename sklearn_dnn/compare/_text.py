@@ -46,9 +46,9 @@ def as_text(comparison: Comparison) -> str:
         first = comparison.scoring[0]
         lines += [
             "",
-            f"{comparison.task} of {printable(comparison.target)}: {rows} rows, {comparison.X.shape[1]} "
-            f"columns, {folds} folds, seed {comparison.settings['seed']}; mean ± standard "
-            "deviation over the folds.",
+            f"{comparison.task} of {printable(comparison.target)}: {rows} rows, "
+            f"{comparison.X.shape[1]} columns, {folds} folds, seed {comparison.settings['seed']}; "
+            "mean ± standard deviation over the folds.",
             f"* differs from the best in {title(first)} with p < {SIGNIFICANT} (corrected "
             "resampled t-test).",
         ]
