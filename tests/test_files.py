@@ -464,7 +464,8 @@ def writes_in_place(source):
             if name in {"open", "fdopen"}:
                 texts = [a.value for a in ast.walk(node) if isinstance(a, ast.Constant)]
                 modes = [t for t in texts if isinstance(t, str) and t and set(t) <= set("rwabxt+U")]
-                if any(set(mode) & set("wax+") for mode in modes):
+                copied = given and given[0].startswith("os.dup(")  # what already is open
+                if not copied and any(set(mode) & set("wax+") for mode in modes):
                     found.append((function, node.lineno))
             elif name in IN_PLACE and given and not set(given) & known:
                 found.append((function, node.lineno))
