@@ -45,8 +45,8 @@ def describe_columns(X: pd.DataFrame) -> Columns:
     useless: list[str] = []
     ids: list[str] = []
     notes: list[str] = []
-    plain = _plain_numbers(X)
     texts: list[tuple[str, Verdict]] = []
+    plain = _plain_numbers(X)
     for name in X.columns:
         facts = plain.get(name) or _look(X[name])
         if facts.infinite:
@@ -56,12 +56,9 @@ def describe_columns(X: pd.DataFrame) -> Columns:
             continue
         if facts.is_number:
             numeric.append(name)
-        elif (verdict := _stands_for(X[name])).kind == "numbers":
-            numeric.append(name)
-            continue
         else:
             categorical.append(name)
-            texts.append((repr(name), verdict))
+            texts.append((repr(name), facts.verdict))
         if facts.like_id and facts.n_distinct == facts.n_known == len(X) and len(X) > 2:
             ids.append(name)
     notes += told(texts, "nothing has to be done")
@@ -84,6 +81,7 @@ class _Facts(NamedTuple):
     n_known: int
     infinite: bool
     like_id: bool
+    verdict: Verdict = Verdict("names")
 
 
 def _look(column: pd.Series) -> _Facts:
@@ -93,7 +91,10 @@ def _look(column: pd.Series) -> _Facts:
         )
     n_distinct, n_known = count_distinct(column), int(column.notna().sum())
     if not is_number(column):
-        return _Facts(False, n_distinct, n_known, False, not types.is_bool_dtype(column))
+        verdict = _stands_for(column)
+        reads = verdict.kind == "numbers"
+        like_id = not reads and not types.is_bool_dtype(column)
+        return _Facts(reads, n_distinct, n_known, False, like_id, verdict)
     values = column.to_numpy(dtype=float, na_value=np.nan)
     whole = is_whole(values[~np.isnan(values)])
     return _Facts(True, n_distinct, n_known, has_infinite(column), whole)

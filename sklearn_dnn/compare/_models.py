@@ -276,7 +276,7 @@ class ByName:
 def as_numbers(frame: pd.DataFrame) -> np.ndarray:
     """Columns as an array of shape (n, p), gaps as nan."""
     if all(types.is_numeric_dtype(kind) for kind in set(frame.dtypes)):
-        return frame.to_numpy(dtype=float, na_value=np.nan)
+        return np.ascontiguousarray(frame.to_numpy(dtype=float, na_value=np.nan))
     columns = []
     for name in frame.columns:
         try:
