@@ -7,6 +7,9 @@
 ``drop`` and ``categorical`` (lists of columns). Every fit adds a line to ``OUT.jsonl``; one that is
 there is not done again. ``report.py`` makes tables of such files. Seconds can be compared only
 within one run on a quiet machine.
+
+With ``--text`` numbers with fractions come as text, as from a file that was read so. Only ours take
+such frames, and their errors have to be those of numbers.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from typing import Any
 import numpy as np
 from models import MODELS
 from sklearn.metrics import accuracy_score, log_loss, roc_auc_score, root_mean_squared_error
-from tables import Split, Table, split, tables
+from tables import Split, Table, as_text, split, tables
 
 N_BINS = 15  # of the expected calibration error
 
@@ -78,13 +81,17 @@ def main() -> None:
     parser.add_argument("--tables", nargs="+", help="names; default: all")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--rows", type=int, default=10_000, help="rows to train on at most")
+    parser.add_argument("--text", action="store_true", help="numbers come as text")
     arguments = parser.parse_args()
+    if arguments.text and any(not name.startswith("ours") for name in arguments.models):
+        parser.error("--text is for our models; the others need numbers")
     warnings.simplefilter("ignore")  # of peers that did not converge
     done = set()
     if arguments.out.exists():
         lines = map(json.loads, arguments.out.read_text().splitlines())
         done = {(line["dataset"], line["seed"], line["model"]) for line in lines}
-    for table in tables(arguments.folder, arguments.tables):
+    found = tables(arguments.folder, arguments.tables)
+    for table in map(as_text, found) if arguments.text else found:
         for seed in range(arguments.seeds):
             for name in arguments.models:  # in turn, so that a busy moment meets all of them
                 if (table.name, seed, name) in done:

@@ -77,6 +77,24 @@ def _read(folder: Path, entry: dict) -> Table:
     return Table(entry["name"], entry["task"], pd.DataFrame(columns), y)
 
 
+def as_text(table: Table) -> Table:
+    """The table with categories, and numbers with fractions, as plain text.
+
+    Whole numbers as text are categories by the estimators' rule, and stay numbers here.
+    """
+
+    def text(column: pd.Series) -> pd.Series:
+        if column.dtype == "category":
+            return column.astype("string")
+        known = column.dropna()
+        if (known == known.round()).all():
+            return column
+        return column.map(repr, na_action="ignore").astype(object)
+
+    frame = pd.DataFrame({name: text(table.X[name]) for name in table.X.columns})
+    return Table(f"{table.name} as text", table.task, frame, table.y)
+
+
 def split(table: Table, seed: int, most_rows: int) -> Split:
     """A seeded split, stratified by class; at most so many rows train."""
     share = min(TEST_SHARE, MOST_TEST_ROWS / len(table.X))

@@ -106,10 +106,10 @@ class BaseMLP(
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame, Tensor} of shape (n_samples, n_features)
-            Numbers and categories, with gaps (NaN, None); in a sparse matrix finite numbers
-            alone. A CSR matrix and a memory map are read, and made dense, batch by batch; on the
-            CPU a table of up to 64 MiB is held as a dense copy instead, on a GPU one of up to a
-            third of its free memory.
+            Numbers and categories, with gaps (NaN, None, or under a mask); in a sparse matrix
+            finite numbers alone. A CSR matrix and a memory map are read, and made dense, batch by
+            batch; on the CPU a table of up to 64 MiB is held as a dense copy instead, on a GPU one
+            of up to a third of its free memory.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets: numbers for a regressor; labels, or a 0/1 indicator matrix of several
             labels, for a classifier.

@@ -129,6 +129,9 @@ input_columns_ : dict
     of gaps, other scalings, and slots of levels (:class:`sklearn_dnn.data.columns.Columns`).
 is_categorical_ : ndarray of bool, shape (n_features,), or None
     Columns of categories; None without any.
+is_parsed_ : ndarray of bool, shape (n_features,), or None
+    Columns of numbers that came as text or as objects; None without any. In these a cell of text
+    that does not read as a number is a gap later on, with a warning.
 categories_ : list of ndarray
     The levels of each column of categories that were seen in `fit`.
 n_features_in_ : int

@@ -332,9 +332,13 @@ PARAMETERS: dict[str, Parameter] = {
         "from_dtype",
         "'from_dtype', array-like of bool, int or str, or None, default='from_dtype'",
         """Which columns hold categories instead of numbers: a mask, positions or names.
-        "from_dtype" takes the columns of a data frame that hold text or are of a type for
-        categories; those of arrays are numbers. None takes all for numbers. With `warm_start` and
-        `partial_fit` the first call decides.""",
+        "from_dtype" takes the columns of a data frame that are of a type for categories, and those
+        of text, unless all their cells that train read as finite numbers of which one at least
+        has a fraction: then they are numbers. Text that may be something else (whole numbers,
+        numbers with marks or beside a few other cells, dates) is told by a warning; it is silent
+        where the column is named here, or of a type for categories. Columns of arrays are
+        numbers: text of names is refused there, other text as in a data frame. None takes all for
+        numbers. With `warm_start` and `partial_fit` the first call decides.""",
     ),
     "input_scaling": Parameter(
         [StrOptions({"auto", "batch_norm", *SCALINGS}), Norm, None],
