@@ -35,6 +35,8 @@ HIGH, N_TIMES = 0.5, 201
 SEEN_ROWS = 2**14
 # A loss that ends below this share of its height has fallen.
 HARDLY = 0.9
+# Epochs at the end of which, even where all were done, a loss should have moved.
+MANY_EPOCHS = 20
 # How many times as high as that of zeros a loss was that comes of steps that are too long.
 LONG = 10.0
 
@@ -169,14 +171,16 @@ def _stuck(session: Session, outcomes: list[Outcome]) -> str | None:
             f"The training loss hardly moved from the first epoch on ({losses[0]:.4g}; "
             f"{losses[-1]:.4g} after epoch {outcome.progress.epoch})"
         )
-        if _creeps(losses, spec.tol):
+        # of few epochs that were asked for nothing can be said but that they are few
+        enough = outcome.end_reason != MAX_ITER or len(losses) >= MANY_EPOCHS
+        if enough and _creeps(losses, spec.tol):
             return f"{hardly}, by less than tol={spec.tol:g} an epoch: raise {rate}."
         highest = max(losses)
         if highest > 0 and losses[-1] < HARDLY * highest and highest < LONG:
             continue  # most fits: the loss has fallen well, from where networks begin
         zeros = _loss_of_zeros(session) if zeros is None else zeros
         above = losses[-1] - zeros
-        if above > 0.02 * abs(zeros) and _stands(losses, above):
+        if enough and above > 0.02 * abs(zeros) and _stands(losses, above):
             zero = f"that of a network that puts out zeros ({zeros:.4g})"
             return f"{hardly}, and is above {zero}: raise {rate}."
         if above > zeros > 0 and highest > LONG * zeros:
