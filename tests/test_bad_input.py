@@ -1057,7 +1057,7 @@ def test_early_stopping_can_not_begin_midway_without_a_validation_part():
     ("table", "y", "message"),
     [
         (X[:, :2], LABELS, "X has 2 features.*expecting 3"),
-        (X, THREE, r"\[2\].*known.*\[0, 1\]"),
+        (X, THREE, r"Previously got \[0 1\].*has \[0 1 2\]"),
         (X, TWO_LABELS, r"one column of labels.*\(40, 2\)"),
     ],
 )
