@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pytest
+from ids import without_addresses
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
@@ -130,7 +131,7 @@ SCHEDULES = [
 ]
 
 
-@pytest.mark.parametrize(("schedule", "end"), SCHEDULES, ids=repr)
+@pytest.mark.parametrize(("schedule", "end"), SCHEDULES, ids=without_addresses)
 @pytest.mark.parametrize("stops", [True, EarlyStopping()], ids=["by patience", "by component"])
 def test_patience_waits_for_the_end_of_a_schedule(schedule, end, stops):
     fitted = model(schedule=schedule, early_stopping=stops).fit(X, Y)
@@ -138,7 +139,7 @@ def test_patience_waits_for_the_end_of_a_schedule(schedule, end, stops):
     assert fitted.best_iter_ == 1
 
 
-@pytest.mark.parametrize(("schedule", "end"), SCHEDULES, ids=repr)
+@pytest.mark.parametrize(("schedule", "end"), SCHEDULES, ids=without_addresses)
 def test_tol_waits_for_the_end_of_a_schedule(schedule, end):
     fitted = model(schedule=schedule, early_stopping=False, monitor="loss", tol=1e9).fit(X, Y)
     assert fitted.n_iter_ == end
@@ -158,7 +159,7 @@ def test_tol_waits_for_the_end_of_a_schedule(schedule, end):
         ({"curriculum": ExponentialCurriculum(0.2, 2.0, every=6.0)}, 18),
         ({"schedule": Cosine(horizon=20), "curriculum": LinearCurriculum(epochs=17)}, 20),
     ],
-    ids=repr,
+    ids=without_addresses,
 )
 def test_patience_waits_for_all_that_has_an_end(plan, end):
     given = {"difficulty": X[:, 0]} if "curriculum" in plan else {}
@@ -209,7 +210,7 @@ def test_a_baseline_and_a_target_do_not_wait():
         (to_the_end, 12, 40, 1 - 11 / 40),
         (Piecewise((30,), (4.0, 1.0)), 12, 30, 1.0),
     ],
-    ids=repr,
+    ids=without_addresses,
 )
 @pytest.mark.parametrize("way", ["n_iter_no_change", "EarlyStopping", "tol"])
 def test_a_number_is_obeyed_and_a_cut_is_told(schedule, epochs, length, share, way):
@@ -239,7 +240,7 @@ def test_a_number_is_obeyed_and_a_cut_is_told(schedule, epochs, length, share, w
         {"schedule": "cosine", "n_iter_no_change": 25},  # after 27 of 40 epochs: 27 %
         {"schedule": Cosine(horizon=8)},  # it had come to its end
     ],
-    ids=repr,
+    ids=without_addresses,
 )
 def test_no_cut_is_told_where_none_is(parameters):
     model(**{"n_iter_no_change": 10} | parameters).fit(X, Y)  # a warning would be an error
