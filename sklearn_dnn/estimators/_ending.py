@@ -124,16 +124,21 @@ def tell_how_it_ended(session: Session, outcomes: list[Outcome], *, warn_of_max_
         warn(_of_divergence(session, diverged), ConvergenceWarning)
     elif warn_of_max_iter and (stuck := _stuck(session, outcomes)):
         warn(stuck, ConvergenceWarning)
-    elif (
-        warn_of_max_iter
-        and any(outcome.end_reason == MAX_ITER for outcome in outcomes)
-        and not spec.schedule.ends_with_training
+    elif warn_of_max_iter and any(
+        o.end_reason == MAX_ITER and not _ends_a_cycle(spec, o) for o in outcomes
     ):
         warn(
             f"Maximum iterations ({spec.max_iter}) reached and the optimization hasn't converged "
             "yet. Increase max_iter.",
             ConvergenceWarning,
         )
+
+
+def _ends_a_cycle(spec: FitSpec, outcome: Outcome) -> bool:
+    """Whether the schedule is at an end of its own after the last epoch."""
+    done = outcome.progress.passed("learning_rate")
+    end = spec.schedule.cycle_end(float(done), float(spec.max_iter))
+    return spec.schedule.ends_with_training or end == done
 
 
 def _of_divergence(session: Session, diverged: list[Outcome]) -> str:
