@@ -242,6 +242,7 @@ CASES = {
     "layer norm, skips, mixtures": fitted(norm="layer", topology="residual", augmentation="mixup"),
     "masks and noise": fitted(dropout=0.2, weight_noise=0.1, input_dropout=0.1),
     "autograd": fitted(activation="softplus", optimizer="lbfgs", batch_size="auto"),
+    "mixed precision": fitted(dtype="mixed_bfloat16", activation="softplus"),
     "a module": fitted(hidden=HiddenModule(Part), n_members=2),
     "an optimizer of torch's": fitted(
         optimizer=TorchOptimizer(torch.optim.Adam), learning_rate_init="range_test"
