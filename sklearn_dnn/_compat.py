@@ -29,6 +29,7 @@ from sklearn.utils.validation import _check_method_params as check_method_params
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _num_features as num_features
 from sklearn.utils.validation import _num_samples as num_samples
+from torch.utils._device import DeviceContext
 
 # Kernels that update a parameter, its gradient and the optimizer's state in one pass.
 fused_adam_ = torch._fused_adam_
@@ -38,7 +39,7 @@ fused_adagrad_ = torch._fused_adagrad_
 foreach_copy_ = torch._foreach_copy_
 
 # What a caller may have set for its own thread: autocast, and modes that change what functions of
-# torch do, a default device among them.
+# torch do, of which a default device is one.
 any_autocast = torch._C._is_any_autocast_enabled
 count_function_modes = torch._C._len_torch_function_stack
 pop_function_mode = torch._C._pop_torch_function_stack
@@ -183,6 +184,7 @@ def fitted_copy(estimator: Any, attributes: dict[str, Any]) -> Any:
 __all__ = [
     "EXACT_PRECISIONS",
     "CallbackSupportMixin",
+    "DeviceContext",
     "HasMethods",
     "Interval",
     "InvalidParameterError",

@@ -18,6 +18,7 @@ from threadpoolctl import LibController, ThreadpoolController
 
 from ._compat import (
     EXACT_PRECISIONS,
+    DeviceContext,
     any_autocast,
     count_function_modes,
     pop_function_mode,
@@ -51,8 +52,8 @@ def _openmp() -> tuple[LibController, ...]:
 class torch_ready:  # noqa: N801 - a context manager, as functions make them, at half their cost
     """Surround all use of torch with this: within is torch as a new thread finds it.
 
-    What a caller set for its thread does not reach in: autocast, a default device and other modes
-    of functions, grad mode and inference mode. Float32 matrices are multiplied in float32 on the
+    What a caller set for its thread does not reach in: autocast, a default device, grad mode and
+    inference mode. Float32 matrices are multiplied in float32 on the
     CPU, whatever the process' precision. In a forked child a single thread is used, since more
     would hang.
     """
@@ -86,7 +87,7 @@ def _as_in_a_new_thread() -> Iterator[Any]:
         if torch.is_autocast_enabled(device):
             yield torch.autocast(device, enabled=False)
     if count_function_modes():
-        yield _without_function_modes()
+        yield _without_default_device()
     if torch.is_inference_mode_enabled():
         yield torch.inference_mode(False)
     if not torch.is_grad_enabled():
@@ -96,14 +97,23 @@ def _as_in_a_new_thread() -> Iterator[Any]:
 
 
 @contextmanager
-def _without_function_modes() -> Iterator[None]:
-    """Take off the thread's modes of functions, among them a default device, within the block."""
-    modes = [pop_function_mode() for _ in range(count_function_modes())]
+def _without_default_device() -> Iterator[None]:
+    """Let functions of torch have no default device within the block; other modes stay."""
+    modes = _all_modes_taken_off()
+    for mode in modes:
+        if not isinstance(mode, DeviceContext):
+            push_function_mode(mode)
     try:
         yield
     finally:
-        for mode in reversed(modes):
+        _all_modes_taken_off()
+        for mode in modes:
             push_function_mode(mode)
+
+
+def _all_modes_taken_off() -> list[Any]:
+    """The thread's modes of functions, the innermost last."""
+    return [pop_function_mode() for _ in range(count_function_modes())][::-1]
 
 
 class _Float32:

@@ -11,6 +11,7 @@ import pytest
 import torch
 from sklearn.datasets import load_iris, make_friedman1
 from torch.overrides import TorchFunctionMode
+from torch.utils._device import DeviceContext
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
 from sklearn_dnn._threads import torch_ready
@@ -68,9 +69,24 @@ def autocast(dtype):
         assert torch.get_autocast_dtype("cpu") == dtype
 
 
-class Breaking(TorchFunctionMode):
+class Breaking(DeviceContext):
+    """A default device that may not even be asked."""
+
+    def __init__(self):
+        super().__init__("meta")
+
     def __torch_function__(self, func, types, args=(), kwargs=None):
         raise AssertionError("it reached in")
+
+
+class Watching(TorchFunctionMode):
+    """A mode of another kind, which stays."""
+
+    seen = 0
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        Watching.seen += 1
+        return func(*args, **(kwargs or {}))
 
 
 @contextmanager
@@ -98,7 +114,8 @@ STATES = {
     "autocast to float16": lambda: autocast(torch.float16),
     "on meta": lambda: torch.device("meta"),
     "default device": lambda: default_device("meta"),
-    "a mode of functions": Breaking,
+    "a device that breaks": Breaking,
+    "a mode that watches": Watching,
     "no gradients": torch.no_grad,
     "inference mode": torch.inference_mode,
     "anomalies are looked for": torch.autograd.detect_anomaly,
@@ -225,6 +242,7 @@ CASES = {
     "layer norm, skips, mixtures": fitted(norm="layer", topology="residual", augmentation="mixup"),
     "masks and noise": fitted(dropout=0.2, weight_noise=0.1, input_dropout=0.1),
     "autograd": fitted(activation="softplus", optimizer="lbfgs", batch_size="auto"),
+    "mixed precision": fitted(dtype="mixed_bfloat16", activation="softplus"),
     "a module": fitted(hidden=HiddenModule(Part), n_members=2),
     "an optimizer of torch's": fitted(
         optimizer=TorchOptimizer(torch.optim.Adam), learning_rate_init="range_test"
@@ -271,6 +289,14 @@ def test_within_is_torch_as_a_new_thread_finds_it():
         assert not torch.is_inference_mode_enabled()
         with torch_ready():  # and once more
             assert torch.zeros(1).device.type == "cpu"
+
+
+def test_other_modes_of_functions_stay():
+    before = Watching.seen
+    with Watching(), torch.device("meta"):
+        make().fit(X, Y)
+        assert torch.zeros(1).device.type == "meta"
+    assert Watching.seen > before + 100
 
 
 def test_threads_share_the_precision_of_the_process():

@@ -238,7 +238,8 @@ class Gradients:
         """Products in bfloat16, where that is asked for."""
         if not self.spec.mixes_precision:
             return nullcontext()
-        return torch.autocast(x.device.type, dtype=torch.bfloat16)
+        # within a caller's autocast a cache would outlive the step that its weights are of
+        return torch.autocast(x.device.type, dtype=torch.bfloat16, cache_enabled=False)
 
     def _augment(
         self, x: Tensor, target: Tensor, share: float | Tensor
