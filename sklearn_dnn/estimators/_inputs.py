@@ -64,14 +64,17 @@ def _is_read_by_us(X: Any, reading: Reading | None) -> bool:
 def tell_of_new_gaps(
     columns: Columns, X: Table, names: np.ndarray | None, told: Sequence[int] = ()
 ) -> None:
-    """Warn of gaps in columns in which the rows that trained had none, but for those told of."""
+    """Warn of gaps among numbers where the rows that trained had none, but for those told of.
+
+    A category's gap is an unknown level then, of which there may be others.
+    """
     found = np.setdiff1d(columns.new_gaps(X), np.asarray(told, dtype=np.int64))
     if len(found):
         known = found if names is None else names[found]
         shown = ", ".join(map(repr, known[:8].tolist())) + (", ..." if len(found) > 8 else "")
         warn(
-            f"Columns [{shown}] have gaps (NaN) but had none in fit: there the median stands for "
-            "a number, and a category counts as unknown."
+            f"Columns [{shown}] have gaps (NaN) but had none in fit: the medians of the rows that "
+            "trained stand for them."
         )
 
 
