@@ -755,6 +755,8 @@ def test_lazy_frames(place):
     X = pl.from_pandas(FRAME)
     with pytest.raises(TypeError, match=r"X is a LazyFrame.*Give X.collect\(\)"):
         use(X.lazy(), place, X)
+    with pytest.raises(TypeError, match=r"y is a LazyFrame.*Give y.collect\(\)"):
+        MLPRegressor((4,), max_iter=1).fit(np.zeros((N, 2)), X.select("children").lazy())
 
 
 @pytest.mark.parametrize("chosen", ["from_dtype", None])
@@ -886,6 +888,11 @@ def test_gaps_of_a_validation_set_alone_are_told():
     X_val = X.assign(children=NAN)
     with pytest.warns(UserWarning, match=r"Columns \['children'\] have gaps .* had none in fit"):
         classifier(early_stopping=True).fit(X, Y, X_val=X_val, y_val=Y)
+    with pytest.warns(UserWarning, match="have gaps") as w:  # once, not once an epoch
+        classifier(early_stopping=True, monitor="accuracy", max_iter=4).fit(
+            X, Y, X_val=X_val, y_val=Y
+        )
+    assert len([one for one in w if "have gaps" in str(one.message)]) == 1
 
 
 def test_infinite_categories():

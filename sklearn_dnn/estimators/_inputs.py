@@ -17,11 +17,13 @@ from .._compat import check_sample_weight
 from .._warnings import warn
 from ..data.columns import Columns
 from ..data.features import Table, has_gaps
-from ._raw_columns import as_array, as_table, needs_reading
+from ._raw_columns import as_array, as_table, needs_reading, refuse_lazy
 from ._tables import ADVICE, Reading, learn_reading, read_as_before, reading_of
 
 NUMBERS = (np.float64, np.float32)
 SMALL = 10_000
+# An attribute of copies whose tables were told of before.
+TOLD = "_told_of_gaps"
 
 
 def read_table(estimator: BaseEstimator, X: Any) -> tuple[Table, bool]:
@@ -43,7 +45,7 @@ def read_table(estimator: BaseEstimator, X: Any) -> tuple[Table, bool]:
         else:
             table = validate_data(estimator, X, reset=False, **_checks(X))
     gappy = _is_gappy(estimator, table, may_have_gaps=may_have_gaps)
-    if gappy:
+    if gappy and TOLD not in vars(estimator):
         columns = Columns.from_dict(estimator.input_columns_, estimator.is_categorical_, None)
         tell_of_new_gaps(columns, table, vars(estimator).get("feature_names_in_"), unread)
     return table, gappy
@@ -248,6 +250,7 @@ def _targets(y: Any, *, y_numeric: bool) -> Any:
 def _unmasked(values: Any, name: str) -> Any:
     """What stands beside the rows of X; where a mask leaves some of it out, it is refused."""
     if not np.ma.isMaskedArray(values):
+        refuse_lazy(values, name)
         return as_array(values)
     masked = np.ma.getmaskarray(values).reshape(len(values), -1).any(axis=1)
     if masked.any():
