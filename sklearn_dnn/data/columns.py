@@ -105,14 +105,8 @@ class Columns:
         return empty, np.flatnonzero(self.categorical)[self.widths == 0]
 
     def new_gaps(self, X: Table) -> np.ndarray:
-        """Raw positions of the columns with gaps in X that had none in the rows that trained.
-
-        Columns that are left out do not count.
-        """
-        had = self.gaps | np.isnan(self.fill)
-        known = [slots[-1] > 0 or not slots.any() for slots in self.slots]
-        had[np.flatnonzero(self.categorical)] = known
-        without = np.flatnonzero(~had)
+        """Raw positions of the columns of numbers with gaps in X, but none in rows that trained."""
+        without = self.numbers[~self.gaps[self.numbers]]
         return without[[bool(np.isnan(X[:, j]).any()) for j in without]]
 
     @property

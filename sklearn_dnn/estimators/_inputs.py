@@ -19,11 +19,13 @@ from .._warnings import warn
 from ..data.columns import Columns
 from ..data.features import Table, has_gaps
 from ._labels import without_gaps
-from ._raw_columns import as_array, as_table, needs_reading
+from ._raw_columns import as_array, as_table, needs_reading, refuse_lazy
 from ._tables import ADVICE, Reading, learn_reading, read_as_before, reading_of
 
 NUMBERS = (np.float64, np.float32)
 SMALL = 10_000
+# An attribute of copies whose tables were told of before.
+TOLD = "_told_of_gaps"
 
 
 def read_table(estimator: BaseEstimator, X: Any) -> tuple[Table, bool]:
@@ -45,7 +47,7 @@ def read_table(estimator: BaseEstimator, X: Any) -> tuple[Table, bool]:
         else:
             table = validate_data(estimator, X, reset=False, **_checks(X))
     gappy = _is_gappy(estimator, table, may_have_gaps=may_have_gaps)
-    if gappy:
+    if gappy and TOLD not in vars(estimator):
         columns = Columns.from_dict(estimator.input_columns_, estimator.is_categorical_, None)
         tell_of_new_gaps(columns, table, vars(estimator).get("feature_names_in_"), unread)
     return table, gappy
@@ -66,14 +68,17 @@ def _is_read_by_us(X: Any, reading: Reading | None) -> bool:
 def tell_of_new_gaps(
     columns: Columns, X: Table, names: np.ndarray | None, told: Sequence[int] = ()
 ) -> None:
-    """Warn of gaps in columns in which the rows that trained had none, but for those told of."""
+    """Warn of gaps among numbers where the rows that trained had none, but for those told of.
+
+    A category's gap is an unknown level then, of which there may be others.
+    """
     found = np.setdiff1d(columns.new_gaps(X), np.asarray(told, dtype=np.int64))
     if len(found):
         known = found if names is None else names[found]
         shown = ", ".join(map(repr, known[:8].tolist())) + (", ..." if len(found) > 8 else "")
         warn(
-            f"Columns [{shown}] have gaps (NaN) but had none in fit: there the median stands for "
-            "a number, and a category counts as unknown."
+            f"Columns [{shown}] have gaps (NaN) but had none in fit: the medians of the rows that "
+            "trained stand for them."
         )
 
 
@@ -255,6 +260,7 @@ def _targets(y: Any, *, y_numeric: bool) -> Any:
 def _unmasked(values: Any, name: str) -> Any:
     """What stands beside the rows of X; where a mask leaves some of it out, it is refused."""
     if not np.ma.isMaskedArray(values):
+        refuse_lazy(values, name)
         return as_array(values)
     masked = np.ma.getmaskarray(values).reshape(len(values), -1).any(axis=1)
     if masked.any():

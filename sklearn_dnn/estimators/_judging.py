@@ -11,6 +11,7 @@ from sklearn.metrics import check_scoring
 from .._compat import fitted_copy, scorer_takes_weights
 from ..network.weights import Weights
 from ._fitted import Fitted
+from ._inputs import TOLD
 from ._raw_columns import as_array
 from ._session import Session
 
@@ -41,7 +42,7 @@ def scorer_judge(
     X, y = given.raw(rows), given.y[rows]
 
     def judge(weights: Weights) -> float:
-        network = fitted_copy(estimator, attributes(lambda _: weights))
+        network = fitted_copy(estimator, attributes(lambda _: weights) | {TOLD: True})
         try:
             score = float(scorer(network, X, y, **extra))
         except (ValueError, TypeError) as error:

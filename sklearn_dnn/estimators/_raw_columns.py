@@ -54,11 +54,17 @@ def as_table(X: Any) -> Any:
         if exact and X.dtype.kind != "f":
             X = X.astype(np.float64)
         return (X if exact else X.astype(object)).filled(np.nan)
-    if nw.dependencies.is_polars_lazyframe(X):
-        raise TypeError(
-            "X is a LazyFrame of polars, whose rows are yet to be computed. Give X.collect()."
-        )
+    refuse_lazy(X, "X")
     return as_array(X)
+
+
+def refuse_lazy(value: Any, name: str) -> None:
+    """Refuse a frame without rows of its own."""
+    if nw.dependencies.is_polars_lazyframe(value):
+        raise TypeError(
+            f"{name} is a LazyFrame of polars, whose rows are yet to be computed. Give "
+            f"{name}.collect()."
+        )
 
 
 def as_array(value: Any) -> Any:
