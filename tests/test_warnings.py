@@ -10,6 +10,7 @@ import os
 import runpy
 import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
 import warnings
@@ -27,6 +28,7 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from sklearn import model_selection as theirs
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_diabetes, load_iris
+from sklearn.model_selection import GroupKFold
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -34,11 +36,11 @@ from sklearn.preprocessing import StandardScaler
 import sklearn_dnn
 from sklearn_dnn import MLPClassifier, MLPRegressor, model_selection
 from sklearn_dnn._warnings import warn
-from sklearn_dnn.callbacks import FunctionCallback
-from sklearn_dnn.components import EarlyStopping, Piecewise
+from sklearn_dnn.callbacks import FunctionCallback, History
+from sklearn_dnn.components import EarlyStopping, LayerNorm, Piecewise
 from sklearn_dnn.estimators import _base, _training
 from sklearn_dnn.inspection import learning_rate_range_test
-from sklearn_dnn.model_selection import _backend
+from sklearn_dnn.model_selection import _backend, _checkpoint
 
 PACKAGE = Path(sklearn_dnn.__file__).parent
 RNG = np.random.default_rng(0)
@@ -128,6 +130,41 @@ def searched(module: Any, model: Any = None, **options: Any) -> Any:
     return module.GridSearchCV(model or regressor(), grid, cv=2, **options)
 
 
+def damaged_checkpoint(_: pytest.MonkeyPatch) -> Callable[[], Any]:
+    folder = Path(tempfile.mkdtemp())
+    searched(model_selection, checkpoint=folder).fit(X, Y)
+    first = min(folder.glob("*.pkl"))
+    first.write_bytes(first.read_bytes()[:-1] + b"?")
+    return partial(searched(model_selection, checkpoint=folder).fit, X, Y)
+
+
+def other_versions(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:
+    folder = Path(tempfile.mkdtemp())
+    searched(model_selection, checkpoint=folder).fit(X, Y)
+    monkeypatch.setattr(_checkpoint, "__version__", "0.0.0")
+    return partial(searched(model_selection, checkpoint=folder).fit, X, Y)
+
+
+def cut_log(_: pytest.MonkeyPatch) -> Callable[[], Any]:
+    path = Path(tempfile.mkdtemp()) / "rows.jsonl"
+    regressor().set_callbacks(History(path)).fit(X, Y)
+    path.write_bytes(path.read_bytes()[:-9])
+    return History(path).frame
+
+
+def unread_cells(_: pytest.MonkeyPatch) -> Callable[[], Any]:
+    table = pd.DataFrame({"x": Y, "price": [f"{v:.2f}" for v in Y]})
+    return partial(regressor().fit(table, Y).predict, table.replace({"price": "0.13"}, "n/a"))
+
+
+class Odd(GroupKFold):
+    """Holds out all rows of the first label."""
+
+    def split(self, X: Any, y: Any = None, groups: Any = None) -> Any:
+        held = np.flatnonzero(np.isin(np.arange(len(X)), [0, 1, *range(20, 40)]))
+        yield np.setdiff1d(np.arange(len(X)), held), held
+
+
 EMPTY = np.column_stack([X, np.full(len(X), np.nan)])
 RARE = pd.DataFrame({"x": Y, "name": [f"n{i}" for i in range(len(X))]})
 CLIFF = Piecewise(boundaries=(3,), factors=(1.0, 1e305))
@@ -142,11 +179,54 @@ CASES = {
     "target": Case(
         "is left out: without a validation part there are no",
         fitting(
-            classifier(early_stopping=EarlyStopping(target=0.9), monitor="accuracy"),
-            X,
-            np.where(np.arange(40) == 7, "odd", LABELS.astype(str)),
+            classifier(early_stopping=EarlyStopping(target=0.9), monitor="accuracy"), X[:1], [0]
         ),
     ),
+    "moved": Case(
+        "The rows of some classes train and do not judge",
+        fitting(
+            classifier(early_stopping=True, validation_fraction=Odd()),
+            X,
+            np.where(np.arange(40) < 2, "odd", LABELS.astype(str)),
+        ),
+    ),
+    "one class": Case(
+        "alone, and can't tell",
+        fitting(classifier(early_stopping=True), X, (np.arange(40) == 7).astype(int)),
+    ),
+    "cut cycle": Case(
+        "of its peak rate, so that what the", fitting(regressor(schedule="linear", max_iter=50))
+    ),
+    "text": Case(
+        "Text of whole numbers is read as categories",
+        fitting(regressor(), pd.DataFrame({"x": Y, "shop": (np.arange(40) % 4).astype(str)})),
+    ),
+    "unread": Case("count as gaps in columns that were", unread_cells),
+    "new gaps": Case(
+        "but had none in fit",
+        lambda _: partial(regressor().fit(X, Y).predict, np.where(X > 1, np.nan, X)),
+    ),
+    "small": Case(
+        "a network learns little from numbers so small",
+        fitting(regressor(input_scaling=None), X * 1e-9),
+    ),
+    "unlike": Case(
+        "so that the small ones are lost beside the",
+        fitting(regressor(input_scaling=LayerNorm()), X * [1, 1, 1e9]),
+    ),
+    "small targets": Case(
+        "a network can't tell them from 0", fitting(regressor(target_scaling=None), X, Y * 1e-300)
+    ),
+    "overflow": Case(
+        "or what the network has learnt, is too large there",
+        lambda _: partial(
+            regressor(dtype="float32").fit(X.astype("f4"), Y).predict,
+            np.full((2, 3), 3e38, "f4"),
+        ),
+    ),
+    "damaged": Case("results are damaged", damaged_checkpoint),
+    "versions": Case("by other versions", other_versions),
+    "cut log": Case("has lines that are cut off", cut_log),
     "none held": Case(
         "No validation part was held out, because",
         fitting(classifier(early_stopping=True), X[:1], [0]),
@@ -227,11 +307,15 @@ def texts_in(node: ast.AST) -> list[str]:
     return [text for text in texts if isinstance(text, str)]
 
 
+# Another module that makes the texts of one.
+MADE_IN = {"estimators/_deciding.py": "data/texts.py"}
+
+
 def sites() -> list[tuple[str, list[str]]]:
     """Where the package warns, and the constant parts of what it may say there.
 
-    They are those of the call, or of the whole module where the text is made elsewhere in it. What
-    was told before, of another fit, is told again by ``warn(warning.message, ...)``: none.
+    They are those of the call, or of the whole module where the text is made (`MADE_IN`). What was
+    told before, of another fit, is told again by ``warn(warning.message, ...)``: none.
     """
     found = []
     for path in sorted(PACKAGE.rglob("*.py")):
@@ -241,7 +325,9 @@ def sites() -> list[tuple[str, list[str]]]:
                 message = node.args[0]
                 if not isinstance(message, ast.Attribute):
                     name = f"{path.relative_to(PACKAGE)}:{node.lineno}"
-                    found.append((name, texts_in(message) or texts_in(module)))
+                    made_in = MADE_IN.get(str(path.relative_to(PACKAGE)))
+                    made = ast.parse((PACKAGE / made_in).read_text()) if made_in else module
+                    found.append((name, texts_in(message) or texts_in(made)))
     assert len(found) >= 15
     return found
 
