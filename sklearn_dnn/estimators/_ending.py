@@ -35,8 +35,9 @@ HIGH, N_TIMES = 0.5, 201
 SEEN_ROWS = 2**14
 # A loss that ends below this share of its height has fallen.
 HARDLY = 0.9
-# Epochs at the end of which, even where all were done, a loss should have moved.
-MANY_EPOCHS = 20
+# Epochs at the end of which a loss should have moved: where it ended training, and where all were
+# done, which may just be few.
+SOME_EPOCHS, MANY_EPOCHS = 11, 20
 # How many times as high as that of zeros a loss was that comes of steps that are too long.
 LONG = 10.0
 
@@ -177,7 +178,7 @@ def _stuck(session: Session, outcomes: list[Outcome]) -> str | None:
             f"{losses[-1]:.4g} after epoch {outcome.progress.epoch})"
         )
         # of few epochs that were asked for nothing can be said but that they are few
-        enough = outcome.end_reason != MAX_ITER or len(losses) >= MANY_EPOCHS
+        enough = len(losses) >= (MANY_EPOCHS if outcome.end_reason == MAX_ITER else SOME_EPOCHS)
         if enough and _creeps(losses, spec.tol):
             return f"{hardly}, by less than tol={spec.tol:g} an epoch: raise {rate}."
         highest = max(losses)
@@ -197,9 +198,10 @@ def _stuck(session: Session, outcomes: list[Outcome]) -> str | None:
 
 
 def _creeps(losses: Sequence[float], tol: float) -> bool:
-    """Whether a loss fell in each epoch by nearly the same, which was less than `tol`."""
+    """Whether a loss fell in each epoch by nearly the same, which was less than `tol`, and small."""
     falls = -np.diff(losses)
-    return bool(np.all((falls > 0) & (falls < tol)) and falls[-1] > 0.5 * falls[0])
+    steady = np.all((falls > 0) & (falls < tol)) and falls[-1] > 0.5 * falls[0]
+    return bool(steady and losses[0] - losses[-1] < 0.02 * abs(losses[0]))
 
 
 def _stands(losses: Sequence[float], above: float) -> bool:
