@@ -628,7 +628,7 @@ GAPS = {
 @pytest.mark.parametrize("cls", [MLPClassifier, MLPRegressor])
 @pytest.mark.parametrize("y", GAPS.values(), ids=GAPS)
 def test_targets_that_are_missing(cls, y):
-    with pytest.raises(ValueError, match="Input y contains NaN|y has masked values in 1 "):
+    with pytest.raises(ValueError, match=r"Input y contains NaN|y has masked values in 1 "):
         cls((3,)).fit(X, y)
 
 

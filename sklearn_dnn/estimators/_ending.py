@@ -198,7 +198,7 @@ def _stuck(session: Session, outcomes: list[Outcome]) -> str | None:
 
 
 def _creeps(losses: Sequence[float], tol: float) -> bool:
-    """Whether a loss fell in each epoch by nearly the same, which was less than `tol`, and small."""
+    """Whether a loss fell by nearly the same in each epoch, by less than `tol` and by little."""
     falls = -np.diff(losses)
     steady = np.all((falls > 0) & (falls < tol)) and falls[-1] > 0.5 * falls[0]
     return bool(steady and losses[0] - losses[-1] < 0.02 * abs(losses[0]))
