@@ -7,7 +7,10 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.metrics import r2_score
+from sklearn.preprocessing import StandardScaler
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
 from sklearn_dnn.components import Dropout, Quantile
@@ -228,3 +231,49 @@ def test_a_module_of_torch_gives_float64_where_predict_does(n_members):
     np.testing.assert_allclose(found.detach().numpy()[:, 0], model.predict(X), atol=1e-4)
     near = MLPRegressor(**QUICK, dtype="float32", n_members=n_members).fit(X, Z)
     assert near.to_torch()(torch.from_numpy(X)).dtype == torch.float32
+
+
+# A validation set in other units
+
+
+def transformed(function, inverse):
+    return TransformedTargetRegressor(
+        MLPRegressor((5,), max_iter=2, learning_rate_init=0.01, random_state=0),
+        func=function,
+        inverse_func=inverse,
+        check_inverse=False,
+    )
+
+
+OTHERS = {
+    "logarithm": transformed(np.log, np.exp),
+    "scale": transformed(lambda y: y / 1000.0, lambda y: 1000.0 * y),
+    "sign": transformed(np.negative, np.negative),
+    "standardised": TransformedTargetRegressor(
+        MLPRegressor((5,), max_iter=2, random_state=0), transformer=StandardScaler()
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Maximum iterations:Warning")
+@pytest.mark.parametrize("model", OTHERS.values(), ids=OTHERS)
+def test_a_validation_set_in_other_units_is_told(model):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(120, 3))
+    y = np.exp(10.0 + X[:, 0])
+    seen = clone(model).fit(X[:80], y[:80])
+    into = seen.transformer_.transform(y[80:, None])[:, 0]
+    clone(model).fit(X[:80], y[:80], X_val=X[80:], y_val=into)  # without a word
+    with pytest.warns(UserWarning, match="do not look like the same quantity"):
+        clone(model).fit(X[:80], y[:80], X_val=X[80:], y_val=y[80:])
+
+
+@pytest.mark.filterwarnings("ignore:Maximum iterations:Warning")
+@pytest.mark.parametrize("draw", ["standard_normal", "standard_cauchy", "lognormal"])
+@pytest.mark.parametrize("n_val", [1, 5, 40])
+def test_a_validation_set_of_the_same_law_is_not_told_of(draw, n_val):
+    rng = np.random.default_rng(1)
+    y = getattr(rng, draw)(size=100 + n_val)
+    X = rng.normal(size=(len(y), 2))
+    model = MLPRegressor((3,), max_iter=2, random_state=0)
+    model.fit(X[:100], y[:100], X_val=X[100:], y_val=y[100:])

@@ -549,7 +549,7 @@ def test_modes_are_those_of_the_umask(tmp_path):
 
 def test_a_killed_write_leaves_nothing_behind(tmp_path):
     search(tmp_path).fit(X, Y)
-    left = tmp_path / ".some.pkl.0123abcd.tmp"
+    left = tmp_path / ".some.pkl.0123abcd.sklearn-dnn.tmp"
     left.write_bytes(b"half")
     search(tmp_path).fit(X, Y)
     assert not left.exists()

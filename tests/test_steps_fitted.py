@@ -260,7 +260,8 @@ def test_the_share_of_steps_that_a_clip_cut(table, clip):
     sizes = []
     for i in range(0, N, 6):
         start = make(**still | units | {"batch_size": "full", "max_iter": 1})
-        leaves = [torch.tensor(w, requires_grad=True) for w in start.fit(X, y).get_weights()]
+        first = arrays_of_layers(start.fit(X, y))
+        leaves = [torch.tensor(w, requires_grad=True) for w in first]
         h = torch.tensor(X[i : i + 6])
         for W, b in zip(leaves[0:4:2], leaves[1:4:2], strict=True):
             h = torch.tanh(h @ W + b)

@@ -197,6 +197,10 @@ CASES = {
     "cut cycle": Case(
         "of its peak rate, so that what the", fitting(regressor(schedule="linear", max_iter=50))
     ),
+    "other units": Case(
+        "they do not look like the same quantity",
+        lambda _: partial(regressor().fit, X, Y, X_val=X, y_val=Y + 99.0),
+    ),
     "text": Case(
         "Text of whole numbers is read as categories",
         fitting(regressor(), pd.DataFrame({"x": Y, "shop": (np.arange(40) % 4).astype(str)})),

@@ -15,6 +15,8 @@ from .._warnings import warn
 
 # Rows from which labels can be too many to be labels, as scikit-learn counts them.
 FEW_ROWS = 20
+# How many times as far the targets that judge spread, or as little, before they look like others.
+OTHER_UNITS = 20.0
 
 
 def without_gaps(y: Any, *, numeric: bool) -> Any:
@@ -48,6 +50,32 @@ def without_gaps(y: Any, *, numeric: bool) -> Any:
             f"y must hold numbers for a regressor. Got {values.dtype} instead: {error}. For labels "
             "use MLPClassifier."
         ) from error
+
+
+def tell_of_other_units(y: np.ndarray, y_val: np.ndarray) -> None:
+    """Warn where the targets that judge can't be of the kind of those that train.
+
+    They lie all beyond these by more than their range, or spread twenty times as much or as little.
+    """
+    for j, (own, judging) in enumerate(zip(_columns(y), _columns(y_val), strict=True)):
+        low, high = float(own.min()), float(own.max())
+        apart = not low - (high - low) <= float(np.median(judging)) <= high + (high - low)
+        spreads = [float(np.subtract(*np.quantile(part, [0.75, 0.25]))) for part in (own, judging)]
+        enough = min(len(own), len(judging)) >= FEW_ROWS and min(spreads) > 0
+        if (high > low and apart) or (enough and max(spreads) > OTHER_UNITS * min(spreads)):
+            where = "" if y.ndim == 1 else f"column {j} of "
+            warn(
+                f"{where}y_val goes from {judging.min():.3g} to {judging.max():.3g}, but y from "
+                f"{low:.3g} to {high:.3g}: they do not look like the same quantity. A "
+                "TransformedTargetRegressor transforms y and not y_val, so give it y_val as the "
+                "network gets y."
+            )
+            return
+
+
+def _columns(y: np.ndarray) -> np.ndarray:
+    """Targets (n, k) as (k, n)."""
+    return np.asarray(y, dtype=np.float64).reshape(len(y), -1).T
 
 
 def _missing(values: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ from ._fitted import Fitted
 from ._going_on import go_on
 from ._inputs import Given, read_difficulty, read_given, read_validation
 from ._judging import first_split
+from ._labels import tell_of_other_units
 from ._messages import told_of
 from ._session import Session
 from ._tables import Reading, reading_of
@@ -58,6 +59,8 @@ def open_session(
     )
     given = replace(given, difficulty=read_difficulty(difficulty, given.X))
     held = _read_held(estimator, validation, codec, given.reading, going_on=going_on)
+    if held is not None and estimator._numeric_targets and not (going_on or piecewise):
+        tell_of_other_units(given.y[given.rows], held.y)
     parameters = {name: getattr(estimator, name) for name in estimator._parameters}
     parameters |= changes or {}
     how = estimator.validation_fraction

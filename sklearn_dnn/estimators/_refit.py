@@ -7,6 +7,7 @@ from typing import Any
 
 from sklearn.exceptions import ConvergenceWarning
 
+from .._interruption import in_loop
 from .._warnings import warn
 from ..training.engine import DIVERGED, INTERRUPTED, TIME, Outcome
 from ._messages import memory_advice
@@ -51,6 +52,8 @@ def trained_on_all(
             estimator, whole.only(kept), [], n_epochs=[o.best_iter for o in outcomes], patient=False
         )
     except KeyboardInterrupt:
+        if in_loop():
+            raise
         return session, interrupted
     ends = {new.end_reason for new in again}
     if INTERRUPTED in ends:
