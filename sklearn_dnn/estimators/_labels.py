@@ -55,14 +55,17 @@ def without_gaps(y: Any, *, numeric: bool) -> Any:
 def tell_of_other_units(y: np.ndarray, y_val: np.ndarray) -> None:
     """Warn where the targets that judge can't be of the kind of those that train.
 
-    They lie all beyond these by more than their range, or spread twenty times as much or as little.
+    They lie beyond these by more than their range, on the other side of 0, or spread twenty times
+    as much or as little.
     """
     for j, (own, judging) in enumerate(zip(_columns(y), _columns(y_val), strict=True)):
         low, high = float(own.min()), float(own.max())
         apart = not low - (high - low) <= float(np.median(judging)) <= high + (high - low)
         spreads = [float(np.subtract(*np.quantile(part, [0.75, 0.25]))) for part in (own, judging)]
-        enough = min(len(own), len(judging)) >= FEW_ROWS and min(spreads) > 0
-        if (high > low and apart) or (enough and max(spreads) > OTHER_UNITS * min(spreads)):
+        other_side = high < 0 < judging.min() or judging.max() < 0 < low
+        wider = min(spreads) > 0 and max(spreads) > OTHER_UNITS * min(spreads)
+        enough = min(len(own), len(judging)) >= FEW_ROWS
+        if (high > low and apart) or (enough and (wider or other_side)):
             where = "" if y.ndim == 1 else f"column {j} of "
             warn(
                 f"{where}y_val goes from {judging.min():.3g} to {judging.max():.3g}, but y from "

@@ -274,8 +274,8 @@ def _train(stack: Sequence[Fit], watched: Watched) -> list[Outcome]:
             judges=judges,
             n_epochs=[fit.n_epochs for fit in stack for _ in fit.session.progress],
         )
-    for outcome in outcomes:  # until it is asked for, it takes no memory of a GPU
-        outcome.progress = outcome.progress.kept()
+        for outcome in outcomes:  # until it is asked for, it takes no memory of a GPU
+            outcome.progress = outcome.progress.kept()
     seconds = (perf_counter() - started) / len(stack)
     found = iter(outcomes)
     for fit in stack:
