@@ -373,6 +373,7 @@ def test_arrays_of_another_table():
     refused(TABLE.assign(size=TABLE["size"].fillna(0.0)), "'layers.0.weight'", "shape")
 
 
+@pytest.mark.filterwarnings("ignore:Columns .* have gaps:UserWarning")  # a's had none there
 def test_gaps_of_another_column_are_taken_over():
     model = MLPRegressor((6,), max_iter=2, random_state=0)
     a = clone(model).fit(TABLE, PRICE)
