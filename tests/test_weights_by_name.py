@@ -16,7 +16,7 @@ from test_common import DETERMINISTIC, NOT_EXACT, ONE_OF_TWO
 from test_fuzz_dials import Draw, estimator, leave_out_what_is_refused
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
-from sklearn_dnn.components import EarlyStopping, HiddenModule
+from sklearn_dnn.components import EarlyStopping, HiddenModule, Quantile
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
@@ -189,6 +189,7 @@ def test_names_and_shapes_of_a_plain_network():
         "inputs.fill": (5,),
         "targets.mean": (1,),
         "targets.scale": (1,),
+        "targets.float32": (1,),
     }
     np.testing.assert_allclose(arrays["inputs.center"], X.mean(0))
     np.testing.assert_allclose(arrays["targets.scale"], Y.std())
@@ -286,6 +287,189 @@ def test_codes_of_held_out_rows_follow_the_levels():
     b.set_weights(a.get_weights()).set_params(learning_rate_init=1e-30, max_iter=1).fit(*second)
     loss = 0.5 * np.mean((b.predict(rows) - second[1][held[0]]) ** 2) / b.target_scale_[0] ** 2
     assert b.validation_loss_curve_[-1] == pytest.approx(loss, rel=1e-4)
+
+
+# What depends on the rows: how many knots and levels there are, and whether float32 will do
+
+
+LONG, SHORT = np.arange(N), np.arange(0, N, 5)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("scaling", ["quantile", "quantile_robust"])
+@pytest.mark.parametrize("cls", [MLPClassifier, MLPRegressor])
+def test_knots_of_more_or_fewer_rows(cls, scaling, turned):
+    y = LABEL if cls is MLPClassifier else PRICE
+    table = TABLE[["size", "age"]]
+    first, second = ((table.iloc[rows], y[rows]) for rows in (LONG, SHORT))
+    if turned:
+        first, second = second, first
+    model = cls((6,), input_scaling=scaling, max_iter=2)
+    a, b = passes_on(model, first, second, table)
+    assert a.get_weights()["inputs.knots"].shape == (len(first[0]), 2)
+    again = pickle.loads(pickle.dumps(b))
+    np.testing.assert_array_equal(again.transform(table), a.transform(table))
+
+
+@pytest.mark.recipe
+@pytest.mark.parametrize("cls", [MLPClassifier, MLPRegressor])
+def test_knots_of_the_recipe_for_tables(cls):
+    y = LABEL if cls is MLPClassifier else PRICE
+    table = TABLE[["size", "age"]]
+    first, second = ((table.iloc[rows], y[rows]) for rows in (LONG, LONG[:130]))
+    a, b = passes_on(cls(max_iter=2), first, second, table)
+    known = {len(m.get_weights()["inputs.knots"]) for m in (a, clone(b).fit(*second))}
+    assert len(known) == 2
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_rare_levels_of_other_rows(turned):
+    """A level of a single row shares a slot with unknown ones: the network has none for it."""
+    rare = TABLE.assign(floor=TABLE["floor"].astype(int))
+    rare.loc[3, ["town", "shop"]] = ["far", "stall"]
+    rare.loc[4, "town"] = "farther"
+    rare.loc[5, "floor"] = -1
+    first, second = (rare, PRICE), (rare.drop(index=[3, 4, 5]), np.delete(PRICE, [3, 4, 5]))
+    if turned:
+        first, second = second, first
+    model = MLPRegressor(
+        (6,),
+        input_scaling="quantile",
+        categorical_features=["town", "shop", "floor"],
+        max_iter=2,
+        warm_start=True,
+    )
+    a, b = passes_on(model, first, second, rare)
+    assert [len(levels) for levels in b.categories_] == [5 - 2 * turned, 13 - turned, 4 - turned]
+    b = pickle.loads(pickle.dumps(b)).set_params(learning_rate_init=1e-30, max_iter=1)
+    for method in ("fit", "partial_fit"):
+        getattr(b, method)(rare, PRICE)
+        np.testing.assert_allclose(b.predict(rare), a.predict(rare), rtol=1e-6)
+
+
+def test_codes_of_held_out_rows_follow_more_or_fewer_levels():
+    more = TABLE.copy()
+    more.loc[[2, 3], "town"] = ["far", "farther"]
+    given = {"early_stopping": EarlyStopping(patience=99), "warm_start": True, "max_iter": 2}
+    model = MLPRegressor((6,), random_state=0, **given)
+    for first, second in ((more, TABLE), (TABLE, more)):
+        a = clone(model).fit(first, PRICE)
+        b = clone(model).set_params(random_state=1).fit(second.iloc[ORDERS[1]], PRICE[ORDERS[1]])
+        held = ORDERS[1][b._progress["validation"]["positions"]]
+        b.set_weights(a.get_weights()).set_params(learning_rate_init=1e-30, max_iter=1)
+        b.fit(second.iloc[ORDERS[1]], PRICE[ORDERS[1]])
+        said = b.predict(second.iloc[held])
+        loss = 0.5 * np.mean((said - PRICE[held]) ** 2) / b.target_scale_[0] ** 2
+        assert b.validation_loss_curve_[-1] == pytest.approx(loss, rel=1e-4)
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_training_goes_on_from_other_knots(method):
+    table = TABLE[["size", "age"]].fillna(0.0)
+    model = MLPRegressor((6,), input_scaling="quantile", max_iter=2, warm_start=True)
+    a, b = passes_on(model, (table, PRICE), (table[:50], PRICE[:50]), table)
+    b = pickle.loads(pickle.dumps(b)).set_params(learning_rate_init=1e-30, max_iter=1)
+    getattr(b, method)(table[:70], PRICE[:70])
+    np.testing.assert_allclose(b.predict(table), a.predict(table), rtol=1e-6)
+    for name in ("inputs.knots", "inputs.scores"):
+        np.testing.assert_array_equal(b.get_weights()[name], a.get_weights()[name])
+
+
+KNOTS = {
+    "knots alone": ({"inputs.knots": lambda a: a[::2]}, "'inputs.scores'", "(45, 5)"),
+    "scores alone": ({"inputs.scores": lambda a: a[1:]}, "'inputs.knots'", "(89, 5)"),
+    "a column less": ({"inputs.knots": lambda a: a[:, 1:]}, "'inputs.knots'", "(90, 4)", "(k, 5)"),
+    "a single one": (
+        {"inputs.knots": lambda a: a[:1], "inputs.scores": lambda a: a[:1]},
+        "'inputs.knots'",
+        "(1, 5)",
+    ),
+    "none": ({"inputs.scores": lambda a: a[:0]}, "'inputs.scores'", "(0, 5)"),
+    "flat": ({"inputs.knots": lambda a: a[:, 0]}, "'inputs.knots'", "(90,)"),
+    "falling": ({"inputs.knots": lambda a: a[::-1]}, "'inputs.knots'", "rising"),
+    "a gap": ({"inputs.knots": lambda a: np.where(a > 0.5, np.nan, a)}, "'inputs.knots'", "finite"),
+}
+
+
+@pytest.mark.parametrize("case", KNOTS.values(), ids=KNOTS)
+def test_knots_of_no_use(case):
+    changes, *parts = case
+    model = fitted(input_scaling="quantile")
+    arrays = model.get_weights()
+    refuse(model, arrays | {k: change(arrays[k]) for k, change in changes.items()}, *parts)
+
+
+def test_levels_and_slots_of_other_lengths_are_refused():
+    model = MLPRegressor((6,), max_iter=2, random_state=0).fit(TABLE, PRICE)
+    arrays = model.get_weights()
+    before = model.predict(TABLE)
+    levels, slots = (arrays[f"inputs.{name}.2"] for name in ("levels", "slots"))
+    for changes, name in (
+        ({"levels": levels[1:]}, "'inputs.levels.2'"),
+        ({"levels": [*levels, "far"]}, "'inputs.levels.2'"),
+        ({"slots": np.append(slots, 0)}, "'inputs.levels.2'"),
+        ({"slots": [0, 1]}, "'inputs.slots.2' must have shape"),
+        ({"slots": []}, "'inputs.slots.2' must have shape"),
+        ({"slots": np.append(slots, 9), "levels": [*levels, "far"]}, "must have shape"),
+        ({"levels": [[*levels]]}, "'inputs.levels.2' must have shape"),
+    ):
+        with pytest.raises(ValueError, match=name):
+            model.set_weights(arrays | {f"inputs.{k}.2": array for k, array in changes.items()})
+    np.testing.assert_array_equal(model.predict(TABLE), before)
+
+
+X32 = X.astype(np.float32)
+F = X[:, 3]
+APART = {
+    "far": (lambda f: 1.7e9 + 20 * f, {}),
+    "one of two": (lambda f: np.column_stack([f, 1e7 + 0.1 * f]), {}),
+    "deviations": (lambda f: 1.7e9 + 20 * f, {"loss": "gaussian"}),
+    "quantiles": (lambda f: 1.7e9 + 20 * f, {"loss": Quantile((0.2, 0.5, 0.8))}),
+    "members": (lambda f: -1e9 + f, {"n_members": 2}),
+    "small": (lambda f: 1e-40 * f, {}),
+}
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("case", APART.values(), ids=APART)
+def test_targets_that_float32_tells_apart_or_not(case, turned):
+    change, parameters = case
+    near = np.column_stack([F, F]) if change(F).ndim == 2 else F
+    both = [(X32, change(F)), (X32, near)]
+    first, second = both[::-1] if turned else both
+    model = MLPRegressor((6,), max_iter=20, **parameters)
+    a, b = passes_on(model, first, second, X32)
+    assert a.get_weights()["targets.float32"].tolist() == [turned]
+    assert b.predict(X32).dtype == (np.float32 if turned else np.float64)
+    assert b.score(*first) == a.score(*first)
+    again = pickle.loads(pickle.dumps(b)).predict(X32)
+    np.testing.assert_array_equal(again, a.predict(X32))
+    assert again.dtype == a.predict(X32).dtype
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_type_of_predictions_stays_when_training_goes_on(method, turned):
+    far = 1.7e9 + 20 * F
+    first, second = (F, far) if turned else (far, F)
+    model = MLPRegressor((6,), max_iter=2, warm_start=True)
+    a, b = passes_on(model, (X32, first), (X32, second), X32)
+    getattr(b.set_params(learning_rate_init=1e-30, max_iter=1), method)(X32, first)
+    said = b.predict(X32)
+    assert said.dtype == a.predict(X32).dtype
+    np.testing.assert_allclose(said - first.mean(), a.predict(X32) - first.mean(), rtol=1e-4)
+
+
+def test_whether_float32_will_do_is_true_or_false():
+    model = fitted()
+    arrays = model.get_weights()
+    assert "targets.float32" not in fitted(MLPClassifier).get_weights()
+    refuse(model, arrays | {"targets.float32": [2]}, "'targets.float32'", "True or False")
+    refuse(model, arrays | {"targets.float32": ["no"]}, "'targets.float32'")
+    refuse(model, arrays | {"targets.float32": True}, "'targets.float32'", "(1,)", "()")
+    model.set_weights(arrays | {"targets.float32": [False]})
+    assert model.predict(X32).dtype == np.float64
+    assert model.set_weights(arrays).predict(X32).dtype == np.float32
 
 
 # What is refused

@@ -14,6 +14,7 @@ from ._fitted import Fitted
 # All of them begin so; the network's own do not.
 PREFIXES = ("inputs.", "targets.", "temperature")
 NAMES = "inputs.names"
+FLOAT32 = "targets.float32"
 _PLAN = ("fill", "gaps", "center", "scale", "knots", "scores", "widths")
 _POSITIVE = ("inputs.scale", "targets.scale", "temperature")
 # Beyond it products of two are infinite.
@@ -36,9 +37,45 @@ def arrays_around(estimator: Any) -> dict[str, np.ndarray]:
     for j, slots, levels in zip(_positions(e), kept.get("slots", []), e.categories_, strict=True):
         found |= {f"inputs.slots.{j}": slots, f"inputs.levels.{j}": levels}
     found |= {name: vars(e)[attribute] for name, attribute in e._target_arrays.items()}
+    if e.spec_["task"]["kind"] == "regression":
+        found[FLOAT32] = np.array([Fitted(e).suits_float32])
     if e.spec_["calibration"] is not None:
         found["temperature"] = np.asarray(e.temperature_, dtype=np.float64)
     return found
+
+
+def shape_told(name: str, given: np.ndarray, old: np.ndarray) -> str:
+    """The shape that an array should have, for a message; empty where its own will do.
+
+    How many knots and levels there are depends on the rows that trained; the network need not.
+    """
+    if given.shape == old.shape or name == NAMES:
+        return ""
+    if name in {"inputs.knots", "inputs.scores"}:
+        fits = given.ndim == 2 and len(given) > 1 and given.shape[1] == old.shape[1]
+        return "" if fits else f"(k, {old.shape[1]}) with k of at least 2"
+    fits = name.startswith("inputs.levels.") and given.ndim == 1  # slots are looked at with them
+    if name.startswith("inputs.slots."):
+        fits = given.ndim == 1 and len(given) > 1 and given.max() == old.max()
+    return "" if fits else str(old.shape)
+
+
+def _refuse_other_lengths(new: Mapping[str, np.ndarray], positions: list[int]) -> None:
+    """Refuse arrays of which one is longer than what stands beside it."""
+    if "inputs.knots" in new and new["inputs.knots"].shape != new["inputs.scores"].shape:
+        shapes = new["inputs.knots"].shape, new["inputs.scores"].shape
+        raise ValueError(
+            "'inputs.knots' and 'inputs.scores' must have the same shape, a score for each knot. "
+            f"Got {shapes[0]} and {shapes[1]}."
+        )
+    for j in positions:
+        n_levels, n_slots = len(new[f"inputs.levels.{j}"]), len(new[f"inputs.slots.{j}"])
+        if n_slots != n_levels + 2:
+            raise ValueError(
+                f"'inputs.slots.{j}' must have two numbers more than 'inputs.levels.{j}' has "
+                f"labels, for an unknown level and for a gap. Got {n_slots} numbers and {n_levels} "
+                "labels."
+            )
 
 
 def _positions(estimator: Any) -> list[int]:
@@ -63,6 +100,7 @@ def attributes_around(estimator: Any, given: Mapping[str, np.ndarray]) -> dict[s
             f"{list(old[NAMES])}. {SAME_TABLE}"
         )
     new = {name: _checked(name, given[name], array) for name, array in old.items() if name != NAMES}
+    _refuse_other_lengths(new, _positions(e))
     kept = dict(e.input_columns_) | {
         name: new[f"inputs.{name}"] for name in _PLAN if e.input_columns_.get(name) is not None
     }
@@ -75,6 +113,10 @@ def attributes_around(estimator: Any, given: Mapping[str, np.ndarray]) -> dict[s
     if e.input_mean_ is not None:
         scaling = Scaling(new["inputs.center"], new["inputs.scale"])
         found |= {"input_mean_": scaling.mean, "input_scale_": scaling.scale}
+    if FLOAT32 in new:
+        found["spec_"] = e.spec_ | {
+            "task": e.spec_["task"] | {"float32_targets": bool(new[FLOAT32][0])}
+        }
     if "temperature" in new:
         found["temperature_"] = float(new["temperature"])
     if kept["fill"] is not None:  # which states of earlier versions lack
@@ -148,6 +190,8 @@ def _refuse_useless(plan: Columns) -> None:
             raise ValueError(
                 f"'inputs.{name}' must hold {what} for each column of numbers. Got {own}."
             )
+    if plan.knots is not None and np.any(np.diff(plan.knots[:, plan.numbers], axis=0) < 0):
+        raise ValueError("'inputs.knots' must be in rising order in each column of numbers.")
     if plan.center is None or plan.scale is None:
         return
     with np.errstate(over="ignore"):

@@ -382,10 +382,10 @@ class BaseMLP(
             skip connection (``"layers.0.skip.projection"``) has. Then what else is trained or
             measured: ``"entrance."`` (a norm of the inputs), ``"embedding."``, ``"module."``,
             ``"members."``, ``"auxiliary."``. Last what is around the network: ``"inputs."``
-            (center, scale, fill, knots, levels, ... of the columns), ``"targets."`` (mean and
-            scale, or classes) and ``"temperature"``. There are those that the parameters ask for;
-            a bias that a norm makes redundant is none. Arrays of an ensemble's network have their
-            member axis.
+            (center, scale, fill, knots, levels, ... of the columns), ``"targets."`` (mean, scale
+            and whether float32 tells them apart, or classes) and ``"temperature"``. There are
+            those that the parameters ask for; a bias that a norm makes redundant is none. Arrays of
+            an ensemble's network have their member axis.
         """
         with torch_ready():
             return get_weights(self)
@@ -403,7 +403,8 @@ class BaseMLP(
             ``norm="weight"`` matrices give directions, and ``"layers.0.norm.gain"`` the lengths.
             Where the matrix and the bias of each layer are all that is trained, they may be a
             list: matrix (n_in, n_out), bias (n_out,), matrix, ... from the inputs on; all other
-            arrays stay.
+            arrays stay. Knots and levels of columns may be more or fewer than those here, as other
+            rows have them, where the network has the same inputs.
 
         Returns
         -------

@@ -13,7 +13,15 @@ from ..components.base import nearest
 from ..network.architecture import Architecture
 from ..network.parameters import Layout
 from ..network.weights import Weights
-from ._arrays import NAMES, PREFIXES, SAME_TABLE, arrays_around, attributes_around, recoded
+from ._arrays import (
+    NAMES,
+    PREFIXES,
+    SAME_TABLE,
+    arrays_around,
+    attributes_around,
+    recoded,
+    shape_told,
+)
 from ._fitted import Fitted
 from ._going_on import saved_members
 from ._inputs import as_array
@@ -136,7 +144,7 @@ def _refuse_names(given: Mapping[str, Any], known: Mapping[str, Any]) -> None:
 
 
 def _read(name: str, value: Any, old: np.ndarray) -> np.ndarray:
-    """An array of the shape and kind of the one whose place it takes."""
+    """An array of a shape and kind that fit the place it takes."""
     if np.ma.is_masked(value):
         raise ValueError(f"{name!r} must hold numbers, but {np.ma.count_masked(value)} are masked.")
     try:
@@ -149,9 +157,10 @@ def _read(name: str, value: Any, old: np.ndarray) -> np.ndarray:
     if array.dtype.kind not in kinds:
         what = "real numbers" if kinds == _REAL else "numbers or text"
         raise ValueError(f"{name!r} must hold {what}. Got an array of {array.dtype}.")
-    if array.shape != old.shape and name != NAMES:
+    asked = shape_told(name, array, old)
+    if asked:
         raise ValueError(
-            f"{name!r} must have shape {old.shape}. Got {array.shape} instead. {SAME_TABLE}"
+            f"{name!r} must have shape {asked}. Got {array.shape} instead. {SAME_TABLE}"
         )
     return array
 
