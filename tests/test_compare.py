@@ -368,7 +368,7 @@ def test_columns():
     assert "same or missing in every row: same, empty." in notes
     assert "like an identifier; drop if it is one: id, key." in notes
     assert (
-        "nearly all cells are numbers is read as categories: column 'nearly' (but for such as"
+        "nearly all cells or levels are numbers is read as categories: column 'nearly' (but for such as"
         in (notes)
     )
 
