@@ -751,7 +751,7 @@ def test_gaps_and_text_are_taken_as_the_tags_say(numbers):
     holed = X.copy()
     holed[0, 0] = np.nan
     assert np.isfinite(_regressor().fit(holed, y).predict(X)).all()
-    with pytest.warns(UserWarning, match="have gaps .* had none in fit"):
+    with pytest.warns(UserWarning, match="have gaps .* had none in the rows that trained"):
         assert np.isfinite(_regressor().fit(X, y).predict(holed)).all()
     with pytest.raises(ValueError, match="could not convert string to float"):
         _regressor().fit(np.full(X.shape, "text"), y)

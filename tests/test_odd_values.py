@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 import warnings
 from decimal import Decimal
@@ -401,6 +402,27 @@ def test_no_dropout_beside_the_recipe():
     X = RNG.normal(size=(120, 2))
     model = MLPRegressor(dropout=None, max_iter=2, random_state=0).fit(X, X[:, 0])
     assert {rule["rate"] for rule in model.spec_["dropout"]} == {0.0}
+
+
+def test_no_dropout_of_inputs():
+    given = fit(model_with("input_dropout", None, max_iter=3))
+    plain = fit(model_with("input_dropout", 0.0, max_iter=3))
+    np.testing.assert_array_equal(given.coefs_[0], plain.coefs_[0])
+    assert given.spec_["input_dropout"] == 0.0
+    for other in (clone(given), pickle.loads(pickle.dumps(given))):
+        assert other.input_dropout is None
+
+
+@pytest.mark.recipe
+def test_no_dropout_of_inputs_beside_the_recipe():
+    X = RNG.normal(size=(120, 2))
+    model = MLPRegressor(input_dropout=None, max_iter=2, random_state=0).fit(X, X[:, 0])
+    assert model.spec_["input_dropout"] == 0.0
+
+
+def test_no_dropout_of_inputs_has_nothing_to_schedule():
+    with pytest.raises(ValueError, match=r"dropout_schedule=.*input_dropout=0\.0"):
+        fit(model_with("input_dropout", None, dropout_schedule="linear"))
 
 
 def test_no_dropout_has_nothing_to_schedule():

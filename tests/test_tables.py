@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer, make_column_selector
 from sklearn.inspection import permutation_importance
-from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
+from sklearn.model_selection import GridSearchCV, KFold, PredefinedSplit, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
@@ -278,7 +278,9 @@ def test_gaps_at_prediction_alone():
     model = classifier().fit(whole, Y)
     row = whole.iloc[:30].copy()
     expected = model.predict_proba(row.assign(age=whole["age"].median()))
-    with pytest.warns(UserWarning, match=r"Columns \['age'\] have gaps .* had none in fit"):
+    with pytest.warns(
+        UserWarning, match=r"Columns \['age'\] have gaps .* had none in the rows that trained"
+    ):
         assert np.array_equal(model.predict_proba(row.assign(age=NAN)), expected)
     town = model.predict_proba(row.assign(town=None))
     assert np.array_equal(town, model.predict_proba(row.assign(town="elsewhere")))
@@ -290,9 +292,13 @@ def test_gaps_at_prediction_alone_in_plain_tables(scaling):
     model = classifier(input_scaling=scaling, dtype="float64").fit(X, Y)
     rows = np.where(np.arange(90).reshape(30, 3) % 5 == 0, NAN, X[:30])
     filled = np.where(np.isnan(rows), np.median(X, axis=0), rows)
-    with pytest.warns(UserWarning, match=r"Columns \[0, 1, 2\] have gaps .* had none in fit"):
+    with pytest.warns(
+        UserWarning, match=r"Columns \[0, 1, 2\] have gaps .* had none in the rows that trained"
+    ):
         assert np.allclose(model.predict_proba(rows), model.predict_proba(filled), atol=1e-12)
-    with pytest.warns(UserWarning, match=r"Columns \[0\] have gaps .* had none in fit"):
+    with pytest.warns(
+        UserWarning, match=r"Columns \[0\] have gaps .* had none in the rows that trained"
+    ):
         assert np.array_equal(model.predict(rows[:1]), model.predict(filled[:1]))
 
 
@@ -423,12 +429,16 @@ def test_partial_fit_keeps_the_plan_of_the_first_call():
     before = {name: model.input_columns_[name] for name in ("fill", "gaps")}
     later = FRAME[120:].assign(town="new", sex=None)
     later["children"] = later["children"].astype(float).where(later["children"] > 0)
-    with pytest.warns(UserWarning, match=r"\['children'\] have gaps .* had none in fit"):
+    with pytest.warns(
+        UserWarning, match=r"\['children'\] have gaps .* had none in the rows that trained"
+    ):
         model.partial_fit(later, Y[120:])
     assert all(np.array_equal(before[k], model.input_columns_[k], equal_nan=True) for k in before)
     assert "new" not in model.categories_[1]
     assert len(model.loss_curve_) == 2
-    with pytest.warns(UserWarning, match=r"\['children'\] have gaps .* had none in fit"):
+    with pytest.warns(
+        UserWarning, match=r"\['children'\] have gaps .* had none in the rows that trained"
+    ):
         assert np.isfinite(model.predict_proba(later)).all()
 
 
@@ -640,7 +650,7 @@ def test_the_module_fills_and_scales(scaling):
         (pd.to_timedelta(np.arange(N), unit="s"), "'bad' holds dates or times"),
         ([datetime.date(2020, 1, 1)] * N, "'bad' holds dates or times"),
         (pd.period_range("2020", periods=N), "'bad' holds dates or times"),
-        ([{"a": 1}] * N, "not 'dict'.*'bad'"),
+        ([{"a": 1}] * N, r"'bad' holds several values a row \(dict\)"),
         ([1j] * N, "Complex data not supported"),
         (np.where(np.arange(N) == 3, np.inf, 1.0), "Input X contains infinity"),
     ],
@@ -857,9 +867,7 @@ def test_gaps_that_fit_had_not_are_told_once():
     gappy[::5, 1] = NAN
     model = classifier().fit(X, Y)
     for call in (model.predict, model.predict_proba, model.transform):
-        with pytest.warns(
-            UserWarning, match=r"Columns \[1\] have gaps .*medians .* stand for"
-        ) as w:
+        with pytest.warns(UserWarning, match=r"Columns \[1\] have gaps .*medians stand for") as w:
             call(gappy)
         assert len(w) == 1
     with_gaps = classifier().fit(gappy, Y)
@@ -883,10 +891,24 @@ def test_columns_that_were_left_out_have_no_new_gaps():
         model.predict(X.assign(key=None))
 
 
+def test_gaps_of_rows_held_out_alone_are_told():
+    """The table that was fitted has gaps: not in the rows that train."""
+    X = FRAME[["age", "children"]].fillna(40.0).astype(float)
+    X.loc[N - 1, "children"] = NAN
+    held = PredefinedSplit([-1] * (N - 20) + [0] * 20)
+    model = classifier(early_stopping=True, validation_fraction=held).fit(X, Y)
+    with pytest.warns(
+        UserWarning, match=r"Columns \['children'\] .* none in the rows that trained:"
+    ):
+        model.predict(X)
+
+
 def test_gaps_of_a_validation_set_alone_are_told():
     X = FRAME[["age", "children"]].fillna(40.0)
     X_val = X.assign(children=NAN)
-    with pytest.warns(UserWarning, match=r"Columns \['children'\] have gaps .* had none in fit"):
+    with pytest.warns(
+        UserWarning, match=r"Columns \['children'\] have gaps .* had none in the rows that trained"
+    ):
         classifier(early_stopping=True).fit(X, Y, X_val=X_val, y_val=Y)
     with pytest.warns(UserWarning, match="have gaps") as w:  # once, not once an epoch
         classifier(early_stopping=True, monitor="accuracy", max_iter=4).fit(
@@ -983,3 +1005,62 @@ def test_text_in_another_encoder_is_the_same_network():
     assert np.array_equal(
         ours.predict_proba(numbers), classifier().fit(frame, Y).predict_proba(frame)
     )
+
+
+# Frames that no table can be made of
+
+
+@pytest.mark.parametrize("cell", [[1, 2], [1], (1, 2), {"a": 1}, {1, 2}, np.ones(2), torch.ones(2)])
+def test_columns_of_nested_values_are_refused(cell):
+    cells = np.empty(N, dtype=object)
+    cells[:] = [cell if i != 4 else None for i in range(N)]
+    frame = pd.DataFrame({"x": np.arange(N) * 1.0, "nested": cells})
+    array = np.column_stack([np.arange(N).astype(object), cells])
+    for X, name in ((frame, "'nested'"), (array, "at index 1")):
+        with pytest.raises(TypeError, match=rf"^Column {name} holds several values a row") as e:
+            classifier().fit(X, Y)
+        assert "categorical_features" not in str(e.value)
+        assert "drop it" in str(e.value)
+    model = classifier().fit(frame[["x"]].assign(nested=np.arange(N) / 7), Y)
+    with pytest.raises(TypeError, match="'nested' holds several values"):
+        model.predict(frame)
+
+
+def test_objects_that_are_no_numbers_are_refused_with_a_way_out():
+    X = pd.DataFrame({"x": np.arange(N) * 1.0, "odd": [object()] * N})
+    with pytest.raises(TypeError, match=r"column 'odd'\).*drop it") as e:
+        classifier().fit(X, Y)
+    assert "categorical_features" not in str(e.value)
+
+
+@pytest.mark.parametrize("form", ["numbers", "text", "categories", "arrow"])
+def test_equal_names_of_columns_are_refused(form):
+    X = pd.DataFrame({"a": np.arange(N) * 1.0, "b": np.arange(N) % 7, "c": np.arange(N) % 5})
+    if form in {"text", "categories"}:
+        X["b"] = np.where(X["b"] > 2, "u", "v")
+    if form == "categories":
+        X["b"] = X["b"].astype("category")
+    twice = X.set_axis(["a", "c", "c"], axis=1)
+    if form == "arrow":
+        twice = pa.table([X[name].to_numpy() for name in X], names=["a", "c", "c"])
+    match = r"^Columns of X have equal names: 'c'\. Rename"
+    with pytest.raises(ValueError, match=match):
+        classifier().fit(twice, Y)
+    model = classifier().fit(X, Y)
+    for method in (model.predict, model.predict_proba):
+        with pytest.raises(ValueError, match=match):
+            method(twice)
+    with pytest.raises(ValueError, match=match):
+        classifier(early_stopping=True).fit(X, Y, X_val=twice, y_val=Y)
+
+
+@pytest.mark.parametrize("size", [1e307, 1.7e308])
+def test_sums_of_large_numbers_say_nothing(size):
+    """Halves of both signs: their sums are inf and -inf, and the sum of these is NaN."""
+    X = np.column_stack([np.arange(1000.0), np.repeat([size, -size], 500)])
+    labels = np.repeat([0, 1], 500)
+    for table in (X, np.asfortranarray(X), pd.DataFrame(X), X.astype(object), sp.csr_matrix(X)):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", RuntimeWarning)
+            model = MLPClassifier((4,), max_iter=2, random_state=0).fit(table, labels)
+            model.predict(table)

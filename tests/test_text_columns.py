@@ -105,7 +105,7 @@ def test_what_a_cell_reads_as(text, number):
         (["1e-3", "5"], "numbers"),
         ([" 12.5", "-3.25 "], "numbers"),
         (["5", "6", "7"], "whole"),
-        (["00501", "90210"], "whole"),
+        (["00501", "90210", "10001"], "whole"),
         (["12.0", "13.0", "1e3"], "whole"),  # written with a point, and whole all the same
         ([*map(str, range(60)), "?"], "nearly"),
         ([*(f"{i}.5" for i in range(20)), "n/a", ""], "nearly"),
@@ -137,6 +137,23 @@ def test_what_a_cell_reads_as(text, number):
         (["1.2.3", "1.2.4", "2.0.0"], "names"),
         (["May", "June", "July"], "names"),
         (["0", "0", "none"] * 9, "names"),
+        (["1", "2", "2"], "pair"),
+        (["0", "1"], "pair"),
+        (["7", "7"], "pair"),
+        (["01", "5.0"], "pair"),
+        (["0.5", "1"], "numbers"),
+        ([*(f"{i}.5" for i in range(8)), "n/a", "n/a"], "nearly"),
+        ([*(f"{i}.5" for i in range(30)), *["?", ""] * 15], "nearly"),
+        ([*(f"{i}.25" for i in range(4)), *["-"] * 4], "nearly"),
+        ([*map(str, range(20)), *["none"] * 6], "nearly"),
+        ([*(f"{i}.5" for i in range(60)), *["a", "b", "c", "d"] * 10], "nearly"),
+        ([*(f"${i}.50" for i in range(20)), *["n/a"] * 6], "marked"),
+        ([*(f"2020-01-{i:02d}" for i in range(1, 29)), *["missing"] * 9], "dated"),
+        (["1", "2", "3", "4", "5", "other"], "names"),
+        (["0", "1", "2", "3+"] * 5, "names"),
+        ([*(f"{i}.5" for i in range(20)), *["n/a"] * 100], "names"),  # mostly one word
+        ([*(f"{i}.5" for i in range(20)), *"abcdefgh"], "names"),
+        (["36 months", "60 months", "n/a"], "names"),
         (["1", "2", "x", "y"], "names"),
     ],
 )
@@ -148,6 +165,7 @@ def test_what_a_column_stands_for(cells, kind):
         assert not np.isfinite(pd.to_numeric(found.cell, errors="coerce"))
     if kind in {"numbers", "whole"}:  # the definition
         assert np.isfinite(known).all()
+        assert kind == "numbers" or len(set(cells)) > 2
         assert (known % 1 != 0).any() == (kind == "numbers")
 
 
@@ -265,6 +283,9 @@ def test_whole_numbers_as_text_are_categories_and_told(array):
     [
         (some("?"), r"nearly all .* column 'x' \(but for such as '\?'\).*errors='coerce'"),
         (some("n/a"), r"nearly all .* column 'x' \(but for such as 'n/a'\)"),
+        (some("n/a", every=6), r"nearly all .* column 'x' \(but for such as 'n/a'\)"),
+        (some("none", every=4), r"nearly all .* column 'x' \(but for such as 'none'\)"),
+        ([t if i % 2 else "-" for i, t in enumerate(TEXT["price"])], r"nearly all .* such as '-'"),
         (some("?", of=CODES), r"nearly all .* column 'x' \(but for such as '\?'\)"),
         (
             [f"{v * 1000:,.0f}" for v in PRICE // 50 + 1],
@@ -307,6 +328,9 @@ def test_names_are_told_of_nothing():
         ["yes", "no", None] * 40,
         [True, False, None] * 40,
         ["x", 1] * 60,
+        ["0", "1"] * 60,
+        ["5", "500", "5", None] * 30,
+        ["1", "2", "3", "4", "5", "other"] * 20,
     ):
         X = NUMBERS.assign(name=pd.Series(cells, dtype=object))
         with warnings.catch_warnings():
@@ -329,6 +353,18 @@ def test_names_in_arrays_are_refused():
     with pytest.warns(UserWarning, match="dates or times is read as categories: column at index 2"):
         model = fitted(dated.to_numpy())
     assert np.array_equal(model.predict(dated.to_numpy()), fitted(frame).predict(frame))
+
+
+@pytest.mark.parametrize("cells", [["0", "1"] * 60, ["3", "700"] * 60])
+def test_two_whole_numbers_as_text_are_categories_in_silence(cells):
+    frame = NUMBERS.assign(x=cells)
+    said = frame.astype({"x": "category"})
+    expected = fitted(said).predict(said)
+    for X in (frame, pl.from_pandas(frame), frame.to_numpy()):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            warnings.filterwarnings("ignore", "Maximum iterations")
+            assert np.array_equal(fitted(X).predict(X), expected)
 
 
 # Decided by the rows that train
@@ -411,7 +447,7 @@ FOLDS = [(np.arange(40, N), np.arange(40)), (np.arange(80), np.arange(80, N))]
 @pytest.mark.parametrize("array", [False, True])
 @pytest.mark.filterwarnings("ignore:Text of .* is read as categories:UserWarning")
 @pytest.mark.filterwarnings("ignore:Cells of text that do not read:UserWarning")
-@pytest.mark.filterwarnings("ignore:.* have gaps .* had none in fit:UserWarning")
+@pytest.mark.filterwarnings("ignore:.* have gaps .* had none in the rows that trained:UserWarning")
 def test_folds_decide_alike_alone_and_in_stacks(array):
     """A "?" in the first rows alone: numbers in the first fold, categories in the second."""
     X = TEXT.assign(price=[str(v) for v in PRICE // 40 + 0.5])
@@ -477,6 +513,19 @@ def test_a_cell_that_does_not_read_later_is_a_gap(with_gaps, cell):
         assert np.array_equal(of_text.predict(X), expected)
 
 
+@pytest.mark.parametrize("form", [pl.from_pandas, pa.Table.from_pandas, pd.DataFrame])
+def test_a_cell_is_shown_as_python_shows_it(with_gaps, form):
+    X = form(TEXT[:20].assign(price=some("?", of=TEXT["price"][:20])))
+    with pytest.warns(UserWarning, match=UNREAD.format(r"\?")):
+        with_gaps[0].predict(X)
+
+
+@pytest.mark.parametrize("form", [pl.from_pandas, lambda X: X.to_numpy().astype(str)])
+def test_a_refused_cell_is_shown_as_python_shows_it(form):
+    with pytest.raises(ValueError, match=r"to float: '\?' \(column"):
+        fitted(form(TEXT.assign(price=some("?"))), categorical_features=[])
+
+
 def test_later_numbers_are_numbers(with_gaps):
     of_text, of_numbers = with_gaps
     expected = of_numbers.predict(NUMBERS)
@@ -494,7 +543,7 @@ def test_training_that_goes_on_reads_as_the_first_call():
     numbers = NUMBERS[60:].assign(price=pd.to_numeric(later["price"], errors="coerce"))
     with pytest.warns(UserWarning, match=UNREAD.format(r"\?")):
         first.partial_fit(later, Y[60:])
-    with pytest.warns(UserWarning, match="had none in fit"):
+    with pytest.warns(UserWarning, match="had none in the rows that trained"):
         same.partial_fit(numbers, Y[60:])
     assert np.array_equal(first.predict(NUMBERS), same.predict(NUMBERS))
     warm = regressor(warm_start=True).fit(TEXT, Y)

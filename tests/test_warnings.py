@@ -207,7 +207,7 @@ CASES = {
     ),
     "unread": Case("count as gaps in columns that were", unread_cells),
     "new gaps": Case(
-        "but had none in fit",
+        "but had none in the rows that trained",
         lambda _: partial(regressor().fit(X, Y).predict, np.where(X > 1, np.nan, X)),
     ),
     "small": Case(

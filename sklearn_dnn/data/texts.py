@@ -10,8 +10,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-# Share of the cells from which on a column is nearly of one kind.
+# Share of the cells, or of the levels, from which on a column is nearly of one kind.
 NEARLY = 0.9
+# Beside so many cells of one kind at least, few others among the levels stand for gaps.
+NOT_RARE = 0.2
+# So many words at most, such as "n/a" and "?", stand for gaps however few numbers there are.
+FEW_WORDS = 2
 # Fewer different numbers than these say as much as categories as they do as numbers.
 FEW_NUMBERS = 3
 # Numbers with letters behind them, such as "12 kg", are measures where there are so many;
@@ -67,9 +71,9 @@ KINDS = {
         "pandas.to_numeric; if they are names, {}."
     ),
     "nearly": (
-        "Text of which nearly all cells are numbers is read as categories: {}. Make numbers of it "
-        "by pandas.to_numeric(..., errors='coerce'), which makes gaps of such cells; if they are "
-        "names, {}."
+        "Text of which nearly all cells or levels are numbers is read as categories: {}. Make "
+        "numbers of it by pandas.to_numeric(..., errors='coerce'), which makes gaps of such "
+        "cells; if they are names, {}."
     ),
     "dated": (
         "Text of dates or times is read as categories: {}. Make numbers of it: of "
@@ -84,9 +88,10 @@ class Verdict(NamedTuple):
 
     Attributes
     ----------
-    kind : {"numbers", "whole", "marked", "nearly", "dated", "names", "nothing"}
-        Numbers of which one at least has a fraction; whole numbers; numbers with marks beside
-        their digits; nearly nothing but numbers; dates or times; names of categories; gaps alone.
+    kind : {"numbers", "whole", "pair", "marked", "nearly", "dated", "names", "nothing"}
+        Numbers of which one at least has a fraction; whole numbers; two of them at most, for
+        which both readings are the same; numbers with marks beside their digits; nearly nothing
+        but numbers; dates or times; names of categories; gaps alone.
     cell : str or None
         One that shows it; of "nearly" one that does not read.
     """
@@ -129,8 +134,9 @@ class Texts:
             has_text = levels.dtype == object and any(isinstance(v, str | bytes) for v in levels)
             if not has_text or np.any(numbers != np.round(numbers)):
                 return Verdict("numbers")
-            return Verdict("whole", next(v for v in levels.tolist() if isinstance(v, str | bytes)))
-        return _of_some(levels, reads, count)
+            kind = "whole" if len(levels) > 2 else "pair"
+            return Verdict(kind, next(v for v in levels.tolist() if isinstance(v, str | bytes)))
+        return _of_some(levels, numbers, count)
 
 
 def read_numbers(cells: np.ndarray) -> np.ndarray:
@@ -180,9 +186,9 @@ def _match(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
     return pattern.fullmatch(text) if len(text) <= LONGEST else None
 
 
-def _of_some(levels: np.ndarray, reads: np.ndarray, count: np.ndarray) -> Verdict:
+def _of_some(levels: np.ndarray, numbers: np.ndarray, count: np.ndarray) -> Verdict:
     """What a column stands for in which a cell does not read as a number."""
-    cells = levels.tolist()
+    cells, reads = levels.tolist(), ~np.isnan(numbers)
     names = Verdict("names", cells[int(reads.argmin())])
     if len(levels) > SEEN_CELLS:
         rng = np.random.default_rng(0)  # of what nearly all are, half of some are
@@ -194,15 +200,31 @@ def _of_some(levels: np.ndarray, reads: np.ndarray, count: np.ndarray) -> Verdic
     texts = [_text(value) for value in levels.tolist()]
     dated = np.array([_match(_DATED, text) is not None for text in texts])
     marked = _marked(texts, count) & ~reads & ~dated
-    n = count.sum()
-    numeric = reads | marked
-    if marked.any() and count[numeric].sum() >= NEARLY * n and numeric.sum() >= FEW_NUMBERS:
+    has_fraction = bool(np.any(numbers[reads] != np.round(numbers[reads])))
+    if marked.any() and _are_nearly_all(reads | marked, count):
         return Verdict("marked", cells[int(marked.argmax())])
-    if count[reads].sum() >= NEARLY * n and reads.sum() >= FEW_NUMBERS:
+    if _are_nearly_all(reads, count, FEW_NUMBERS if has_fraction else FEW_MEASURES):
         return Verdict("nearly", names.cell)
-    if count[dated].sum() >= NEARLY * n and dated.sum() >= FEW_NUMBERS:
+    if _are_nearly_all(dated, count):
         return Verdict("dated", cells[int(dated.argmax())])
     return names
+
+
+def _are_nearly_all(alike: np.ndarray, count: np.ndarray, few: int = FEW_MEASURES) -> bool:
+    """Whether the other levels are few, by their cells or, beside many alike, by themselves.
+
+    Parameters
+    ----------
+    alike : ndarray of bool, shape (n_levels,)
+    count : ndarray of int, shape (n_levels,)
+    few : int
+        Beside fewer alike the others may be categories, however few: "1", "2", "3", "other".
+    """
+    n_alike, share = alike.sum(), count[alike].sum() / count.sum()
+    if share >= NEARLY:
+        return bool(n_alike >= FEW_NUMBERS)
+    others_are_few = n_alike >= NEARLY * len(alike) or len(alike) - n_alike <= FEW_WORDS
+    return bool(n_alike >= few and share >= NOT_RARE and others_are_few)
 
 
 def _marked(texts: list[str], count: np.ndarray) -> np.ndarray:

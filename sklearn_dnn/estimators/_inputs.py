@@ -38,7 +38,7 @@ def read_table(estimator: BaseEstimator, X: Any) -> tuple[Table, bool]:
     X, reading = as_table(X), reading_of(estimator)
     may_have_gaps = estimator.input_columns_["fill"] is not None
     unread: tuple[int, ...] = ()
-    with _way_out():
+    with _way_out(), _large():
         if _is_read_by_us(X, reading):
             _check_axes(estimator, X)
             validate_data(estimator, X, reset=False, skip_check_array=True)
@@ -77,8 +77,8 @@ def tell_of_new_gaps(
         known = found if names is None else names[found]
         shown = ", ".join(map(repr, known[:8].tolist())) + (", ..." if len(found) > 8 else "")
         warn(
-            f"Columns [{shown}] have gaps (NaN) but had none in fit: the medians of the rows that "
-            "trained stand for them."
+            f"Columns [{shown}] have gaps (NaN) but had none in the rows that trained: their "
+            "medians stand for them."
         )
 
 
@@ -95,12 +95,12 @@ def _is_gappy(estimator: BaseEstimator, table: Table, *, may_have_gaps: bool = T
     with np.errstate(all="ignore"):
         if np.isfinite(numbers.sum()):  # one pass, mostly the only one
             return False
-    assert_all_finite(
-        numbers,
-        allow_nan=may_have_gaps and not is_sparse,
-        estimator_name=type(estimator).__name__,
-        input_name="X",
-    )
+        assert_all_finite(
+            numbers,
+            allow_nan=may_have_gaps and not is_sparse,
+            estimator_name=type(estimator).__name__,
+            input_name="X",
+        )
     return has_gaps(table)
 
 
@@ -120,6 +120,11 @@ def _way_out() -> Iterator[None]:
         if known not in str(error) or ADVICE in str(error):
             raise
         raise ValueError(f"{error}. {ADVICE}") from error
+
+
+def _large() -> np.errstate:
+    """Sums of large numbers, by which scikit-learn looks for infinities, say nothing by it."""
+    return np.errstate(over="ignore", invalid="ignore")
 
 
 def _is_plain(estimator: BaseEstimator, X: Any) -> bool:
@@ -219,7 +224,7 @@ def read_given(
     """
     X, y = as_table(X), _targets(y, y_numeric=y_numeric)
     unread: tuple[int, ...] = ()
-    with _way_out():
+    with _way_out(), _large():
         table = X
         if reset:
             table, reading = learn_reading(X, estimator.categorical_features)

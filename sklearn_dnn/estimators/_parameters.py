@@ -161,10 +161,10 @@ PARAMETERS: dict[str, Parameter] = {
         "auto" is none, or the recipe's.""",
     ),
     "input_dropout": Parameter(
-        [Interval(Real, 0, 1, closed="left")],
+        [Interval(Real, 0, 1, closed="left"), None],
         0.0,
-        "float, default=0.0",
-        "Share of the inputs that a training step drops.",
+        "float or None, default=0.0",
+        "Share of the inputs that a training step drops; None for none.",
     ),
     "weight_noise": Parameter(
         _NON_NEGATIVE,

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from datetime import date, time, timedelta
 from typing import Any, NamedTuple
 
 import narwhals.stable.v2 as nw
 import numpy as np
 import torch
+from narwhals.exceptions import DuplicateError
 
 _DATES = (date, time, timedelta, np.datetime64, np.timedelta64)
 _TEXT = (str, bytes)
+_NESTED = (list, tuple, dict, set, frozenset)
+_ARRAYS = (np.ndarray, torch.Tensor)
 # Beyond it floats skip whole numbers.
 EXACT = 2**53
 
@@ -46,6 +50,8 @@ def as_table(X: Any) -> Any:
     ------
     TypeError
         If rows have yet to be computed.
+    ValueError
+        If columns of a frame have equal names.
     """
     if np.ma.isMaskedArray(X):
         if not np.ma.getmaskarray(X).any():
@@ -55,7 +61,23 @@ def as_table(X: Any) -> Any:
             X = X.astype(np.float64)
         return (X if exact else X.astype(object)).filled(np.nan)
     refuse_lazy(X, "X")
+    if is_frame(X):
+        _refuse_equal_names(X)
     return as_array(X)
+
+
+def _refuse_equal_names(X: Any) -> None:
+    """Refuse a frame of which a name stands for several columns."""
+    try:
+        nw.from_native(X, eager_only=True)
+    except DuplicateError as error:
+        names = X.column_names if nw.dependencies.is_pyarrow_table(X) else X.columns
+        found = [name for name, n in Counter(names).items() if n > 1]
+        shown = ", ".join(map(repr, found[:8])) + (", ..." if len(found) > 8 else "")
+        raise ValueError(
+            f"Columns of X have equal names: {shown}. Rename them, so that each name stands for "
+            "one column."
+        ) from error
 
 
 def refuse_lazy(value: Any, name: str) -> None:
@@ -140,13 +162,17 @@ def columns_of(X: Any) -> list[Column]:
 def _column_of_frame(column: nw.Series[Any]) -> Column:
     name, kind = repr(column.name), column.dtype
     if kind.is_nested():
-        raise TypeError(
-            f"Column {name} holds several values a row ({kind}), which no column of a network's "
-            "table is made of. Make a column of each of them, or drop it."
-        )
+        raise _refusal_of_several(name, kind)
     by_type, is_text = kind in (nw.Categorical, nw.Enum), kind == nw.String
     loose = is_text or kind in (nw.Object, nw.Binary)
     return _checked(Column(name, _values(column), by_type, loose, is_text))
+
+
+def _refusal_of_several(name: str, kind: Any) -> TypeError:
+    return TypeError(
+        f"Column {name} holds several values a row ({kind}), which no column of a network's "
+        "table is made of. Make a column of each of them, or drop it."
+    )
 
 
 def _values(column: nw.Series[Any]) -> np.ndarray:
@@ -159,12 +185,16 @@ def _values(column: nw.Series[Any]) -> np.ndarray:
 
 
 def _checked(column: Column) -> Column:
-    """A column with what its cells say of it; dates and times are refused."""
+    """A column with what its cells say of it; dates, times and nested values are refused."""
     values = column.values
     if values.dtype.kind not in "OmM" or column.by_type or column.is_text:
         return column
     dates = (*_DATES, *types_of_pandas("Period"))
     kinds = set(map(type, values.tolist())) if values.dtype.kind == "O" else set()
+    if any(issubclass(kind, _NESTED + _ARRAYS) for kind in kinds):
+        for cell in values:
+            if isinstance(cell, _NESTED) or (isinstance(cell, _ARRAYS) and cell.ndim > 0):
+                raise _refusal_of_several(column.name, type(cell).__name__)
     dated = values.dtype.kind in "mM"
     if any(issubclass(kind, dates) for kind in kinds):
         # a gap among dates, NaT, differs from itself

@@ -233,7 +233,7 @@ True
         bias_initializer: float | str | Initializer = 0.0,
         norm: str | Norm | None = None,
         dropout: Any = "auto",
-        input_dropout: float = 0.0,
+        input_dropout: float | None = 0.0,
         weight_noise: float = 0.0,
         augmentation: Any = None,
         curriculum: Any = None,

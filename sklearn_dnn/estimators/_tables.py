@@ -236,13 +236,20 @@ def _matrix(
 
 def refusal(cell: Any, name: str) -> ValueError:
     """The error for a cell of text in a column that has to be of numbers."""
-    return ValueError(f"could not convert string to float: {cell!r} (column {name}). {ADVICE}")
+    return ValueError(
+        f"could not convert string to float: {_of_python(cell)!r} (column {name}). {ADVICE}"
+    )
+
+
+def _of_python(cell: Any) -> Any:
+    """A cell as Python's own, such as "?" for np.str_("?")."""
+    return cell.item() if isinstance(cell, np.generic) else cell
 
 
 def tell_of_unread(found: Sequence[tuple[str, Any]]) -> None:
     """Warn of cells, with the names of their columns, that do not read as numbers."""
     if found:
-        columns = ", ".join(f"{name} (such as {cell!r})" for name, cell in found)
+        columns = ", ".join(f"{name} (such as {_of_python(cell)!r})" for name, cell in found)
         warn(
             f"Cells of text that do not read as numbers count as gaps in columns that were "
             f"numbers in fit: column {columns}."
@@ -275,6 +282,9 @@ def _numbers(column: Column) -> np.ndarray:
         values = np.where(gaps, np.nan, values)
     try:
         return values.astype(np.float64)
-    except (ValueError, TypeError) as error:
-        kind = ValueError if isinstance(error, ValueError) else TypeError
-        raise kind(f"{error} (column {name}). {ADVICE}") from error
+    except ValueError as error:
+        raise ValueError(f"{error} (column {name}). {ADVICE}") from error
+    except TypeError as error:  # of objects that are no categories either
+        raise TypeError(
+            f"{error} (column {name}). Make numbers or text of the column, or drop it."
+        ) from error

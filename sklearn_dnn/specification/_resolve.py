@@ -117,7 +117,7 @@ def _network(
         "bias_initializer": _resolve_bias(p["bias_initializer"]),
         "norm": _resolve_norm(p["norm"], activation),
         "dropout": _per_layer("dropout", p["dropout"], n_hidden, _resolve_dropout),
-        "input_dropout": float(p["input_dropout"]),
+        "input_dropout": float(p["input_dropout"] or 0.0),
         "weight_noise": float(p["weight_noise"]),
     }
 
