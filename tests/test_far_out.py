@@ -7,11 +7,14 @@ import warnings
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from scipy.special import softmax
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import log_loss
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
+from sklearn_dnn.components import Piecewise
 from sklearn_dnn.model_selection import cross_validate
 
 N = 150
@@ -49,12 +52,116 @@ def test_a_loss_that_rises_for_good_is_divergence(rate, optimizer):
     assert "never again came below that of epoch 1" in message
     assert f"Lower learning_rate_init (now {rate:g})" in message
     assert model.best_iter_ == 1
-    once = MLPClassifier(
-        (16,), optimizer=optimizer, learning_rate_init=rate, max_iter=1, random_state=0
+    assert "the weights that training began with are kept" in message
+    # the loss named is that of these weights: an epoch of so few rows is a single step
+    assert log_loss(IRIS[1], model.predict_proba(IRIS[0])) == pytest.approx(
+        model.loss_curve_[0], rel=1e-3
     )
-    told(lambda: once.fit(*IRIS))
-    for ours, first in zip(model.coefs_, once.coefs_, strict=True):
-        np.testing.assert_array_equal(ours, first)
+
+
+WRECKING = {"optimizer": "sgd", "max_iter": 20, "random_state": 0}
+ROWS = np.random.default_rng(5).normal(size=(400, 5))
+SIGNAL = ROWS[:, 0] + 0.5 * ROWS[:, 1]
+
+
+@unconverged
+@pytest.mark.parametrize("n_members", [1, 3])
+@pytest.mark.parametrize("n", [150, 400])  # one step an epoch, and two
+@pytest.mark.parametrize("cls", [MLPClassifier, MLPRegressor])
+def test_wrecked_weights_are_not_kept_for_the_loss_before_their_step(cls, n, n_members):
+    X, y = ROWS[:n], SIGNAL[:n]
+    y = y > 0 if cls is MLPClassifier else y
+    model = cls((8,), learning_rate_init=1e4, n_members=n_members, **WRECKING).fit(X, y)
+    assert model.end_reason_ == "diverged"
+    if cls is MLPClassifier:
+        assert log_loss(y, model.predict_proba(X)) < 2
+    else:
+        assert np.abs(model.predict(X)).max() < 20
+
+
+@pytest.mark.parametrize("n_members", [1, 2])
+@pytest.mark.parametrize("factor", [1e10, 1e305])
+def test_weights_before_the_step_that_wrecks_are_kept(factor, n_members):
+    model = MLPRegressor(
+        (8,),
+        n_members=n_members,
+        learning_rate_init=0.1,
+        schedule=Piecewise(boundaries=(10,), factors=(1.0, factor)),
+        **WRECKING,
+    )
+    (message,) = told(lambda: model.fit(ROWS[:150], SIGNAL[:150]))
+    assert model.end_reason_ == "diverged"
+    assert "the weights of epoch 10 are kept" in message
+    whole = MLPRegressor((8,), n_members=n_members, learning_rate_init=0.1, **WRECKING)
+    told(lambda: whole.set_params(max_iter=10).fit(ROWS[:150], SIGNAL[:150]))
+    np.testing.assert_array_equal(model.predict(ROWS), whole.predict(ROWS))
+
+
+@pytest.mark.parametrize("max_iter", [1, 5])
+@pytest.mark.parametrize("rate", [1e150, 1e300])
+@pytest.mark.parametrize("n_members", [1, 2])
+@pytest.mark.parametrize("n", [150, 400])
+def test_where_no_weights_have_a_finite_loss_an_earlier_fit_stays(n, n_members, rate, max_iter):
+    X, y = ROWS[:n], SIGNAL[:n]
+    model = MLPRegressor((8,), n_members=n_members, **WRECKING).set_params(max_iter=2)
+    told(lambda: model.fit(X, y))
+    before = model.predict(X)
+    model.set_params(learning_rate_init=rate, max_iter=max_iter)
+    with pytest.raises(ValueError, match=r"not finite after any epoch\. Lower learning_rate"):
+        model.fit(X, y)
+    np.testing.assert_array_equal(model.predict(X), before)
+
+
+@unconverged
+@pytest.mark.parametrize("rate", [1e4, 1e300])
+@pytest.mark.parametrize("n", [150, 400])
+@pytest.mark.parametrize("by_parts", [False, True])
+def test_a_fit_that_goes_on_and_diverges_keeps_the_earlier_weights(n, rate, by_parts):
+    X, y = ROWS[:n], SIGNAL[:n]
+    model = MLPRegressor((8,), learning_rate_init=0.01, max_iter=40, warm_start=True)
+    model.set_params(random_state=0).fit(X, y)
+    before = model.score(X, y)
+    model.set_params(learning_rate_init=rate, optimizer=model.optimizer)
+    if by_parts:
+        for _ in range(3):
+            model.partial_fit(X, y)
+            if model.end_reason_ == "diverged":
+                break
+    else:
+        model.fit(X, y)
+    if rate == 1e300 or not by_parts:
+        assert model.end_reason_ == "diverged"
+        assert model.score(X, y) >= before - 0.05
+
+
+@pytest.mark.parametrize("rate", [0.01, 0.1])
+@pytest.mark.parametrize("schedule", ["constant", "one_cycle"])
+def test_a_fitted_network_whose_loss_rises_for_a_while_goes_on(rate, schedule):
+    model = MLPRegressor((8,), learning_rate_init=0.01, max_iter=60, warm_start=True)
+    told(lambda: model.set_params(random_state=0).fit(ROWS, SIGNAL))
+    model.set_params(learning_rate_init=rate, schedule=schedule, max_iter=8)
+    told(lambda: model.fit(ROWS, SIGNAL))
+    assert model.end_reason_ != "diverged"
+    assert model.score(ROWS, SIGNAL) > 0.8
+
+
+@pytest.mark.parametrize("weight_noise", [0.2, 0.3])
+@pytest.mark.parametrize("n", [150, 400])
+def test_a_loss_that_noise_makes_high_is_no_divergence(n, weight_noise):
+    model = MLPRegressor((8,), learning_rate_init=0.01, max_iter=60, random_state=0)
+    messages = told(lambda: model.set_params(weight_noise=weight_noise).fit(ROWS[:n], SIGNAL[:n]))
+    assert model.end_reason_ != "diverged"
+    assert not any("Lower" in message for message in messages)
+
+
+@pytest.mark.parametrize(
+    "noise", [{"weight_noise": 0.5}, {"weight_noise": 1.0}, {"dropout": 0.95}], ids=str
+)
+def test_noise_that_hides_what_there_is_to_learn_is_named(noise):
+    model = MLPRegressor((64, 64), learning_rate_init=0.01, max_iter=60, random_state=0, **noise)
+    messages = told(lambda: model.fit(ROWS[:150], SIGNAL[:150]))
+    ((name, value),) = noise.items()
+    assert any(re.search(rf"or (lower )?{name} \(now {value:g}\)", m) for m in messages)
 
 
 @pytest.mark.parametrize("changes", [{"max_iter": 8}, {"n_members": 2}, {"early_stopping": True}])
@@ -234,6 +341,38 @@ def test_columns_are_learnt_from_in_any_unit(factor, scaling):
 
 
 @unconverged
+@pytest.mark.parametrize("value", [1e8, -1e20, 3e17, 1e200, -1e300])
+@pytest.mark.parametrize("kind", ["dense", "weights", "gaps", "sparse", "float32"])
+@pytest.mark.parametrize("scaling", ["standard", "batch_norm"])
+def test_a_column_of_one_number_changes_nothing(value, kind, scaling):
+    dtype = "float32" if kind == "float32" else "float64"
+    if dtype == "float32" and abs(value) > 1e38:
+        value = np.sign(value) * 1e38
+    weight = np.random.default_rng(2).random(N) if kind == "weights" else None
+
+    def learnt(constant):
+        table = np.column_stack([X, np.full(N, constant)]).astype(dtype)
+        if kind == "gaps":
+            table[::7, 3] = np.nan
+        table = sp.csr_matrix(table) if kind == "sparse" else table
+        model = MLPRegressor(**QUICK, input_scaling=scaling).fit(table, Y, weight)
+        return model, model.predict(table)
+
+    model, found = learnt(value)
+    assert model.input_mean_[3] == np.dtype(dtype).type(value)
+    np.testing.assert_allclose(found, learnt(1.0)[1], rtol=1e-5, atol=1e-6)
+
+
+@unconverged
+@pytest.mark.parametrize("steps", [1, 5])
+def test_a_column_that_differs_in_its_last_digits_wrecks_nothing(steps):
+    last = steps * np.spacing(1e20) * np.random.default_rng(3).integers(0, 2, N)
+    table = np.column_stack([X, 1e20 + last])
+    model = MLPRegressor(**QUICK | {"max_iter": 60}).fit(table, Y)
+    assert model.score(table, Y) > 0.9
+
+
+@unconverged
 @pytest.mark.recipe
 @pytest.mark.parametrize("factor", [1e-200, 1e160])
 def test_the_recipe_learns_from_them_too(factor):
@@ -332,6 +471,28 @@ def test_only_the_ratio_of_weights_counts_without_penalties():
     for size in (1e-25, 1e25):
         found = MLPRegressor(**QUICK, alpha=0.0).fit(X, Y, np.full(N, size)).predict(X)
         np.testing.assert_allclose(found, usual, rtol=1e-6)
+
+
+PENALTY = "Multiply sample_weight by a number so that the mean is 1"
+
+
+@pytest.mark.parametrize("changes", [{}, {"alpha": 0.0, "l1": 1e-4}, {"n_members": 2}], ids=str)
+@pytest.mark.parametrize("weight", [1e-6, 1e-8])
+@pytest.mark.parametrize("cls", [MLPClassifier, MLPRegressor])
+def test_weights_that_alpha_outweighs_are_told(cls, weight, changes):
+    y = LABELS if cls is MLPClassifier else Y
+    name = "l1" if "l1" in changes else "alpha"
+    messages = told(lambda: cls(**QUICK | changes).fit(X, y, np.full(N, weight)))
+    assert sum(PENALTY in m and f"{name}=0.0001" in m for m in messages) == 1
+
+
+@pytest.mark.parametrize(
+    ("weight", "alpha"), [(1.0, 1e-4), (1 / N, 1e-4), (1e-4, 1e-4), (1.0, 100.0), (1e-8, 0.0)]
+)
+def test_other_weights_are_not(weight, alpha):
+    model = MLPRegressor(**QUICK, alpha=alpha)
+    assert not any(PENALTY in m for m in told(lambda: model.fit(X, Y, np.full(N, weight))))
+    assert not any(PENALTY in m for m in told(lambda: model.fit(X, Y)))
 
 
 def test_searches_tell_what_is_wrong_too():

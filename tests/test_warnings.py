@@ -246,6 +246,10 @@ CASES = {
         "The loss was no longer finite",
         fitting(regressor(optimizer="sgd", schedule=CLIFF, **LONG)),
     ),
+    "penalty": Case(
+        "which is divided by their sum in a batch",
+        lambda _: partial(regressor().fit, X, Y, np.full(len(X), 1e-8)),
+    ),
     "max_iter": Case("hasn't converged yet", fitting(regressor(**{**LONG, "max_iter": 2}))),
     "lost worker": Case("A worker was lost", lost_worker),
     "interrupted search": Case("Interrupted by the user", interrupted_search),

@@ -28,6 +28,8 @@ CHUNK_BYTES = 8 * 2**20
 
 # Below both, a variance may be 0 because squares are too small for float64.
 LEAST_VARIANCE, LEAST_MEAN = 1e-280, 1e-100
+# A spread of so many of the steps between numbers of a type is one of rounding.
+DIGITS = 100
 
 Table = np.ndarray | sp.csr_matrix | sp.csr_array
 
@@ -76,12 +78,42 @@ def fit_scaling(
         far, peak = far[(peak > 0) & np.isfinite(peak)], peak[(peak > 0) & np.isfinite(peak)]
     if len(far):
         factor = np.ldexp(1.0, -np.clip(np.frexp(peak)[1], -1000, 1000))
-        own_mean, own_variance, own_scale = _moments(X, rows, sample_weight, fill, far, factor)
+        with np.errstate(invalid="ignore"):  # a variance of 0 may be rounded to less
+            own_mean, own_variance, own_scale = _moments(X, rows, sample_weight, fill, far, factor)
+            own_variance = np.maximum(own_variance, 0.0)
         constant = own_scale != np.sqrt(own_variance)  # what scikit-learn has put at 1
         mean[far] = own_mean / factor
         scale[far] = np.where(constant, 1.0, own_scale / factor)
+    _center_constants(X, rows, fill, mean, scale)
     least = 4 * np.finfo(X.dtype).tiny  # whose inverse is finite
     return Scaling(mean.astype(X.dtype).astype(np.float64), np.maximum(scale, least))
+
+
+def _center_constants(
+    X: Table,
+    rows: np.ndarray | None,
+    fill: np.ndarray | None,
+    mean: np.ndarray,
+    scale: np.ndarray,
+) -> None:
+    """Let columns without spread become 0: a mean is rounded, by much where it is large.
+
+    A spread of the last digits alone, which counts as none, becomes numbers within 1 of 0.
+    """
+    rounding = np.finfo(X.dtype).eps * np.abs(mean)
+    flat = np.flatnonzero((mean != 0) & ((scale == 1.0) | (scale <= rounding)))
+    if len(flat) == 0:
+        return
+    low, high = np.full(len(flat), np.inf), np.full(len(flat), -np.inf)
+    for _, chunk in _chunks(X, rows, fill, flat):
+        ends = (chunk.min(axis=0), chunk.max(axis=0))
+        ends = [end.toarray().ravel() if sp.issparse(end) else end for end in ends]
+        low, high = np.fmin(low, ends[0]), np.fmax(high, ends[1])
+    constant = low == high
+    mean[flat[constant]], scale[flat[constant]] = low[constant], 1.0
+    spread = high - low
+    digits = (spread > 1) & (spread <= DIGITS * rounding[flat])
+    mean[flat[digits]], scale[flat[digits]] = (low + spread / 2)[digits], spread[digits]
 
 
 def _near_one(sample_weight: np.ndarray | None) -> np.ndarray | None:

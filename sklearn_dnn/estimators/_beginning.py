@@ -35,7 +35,7 @@ from ..specification import (
 )
 from ..training.state import Progress, Streams
 from ._deciding import decided
-from ._far import check_sizes_of_targets
+from ._far import check_sizes_of_targets, tell_of_strong_penalties
 from ._inputs import Given, tell_of_new_gaps
 from ._session import (
     Held,
@@ -130,6 +130,7 @@ def begin(
     if embedding is not None and embedding.measures and spec.task.n_numbers > 0:
         _measure_numbers(session)
     _warn_of_scales(session)
+    tell_of_strong_penalties(spec, given, rows)
     warn_of_missing_blocks(spec)
     if any(initializer.data_dependent for initializer in spec.initializer):
         data = session.training_set()

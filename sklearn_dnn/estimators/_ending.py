@@ -24,7 +24,7 @@ from ..training.engine import (
     Outcome,
     rises,
 )
-from ._far import divergence_advice
+from ._far import divergence_advice, lower_noises
 from ._messages import DivergedError
 from ._session import Session
 
@@ -145,16 +145,20 @@ def _ends_a_cycle(spec: FitSpec, outcome: Outcome) -> bool:
 def _of_divergence(session: Session, diverged: list[Outcome]) -> str:
     """What is said of members whose loss was no number, or rose for good."""
     first = diverged[0]
-    losses = first.history["loss"]
+    began = first.progress.began
+    losses = first.history["loss"][began:]
     who = "" if session.spec.n_networks == 1 else f" of {len(diverged)} members, first"
     if all(map(math.isfinite, losses)) and rises(session.spec, losses):
         what = (
-            f"The training loss{who} never again came below that of epoch 1 ({losses[0]:.3g}; "
+            f"The training loss{who} never again came below that of epoch {began + 1} "
+            f"({losses[0]:.3g}; "
             f"{losses[-1]:.3g} after epoch {first.progress.epoch})"
         )
     else:
         what = f"The loss was no longer finite{who} after epoch {first.progress.epoch}"
-    kept = f"the weights of epoch {first.best_iter} are kept"
+    kept = f"the weights of epoch {first.kept_iter or first.best_iter} are kept"
+    if first.kept_iter == 0:
+        kept = "the weights that training began with are kept, since none after were better"
     return f"{what}; {kept}. {divergence_advice(session)}"
 
 
@@ -178,6 +182,8 @@ def _stuck(session: Session, outcomes: list[Outcome]) -> str | None:
             f"{losses[-1]:.4g} after epoch {outcome.progress.epoch})"
         )
         # of few epochs that were asked for nothing can be said but that they are few
+        noises = lower_noises(spec)
+        or_lower = noises.replace("or ", "or lower ", 1)
         enough = len(losses) >= (MANY_EPOCHS if outcome.end_reason == MAX_ITER else SOME_EPOCHS)
         if enough and _creeps(losses, spec.tol):
             return f"{hardly}, by less than tol={spec.tol:g} an epoch: raise {rate}."
@@ -188,11 +194,11 @@ def _stuck(session: Session, outcomes: list[Outcome]) -> str | None:
         above = losses[-1] - zeros
         if enough and above > 0.02 * abs(zeros) and _stands(losses, above):
             zero = f"that of a network that puts out zeros ({zeros:.4g})"
-            return f"{hardly}, and is above {zero}: raise {rate}."
+            return f"{hardly}, and is above {zero}: raise {rate}{or_lower}."
         if above > zeros > 0 and highest > LONG * zeros:
             return (
                 f"The training loss was up to {highest:.3g} and ended at {losses[-1]:.3g}, above "
-                f"that of a network that puts out zeros ({zeros:.3g}). Lower {rate}."
+                f"that of a network that puts out zeros ({zeros:.3g}). Lower {rate}{noises}."
             )
     return None
 

@@ -19,6 +19,10 @@ SMALLEST_TARGET = 1e-30
 STEEPEST = {torch.float32: 1e18, torch.float64: LARGEST_TARGET}
 # Network inputs beyond it come of rows unlike all others, not of a rate.
 FAR_INPUT = 1e6
+# Dropout from which on noise may hide what a network learns.
+MUCH_DROPOUT = 0.5
+# A penalty's strength over a sum of weights from which on it hides most of what there is to learn.
+STRONG_PENALTY = 0.1
 
 
 def refuse_far_targets(y: np.ndarray) -> None:
@@ -85,6 +89,37 @@ def _slope(spec: FitSpec, target: torch.Tensor) -> float:
     return float(slope.abs().max()) if torch.isfinite(values).all() else np.inf
 
 
+def tell_of_strong_penalties(spec: FitSpec, given: Given, rows: np.ndarray) -> None:
+    """Warn where small weights of rows make a penalty strong that is usual with weights of 1."""
+    if given.weight is None:
+        return
+    mean = float(given.weight[rows].mean())
+    n = min(spec.batch_size * spec.accumulation_steps, len(rows))
+    for name in ("alpha", "l1"):
+        strength = np.max(getattr(spec, name))
+        if strength / n <= STRONG_PENALTY < strength / n / mean:
+            warn(
+                f"The weights of rows (sample_weight times class_weight) have a mean of {mean:.3g}"
+                f", so that {name}={strength:g}, which is divided by their sum in a batch "
+                f"({n * mean:.3g}), outweighs the loss. Multiply sample_weight by a number so that "
+                f"the mean is 1, or lower {name}."
+            )
+
+
+def lower_noises(spec: FitSpec) -> str:
+    """What else may make a training loss high, as the rest of an advice to lower."""
+    named = {
+        "weight_noise": spec.weight_noise,
+        "input_dropout": spec.input_dropout,
+        "dropout": max(spec.dropout_rates, default=0.0),
+    }
+    return "".join(
+        f", or {name} (now {value:g})"
+        for name, value in named.items()
+        if value > 0 and (name == "weight_noise" or value >= MUCH_DROPOUT)
+    )
+
+
 def divergence_advice(session: Session) -> str:
     """What to change where the loss is no longer finite."""
     spec = session.spec
@@ -94,6 +129,7 @@ def divergence_advice(session: Session) -> str:
     advice = f"Lower learning_rate_init (now {spec.learning_rate_init:g})"
     if spec.clip_norm is None and not spec.optimizer.full_batch:
         advice += ", or set clip_norm=1.0"
+    advice += lower_noises(spec)
     if spec.input_scaling is None:
         advice += ", or scale the inputs with input_scaling='standard'"
     return advice + "."

@@ -25,7 +25,7 @@ from ..specification import (
     without_validation,
 )
 from ..training.state import Progress, Streams, driven_schedules
-from ._far import check_sizes_of_targets
+from ._far import check_sizes_of_targets, tell_of_strong_penalties
 from ._inputs import Given, tell_of_new_gaps
 from ._session import (
     Held,
@@ -103,6 +103,7 @@ def go_on(
     _refuse_other_shape(spec, before, weights[0])
     refuse_targets_outside(spec, given, rows, held)
     check_sizes_of_targets(spec, codec, given, rows, fresh=False)
+    tell_of_strong_penalties(spec, given, rows)
     if held is None and spec.early_stopping:
         _tell_no_part_is_held(asked, before, saved)
         spec = without_validation(spec)

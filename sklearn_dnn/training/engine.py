@@ -18,7 +18,7 @@ from ..data.batches import Batcher, Epoch, TrainingSet
 from ..network.mlp import Evaluator
 from ..network.weights import Weights
 from ..specification import FitSpec, structure
-from .evaluate import LossMeter, ValidationSet
+from .evaluate import LossMeter, ValidationSet, own_loss
 from .numbers import column
 from .stacks import fresh_optimizer, stacks
 from .state import DRIVEN, Progress
@@ -29,6 +29,10 @@ MAX_ITER, PATIENCE, TOL, TIME = "max_iter", "patience", "tol", "time"
 CALLBACK, INTERRUPTED, DIVERGED = "callback", "interrupted", "diverged"
 # Epochs that show whether the loss rises, and by what share of it.
 LEAST_EPOCHS, RISE = 5, 0.05
+# How far a fitted network's loss must rise, in losses of the first epoch of all.
+FAR_RISE = 10.0
+# A parameter this large may come of a step after which no loss was seen.
+FAR_WEIGHT = 1e15
 # beside them the ends of the early stopping component: "baseline" and "target"
 
 
@@ -61,6 +65,8 @@ class Outcome:
         The epoch (from 1, of all calls that went on from each other) with the best monitored value.
     progress : Progress
         Of this member alone.
+    kept_iter : int or None
+        After divergence the epoch whose weights are kept; 0 for those that the call began with.
     """
 
     weights: Weights
@@ -69,6 +75,7 @@ class Outcome:
     n_iter: int
     best_iter: int
     progress: Progress
+    kept_iter: int | None = None
 
 
 Judge = Callable[[Weights], float]
@@ -258,13 +265,18 @@ class _Run:
         self.per_step = any(schedule.per_step for s in specs for schedule in s.schedules.values())
         if spec.optimizer.full_batch:
             progress.optimizer["loss"].fill_(math.nan)  # the data may have changed
+        #: parameters and statistics before the first step of this call
+        self.start = (progress.judged.clone(), progress.statistics.clone())
+        #: the best but one, and their epochs
+        self.earlier = (progress.best_theta.clone(), progress.best_statistics.clone())
+        self.earlier_iter = [0] * len(specs)
 
     def only(self, members: list[int]) -> _Run:
         """The run of some of the members."""
         if members == self.members:
             return self
         keep = [self.members.index(member) for member in members]
-        return _Run(
+        run = _Run(
             [self.specs[i] for i in keep],
             self.progress.select(keep),
             self.data.select(keep),
@@ -272,6 +284,10 @@ class _Run:
             members,
             self.watch,
         )
+        run.start = (self.start[0][keep], self.start[1][keep])
+        run.earlier = (self.earlier[0][keep], self.earlier[1][keep])
+        run.earlier_iter = [self.earlier_iter[i] for i in keep]
+        return run
 
     def epoch(self, started: float) -> list[dict[str, Any]]:
         """One pass over the rows; a record of it for each member."""
@@ -391,8 +407,10 @@ class _Run:
                 ended[member] = DIVERGED
                 continue
             patience = progress.patience[i]
+            best_iter = patience.best_iter
             if patience.update(value, progress.epoch):
                 improved.append(i)
+                self.earlier_iter[i] = best_iter if best_iter > progress.began else 0
             spec.schedule.observe(progress.schedules[i], value)
             for name in self.driven:
                 getattr(spec, f"{name}_schedule").observe(progress.driven[i][name], value)
@@ -403,9 +421,14 @@ class _Run:
             elif spec.max_time is not None and perf_counter() - started > spec.max_time:
                 ended[member] = TIME
         if len(improved) == len(self.specs):
+            best = progress.best_theta, progress.best_statistics
+            progress.best_theta, progress.best_statistics = self.earlier
+            self.earlier = best
             progress.best_theta.copy_(progress.judged)
             progress.best_statistics.copy_(progress.statistics)
         elif improved:
+            self.earlier[0][improved] = progress.best_theta[improved]
+            self.earlier[1][improved] = progress.best_statistics[improved]
             progress.best_theta[improved] = progress.judged[improved]
             progress.best_statistics[improved] = progress.statistics[improved]
         return ended
@@ -444,10 +467,15 @@ class _Run:
         i = self.members.index(member)
         progress = self.progress.select([i])
         patience = progress.patience[0]
-        if reason in {TOL, PATIENCE, MAX_ITER} and self.watch.patient and self.watch.fresh:
-            reason = DIVERGED if rises(self.specs[i], progress.histories[0]["loss"]) else reason
+        ended = reason in {TOL, PATIENCE, MAX_ITER}
+        if ended and self._has_diverged(i, progress):
+            reason = DIVERGED
+        hopeless, kept_iter = False, None
         # a loss that rose is divergence, too: the best weights seen are kept
         if reason == DIVERGED or not torch.isfinite(progress.theta.sum()):
+            if not self._judged(self.specs[i]):
+                kept_iter = self._choose_kept(i, progress)
+                hopeless = kept_iter is None
             progress.theta.copy_(progress.best_theta)
             progress.judged.copy_(progress.best_theta)
             progress.statistics.copy_(progress.best_statistics)
@@ -462,6 +490,54 @@ class _Run:
             history=progress.histories[0],
             end_reason=reason,
             n_iter=progress.epoch - progress.began,
-            best_iter=patience.best_iter,
+            best_iter=0 if hopeless and reason == DIVERGED else patience.best_iter,
             progress=progress,
+            kept_iter=kept_iter,
         )
+
+    def _has_diverged(self, i: int, progress: Progress) -> bool:
+        """Whether a member that came to its end has weights without use."""
+        spec = self.specs[i]
+        far = not progress.theta.abs().max() < FAR_WEIGHT
+        if far and not math.isfinite(self._own_loss(i, progress.judged, progress.statistics)):
+            return True
+        losses = progress.histories[0]["loss"]
+        if not (self.watch.patient and rises(spec, losses[progress.began :])):
+            return False
+        noisy = spec.is_noisy or spec.augmentation
+        if self.watch.fresh and not noisy:
+            return True
+        # noise makes a loss higher than the network's own is; and one that was fitted may rise
+        # for a while, but not far above that of a new network
+        margin = 0.0 if self.watch.fresh else FAR_RISE * abs(losses[0])
+        own = self._own_loss(i, progress.judged, progress.statistics)
+        return not own < self._own_loss(i, *self._start(i)) + margin
+
+    def _choose_kept(self, i: int, progress: Progress) -> int | None:
+        """Let the best weights be those whose own loss is lowest; their epoch.
+
+        The loss of an epoch is that of weights before its steps, and may be good where those
+        after it are not. 0 stands for the start of the call, None for no weights worth to keep:
+        the start was no fit, and no loss since is a number.
+        """
+        best = (progress.best_theta, progress.best_statistics)
+        earlier = (self.earlier[0][[i]], self.earlier[1][[i]])
+        kept = [best, self._start(i), earlier]
+        losses = [self._own_loss(i, *weights) for weights in kept]
+        losses = [loss if math.isfinite(loss) else math.inf for loss in losses]
+        chosen = losses.index(min(losses))
+        if losses[0] == math.inf and chosen == 0:
+            chosen = 1
+        if chosen == 1 and progress.began == 0 and losses[0] == math.inf:
+            return None
+        progress.best_theta, progress.best_statistics = (t.clone() for t in kept[chosen])
+        return (progress.patience[0].best_iter, 0, self.earlier_iter[i])[chosen]
+
+    def _start(self, i: int) -> tuple[Tensor, Tensor]:
+        return self.start[0][[i]], self.start[1][[i]]
+
+    def _own_loss(self, i: int, theta: Tensor, statistics: Tensor) -> float:
+        """A member's loss with these weights, without noise, on rows that train."""
+        network = Evaluator(self.layout.network(theta, statistics), self.step.architecture)
+        prepare, objective = self.step.gradients.target, self.spec.objective
+        return own_loss(self.data.select([i]), network, objective, prepare, self.spec.n_shared)

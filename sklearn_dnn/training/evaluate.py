@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..components.losses import Loss
-from ..data.batches import Batch, Epoch
+from ..data.batches import Batch, Epoch, TrainingSet
 from ..data.features import Features
 from ..network.members import mean_values
 from ..network.mlp import Evaluator
@@ -19,6 +19,8 @@ from .temperature import best_on_grid
 
 # Raw outputs that are collected before their losses are computed at one stroke.
 COLLECTED = 2**20
+# Rows that a loss is found from where it is compared roughly.
+SEEN_ROWS = 2**14
 
 
 class LossMeter:
@@ -99,6 +101,25 @@ class LossMeter:
         self._flush()
         assert isinstance(self._sum, Tensor)
         return (self._sum / self._weight).reshape(-1), self._weight / self.n_batches
+
+
+def own_loss(
+    data: TrainingSet,
+    network: Evaluator,
+    loss: Loss,
+    prepare: Callable[[Tensor], Tensor],
+    n_shared: int = 1,
+) -> float:
+    """Mean loss without penalties or noise of a single network, on some rows that train."""
+    (rows,) = data.rows
+    rows = rows[:: -(-len(rows) // SEEN_ROWS)].long()
+    raw = raw_outputs(data.features, rows, network)
+    there = (rows if data.offsets is None else rows + data.offsets[0]).to(data.y.device)
+    values = mean_values(loss, raw, prepare(data.y[there]), n_shared).double()
+    if data.weight is None:
+        return float(values.mean())
+    weight = data.weight[there].double()
+    return float((values * weight).sum() / weight.sum())
 
 
 @dataclass
