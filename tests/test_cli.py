@@ -72,7 +72,7 @@ GOOD = ["good.csv", "--target", "value", "--models", "dummy,ridge", "--cv", "3"]
         (["table.txt", "--target", "value"], "ends in '.txt'"),
         (["empty.csv", "--target", "value"], "is empty"),
         (["no_rows.csv", "--target", "value"], "has columns but no rows"),
-        (["twice.csv", "--target", "value"], "appear more than once: a;"),
+        (["twice.csv", "--target", "value"], "appear more than once: 'a';"),
         (["ragged.csv", "--target", "value"], "can't be read as a table"),
         (["binary.csv", "--target", "value"], "not text in UTF-8"),
         (["not.csv.gz", "--target", "value"], "can't be read as a table"),

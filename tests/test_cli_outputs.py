@@ -374,6 +374,11 @@ def test_a_bad_cell_of_the_target_is_shown_with_its_row(capsys, cells, said):
     [
         lambda v: f"{v:.3f}".replace(".", ","), lambda v: f"{v:.1f}%", lambda v: f"${v:.2f}",
         lambda v: f"{1000 * v:,.1f}", lambda v: f" {v:.3f} €",
+        lambda v: f"{v:.2f} kg", lambda v: f"{v:.2f}°C", lambda v: f"{v:.2f} km/h",
+        lambda v: f"({abs(v):.2f})" if v < 0 else f"{v:.2f}",
+        lambda v: f"$({abs(v):.2f})" if v < 0 else f"${v:.2f}",
+        lambda v: f"{v:.2f}".replace("-", "\u2212"), lambda v: f"{v:.2f}".replace("-", "\u2013"),
+        lambda v: f"{abs(v):.2f}{'-' if v < 0 else ''}", lambda v: f"{v:.2f} €/kg",
     ],
 )  # fmt: skip
 def test_marks_in_the_target_are_shown(capsys, change):
@@ -383,6 +388,134 @@ def test_marks_in_the_target_are_shown(capsys, change):
     error = capsys.readouterr().err
     first = next(v for v in values if not re.fullmatch(r"-?\d+\.\d+", v))
     assert f"they have marks, such as {first!r} in row {list(values).index(first) + 1} " in error
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ([f"name {i}" for i in range(60)], "'name 0' in row 1 "),
+        ([f"{i}.5 {'kg' if i % 2 else 'lb'}" for i in range(60)], "'0.5 lb' in row 1 "),
+        ([f"{i}.5" if i % 5 else f"site {i}" for i in range(1, 61)], "'site 5' in row 5 "),
+        (["n" * 90 + str(i) for i in range(60)], f"{'n' * 40!r}... in row 1 "),
+    ],
+)
+def test_too_many_classes_show_a_cell(capsys, target, said):
+    pd.DataFrame({"a": range(60), "y": target}).to_csv("many.csv", index=False)
+    assert main(["compare", "many.csv", "--target", "y"]) == 2
+    error = capsys.readouterr().err
+    assert f"distinct values in 60 rows, too many for classes, such as {said}" in error
+
+
+@pytest.mark.parametrize("form", ["%Y-%m-%d", "%d.%m.%Y", "%d %b %Y", "%Y-%m-%d %H:%M"])
+@pytest.mark.parametrize("period", [60, 28])
+def test_a_target_of_dates_as_text_is_refused(capsys, form, period):
+    days = pd.date_range("2021-03-01", periods=period).strftime(form)
+    target = [days[i % period] for i in range(60)]
+    pd.DataFrame({"a": range(60), "y": target}).to_csv("dates.csv", index=False)
+    assert main(["compare", "dates.csv", "--target", "y"]) == 2
+    error = capsys.readouterr().err
+    assert f"The target 'y' is text of dates or times: such as {days[0]!r} in row 1 " in error
+    assert "pandas.to_datetime" in error
+    assert "--task multiclass" in error
+
+
+def test_few_dates_are_classes_and_said(capsys):
+    target = [f"2021-{1 + i % 6:02d}-01" for i in range(60)]
+    pd.DataFrame({"a": range(60), "y": target}).to_csv("dates.csv", index=False)
+    options = ["--target", "y", "--models", "dummy", "--cv", "2"]
+    assert main(["compare", "dates.csv", *options]) == 0
+    said = "6 distinct texts or categories that read as dates or times: such as '2021-01-01' in row"
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("decimal", [".", ","])
+@pytest.mark.parametrize("mark", [";", "\t", "|"])
+@pytest.mark.parametrize("index", [False, True])
+def test_another_mark_between_the_columns_is_named(capsys, mark, decimal, index):
+    frame = pd.read_csv("good.csv")
+    frame.to_csv("other.csv", sep=mark, decimal=decimal, index=index)
+    assert main(["compare", "other.csv", "--target", "value"]) == 2
+    error = no_escapes(capsys).err
+    assert f"has {mark!r} between its columns; save it with commas" in error
+    renamed = frame.rename(columns={"a": "a, m", "value": "value, EUR"})
+    renamed.to_csv("other.csv.gz", sep=mark, decimal=decimal, index=index)
+    for target in ["label", "value, EUR"]:
+        assert main(["compare", "other.csv.gz", "--target", target]) == 2
+        assert f"has {mark!r} between its columns" in no_escapes(capsys).err
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a;b;y\n1;2;3\n1,5;2,5;3,5\n",  # the first row has no comma
+        "a;b;y\n1,5;2,5;3,5;\n1,5;2,5;3,5;\n",  # a mark ends the lines
+        "a;b\n1;1,5;2,5\n2;1,5;2,5\n",  # rows begin with their names
+        '"a";"y"\n"x, z";1,5\n',
+    ],
+)
+def test_semicolons_in_other_files_are_named(capsys, text):
+    Path("other.csv").write_text(text)
+    assert main(["compare", "other.csv", "--target", "y"]) == 2
+    assert "has ';' between its columns; save it with commas" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "text", ["a,y\n1;2,3\n4;5,6\n", "a;b,y\n1,3\n2,4\n", '"a;b",y\n"1;2",3\n"1;3",4\n']
+)
+def test_marks_within_cells_and_names_are_no_separators(capsys, text):
+    Path("within.csv").write_text(text)
+    main(["compare", "within.csv", "--target", "y", "--models", "dummy"])
+    assert "between its columns" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        (",,y", "'' (an empty name); rename"),
+        (" , ,y", "' ' (an empty name); rename"),
+        ("a b,a b,y", "'a b'; rename"),
+        (",,y,y", "'' (an empty name), 'y'; rename"),
+    ],
+)
+def test_repeated_names_are_shown(capsys, header, said):
+    Path("names.csv").write_text(header + "\n1,2,3,4"[: 2 * header.count(",") + 2] + "\n")
+    assert main(["compare", "names.csv", "--target", "y"]) == 2
+    assert f"Column names appear more than once: {said}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("cell", ["7" * 401, "x" * 5000, "\x1b" * 60])
+def test_long_cells_are_cut_in_messages(capsys, cell):
+    frame = pd.read_csv("good.csv")
+    frame["a"] = [cell, *map(str, range(59))]
+    frame.to_csv("long.csv", index=False)
+    assert main(["compare", "long.csv", *GOOD[1:]]) == 0
+    error = no_escapes(capsys).err
+    assert f"{printable(cell[:40])}...)" in error.replace("'...", "...")
+    assert cell[:41] not in error
+    for target, said in [([cell] * 60, "in every row"), ([cell, *["b", "c"] * 29, "b"], "one row")]:
+        frame.assign(label=target).to_csv("long.csv", index=False)
+        assert main(["compare", "long.csv", "--target", "label"]) == 2
+        error = no_escapes(capsys).err
+        assert said in error
+        assert len(error) < 400
+
+
+@pytest.mark.parametrize("links", [1, 2])
+def test_a_link_into_a_missing_folder_is_told_with_the_folder(capsys, tmp_path, links):
+    Path("0.json").symlink_to(tmp_path / "missing" / "real.json")
+    if links == 2:
+        Path("1.json").symlink_to("0.json")
+    name = f"{links - 1}.json"
+    assert main(["compare", *GOOD, "--json", name]) == 2
+    error = capsys.readouterr().err
+    assert f"There is no folder {str(tmp_path / 'missing')!r}, to which {name!r} leads" in error
+
+
+def test_a_link_to_a_file_that_is_not_there_yet_is_followed(tmp_path):
+    (tmp_path / "there").mkdir()
+    Path("l.json").symlink_to(tmp_path / "there" / "real.json")
+    assert main(["compare", *GOOD, "--json", "l.json"]) == 0
+    assert (tmp_path / "there" / "real.json").is_file()
 
 
 def test_classes_that_read_as_numbers_are_classes_and_said(capsys):

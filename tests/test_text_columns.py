@@ -23,7 +23,7 @@ import sklearn_dnn.model_selection as stacked
 from sklearn_dnn import MLPClassifier, MLPRegressor
 from sklearn_dnn.compare import compare_models
 from sklearn_dnn.compare._columns import describe_columns
-from sklearn_dnn.data.texts import SEEN_CELLS, Texts, read_numbers
+from sklearn_dnn.data.texts import SEEN_CELLS, Texts, read_numbers, without_marks
 from sklearn_dnn.estimators._together import Fit, open_stacks
 from sklearn_dnn.inspection import sanity_check
 from sklearn_dnn.persistence import TRUSTED_TYPES
@@ -658,3 +658,16 @@ def test_a_comparison_of_text_is_that_of_numbers():
     of_text, of_numbers = (compare_models(X, Y, **given) for X in (TEXT, NUMBERS))
     for name in given["models"]:
         assert np.array_equal(of_text.predictions[name], of_numbers.predictions[name])
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("0.53 kg", 0.53), ("(0.44)", -0.44), ("\u22120.31", -0.31), ("-1,5 %", -1.5),
+        ("$(1,234.50)", -1234.5), ("1.234.567,8 €", 1234567.8), ("1,234", 1234), ("7.5-", -7.5),
+        ("1'000", 1000), ("1 000,25", 1000.25), ("2e-3 mol", 0.002), (".5%", 0.5), ("12 m2", 12),
+        ("a1", np.nan), ("1-2", np.nan), ("9" * 60, np.nan),
+    ],
+)  # fmt: skip
+def test_numbers_of_cells_with_marks(text, number):
+    assert np.array_equal(without_marks(text), number, equal_nan=True)

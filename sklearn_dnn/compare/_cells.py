@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-_NEARLY = 0.9  # share of the cells from which on a column of text is one of numbers
-_MARKS = re.compile(r"[\s\x00'’_%‰$€£¥]")  # noqa: RUF001
-_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
-_LONGEST = 40
+from ..data import texts
+from ..data.texts import FEW_NUMBERS, NEARLY
 
 
 class Reading(NamedTuple):
@@ -25,42 +22,50 @@ class Reading(NamedTuple):
         Positions of the cells that do not read, and of those that do only without their marks.
     nearly : bool
         Whether most cells read.
+    dates : ndarray of int
+        Positions of the dates and times, where most cells are some; else none.
     """
 
     numbers: np.ndarray
     odd: np.ndarray
     marked: np.ndarray
     nearly: bool
+    dates: np.ndarray
 
 
 def read_cells(column: pd.Series) -> Reading:
     """Read a column of text, without gaps, as numbers."""
     codes, levels = pd.factorize(column.astype(str).to_numpy(dtype=object))
-    plain = _numbers(levels)
-    mended = np.where(np.isnan(plain), _numbers([*map(_without_marks, levels)]), plain)
-    numbers = mended[codes]
-    odd = np.flatnonzero(np.isnan(numbers))
-    marked = np.flatnonzero(np.isnan(plain[codes]) & ~np.isnan(numbers))
-    return Reading(numbers, odd, marked, len(odd) <= (1 - _NEARLY) * len(column))
-
-
-def _numbers(texts: Any) -> np.ndarray:
-    """Finite numbers, NaN where a text is none."""
-    numbers = np.asarray(pd.to_numeric(np.array(texts, dtype=object), errors="coerce"), dtype=float)
-    return np.where(np.isfinite(numbers), numbers, np.nan)
+    numbers = texts.read_numbers(levels)
+    kinds = texts.kinds_of(levels, ~np.isnan(numbers), np.bincount(codes))
+    for i in np.flatnonzero(kinds.marked):
+        numbers[i] = texts.without_marks(levels[i])
+    known = ~np.isnan(numbers)
+    odd = np.flatnonzero(~known[codes])
+    marked = np.flatnonzero((kinds.marked & known)[codes])
+    dates = np.flatnonzero(kinds.dated[codes])
+    if len(dates) < NEARLY * len(column) or kinds.dated.sum() < FEW_NUMBERS:
+        dates = dates[:0]
+    return Reading(numbers[codes], odd, marked, known[codes].sum() >= NEARLY * len(column), dates)
 
 
 def shown(column: pd.Series, position: int) -> str:
     """A cell and its row; the index has the numbers of the rows as they were given, from 0."""
-    cell = str(column.iloc[position])
-    cell = cell if len(cell) <= _LONGEST else f"{cell[:_LONGEST]}..."
-    return f"{cell!r} in row {column.index[position] + 1} (the first is 1)"
+    cell = texts.shown(str(column.iloc[position]))
+    return f"{cell} in row {column.index[position] + 1} (the first is 1)"
 
 
-def _without_marks(text: str) -> str:
-    plain = _MARKS.sub("", text)
-    if _THOUSANDS.fullmatch(plain):
-        return plain.replace(",", "")
-    if plain.count(",") == 1:  # a decimal comma, beside dots between thousands
-        return plain.replace(".", "").replace(",", ".")
-    return plain
+def in_the_way(column: pd.Series) -> str:
+    """The cell, and its row, that keeps a target from being one of numbers, or else the first."""
+    reading = read_cells(column)
+    return shown(column, int([*reading.odd, *reading.marked, 0][0]))
+
+
+def why_text(y: pd.Series, reading: Reading) -> str:
+    """What makes text of a target of numbers."""
+    if len(reading.odd):
+        found = f"all but {len(reading.odd)} of {len(y)} cells do, not {shown(y, reading.odd[0])}"
+        return found if not len(reading.marked) else f"{found}, once marks are removed"
+    if len(reading.marked):
+        return f"they have marks, such as {shown(y, reading.marked[0])}"
+    return f"such as {shown(y, 0)}"

@@ -90,6 +90,11 @@ def _check_output(path: str) -> None:
         raise TableProblem(f"{path!r} is a folder; give a file to write.")
     if not folder.is_dir():
         raise TableProblem(f"There is no folder {str(Path(path).parent)!r} to write {path!r} in.")
+    real = Path(os.path.realpath(path)).parent  # of a link, where it leads to
+    if not real.is_dir():
+        raise TableProblem(
+            f"There is no folder {str(real)!r}, to which {path!r} leads, to write it in."
+        )
     try:
         check_writable(path)
     except OSError as error:

@@ -7,6 +7,7 @@ import gzip
 import zlib
 from collections.abc import Iterable
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,9 @@ import pandas as pd
 from pandas.api import types
 
 from .._terminal import printable
-from ._cells import Reading, read_cells, shown
+from ..data import texts
+from ._cells import in_the_way, read_cells, shown, why_text
+from ._separators import ADVICE, first_rows, separator_beside, separator_of
 
 # What stands for a gap in a CSV file; words such as "None" may be values.
 GAPS = ["", "NA", "N/A", "NaN", "nan", "null", "NULL"]
@@ -98,9 +101,11 @@ def read_table(path: str | Path) -> pd.DataFrame:
 def _check_header(path: Path) -> None:
     """Refuse what pandas would silently mend: duplicate names, and rows with a field too many."""
     opener = gzip.open if path.name.lower().endswith(".gz") else open
-    with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file)
-        header, first = next(reader, []), next(reader, [])
+    opened = partial(opener, path, "rt", encoding="utf-8-sig", newline="")
+    mark = separator_of(opened)
+    if mark is not None:
+        raise TableProblem(f"{str(path)!r} has {mark!r} between its columns; {ADVICE}.")
+    header, first = first_rows(opened)
     _check_duplicates(header)
     if len(first) > len(header):  # pandas would take the first field for a row's name
         raise TableProblem(
@@ -129,8 +134,13 @@ def _check_duplicates(names: Iterable[object]) -> None:
         seen.add(name)
     if repeated:
         raise TableProblem(
-            f"Column names appear more than once: {listed(repeated)}; rename or drop the repeats."
+            f"Column names appear more than once: {listed(map(_name_shown, repeated))}; "
+            "rename or drop the repeats."
         )
+
+
+def _name_shown(name: object) -> str:
+    return repr(name) if str(name).strip() else f"{name!r} (an empty name)"
 
 
 def check_names(frame: pd.DataFrame) -> None:
@@ -162,11 +172,9 @@ def split_target(frame: pd.DataFrame, column: str) -> tuple[pd.DataFrame, pd.Ser
         The target.
     """
     if column not in frame.columns:
-        if frame.shape[1] == 1 and any(mark in str(frame.columns[0]) for mark in ";\t|"):
-            raise TableProblem(
-                f"The table has a single column, {frame.columns[0]!r}; save it with commas "
-                "between the columns."
-            )
+        mark = separator_beside(column, map(str, frame.columns))
+        if mark is not None:
+            raise TableProblem(f"The table has {mark!r} between its columns; {ADVICE}.")
         raise TableProblem(
             f"There is no column {column!r}{nearest(column, frame.columns) or '.'} "
             f"The columns are {listed(frame.columns, 20)}."
@@ -192,7 +200,7 @@ def drop_gaps(X: pd.DataFrame, y: pd.Series) -> tuple[pd.DataFrame, pd.Series, l
         y = y.cat.remove_unused_categories()
     if count_distinct(y) < 2:
         raise TableProblem(
-            f"The target {y.name!r} is {printable(y.iloc[0])} in every row; there is nothing to "
+            f"The target {y.name!r} is {texts.shown(y.iloc[0])} in every row; there is nothing to "
             "learn."
         )
     if types.is_datetime64_any_dtype(y) or types.is_timedelta64_dtype(y):
@@ -271,9 +279,19 @@ def _odd_cells(y: pd.Series) -> str:
     if types.is_bool_dtype(y) or isinstance(y.dtype, pd.CategoricalDtype):
         return ""
     reading = read_cells(y)
+    if len(reading.dates):
+        found = f"such as {shown(y, reading.dates[0])}"
+        if y.nunique() > MAX_WHOLE_CLASSES:
+            raise TableProblem(
+                f"The target {y.name!r} is text of dates or times: {found}. Make numbers of it: of "
+                "d = pandas.to_datetime(...) the year, month, day of the week, or "
+                "(d - d.min()).dt.total_seconds(); or say --task multiclass (task='multiclass') "
+                "if they are names of classes."
+            )
+        return f" that read as dates or times: {found}"
     if not reading.nearly:
         return ""
-    found = _why_text(y, reading)
+    found = why_text(y, reading)
     if _task_of_numbers(reading.numbers[~np.isnan(reading.numbers)])[0] == "regression":
         raise TableProblem(
             f"The target {y.name!r} is text, but reads as numbers: {found}. Make plain numbers of "
@@ -283,15 +301,6 @@ def _odd_cells(y: pd.Series) -> str:
     return f" that read as numbers: {found}"
 
 
-def _why_text(y: pd.Series, reading: Reading) -> str:
-    if len(reading.odd):
-        found = f"all but {len(reading.odd)} of {len(y)} cells do, not {shown(y, reading.odd[0])}"
-        return found if not len(reading.marked) else f"{found}, once marks are removed"
-    if len(reading.marked):
-        return f"they have marks, such as {shown(y, reading.marked[0])}"
-    return f"such as {shown(y, 0)}"
-
-
 def _check_task(y: pd.Series, task: str, n_distinct: int, number: bool) -> str:
     if task not in TASKS:
         raise TableProblem(
@@ -299,10 +308,8 @@ def _check_task(y: pd.Series, task: str, n_distinct: int, number: bool) -> str:
         )
     if task == "regression":
         if not number:
-            reading = read_cells(y)
-            wrong = [*reading.odd, *reading.marked, 0][0]
             raise TableProblem(
-                f"The target {y.name!r} has text where numbers are needed: {shown(y, wrong)}; "
+                f"The target {y.name!r} has text where numbers are needed: {in_the_way(y)}; "
                 "make numbers of it, or leave --task out to predict classes."
             )
         return task
@@ -315,11 +322,12 @@ def _check_task(y: pd.Series, task: str, n_distinct: int, number: bool) -> str:
     if n_distinct > max(2, len(y) // 2):
         raise TableProblem(
             f"The target {y.name!r} has {n_distinct} distinct values in {len(y)} rows, too many "
-            "for classes; choose another target, or make numbers of it for regression."
+            f"for classes, such as {in_the_way(y)}; choose another target, or "
+            "make numbers of it for regression."
         )
     if counts.iloc[-1] < 2:
         raise TableProblem(
-            f"The class {printable(counts.index[-1])} of the target {y.name!r} has one row, and "
+            f"The class {texts.shown(counts.index[-1])} of the target {y.name!r} has one row, and "
             "each class needs two: drop it or merge it with another."
         )
     return task

@@ -27,11 +27,16 @@ SEEN_CELLS = 1000
 # Numbers with marks, and dates, are no longer; patterns take long for what is.
 LONGEST = 50
 
+_SHOWN = 40  # characters of a cell in a message
+
 _CURRENCY = r"(?:[$€£¥₹₽₩₺₪฿¢]|USD|EUR|GBP|JPY|CHF|CNY|INR|AUD|CAD)"
+_MINUS = "\u2212\u2012\u2013-"  # the keyboard's is the last, as a class of characters needs it
+_UNIT = r"[\u00b0\u00b5\u03bc]?[^\W\d_]+(?:/[^\W\d_]+)?(?:[\u00b2\u00b3]|\^?[23])?\.?"
 _MARKED = re.compile(
-    rf"\(?[+\u2212-]?\s?{_CURRENCY}?\s?[+\u2212-]?"
-    r"(?:(?:\d{1,3}(?:[.,'\u2019_\s]\d{3})+|[\d_]*\d)(?:[.,]\d*)?|[.,]\d+)(?:e[+-]?\d+)?"
-    rf"\s?(?:%|‰|{_CURRENCY}|(?P<unit>[\u00b0\u00b5\u03bc]?[^\W\d_]+(?:/[^\W\d_]+)?[\u00b2\u00b3]?\.?))?\)?",
+    rf"\(?[+{_MINUS}]?\s?{_CURRENCY}?\s?[(+{_MINUS}]?"
+    r"(?P<digits>(?:(?:\d{1,3}(?:[.,'\u2019_\s]\d{3})+|[\d_]*\d)(?:[.,]\d*)?|[.,]\d+)"
+    r"(?:e[+-]?\d+)?)"
+    rf"\s?(?:(?:%|‰|{_CURRENCY})(?:/[^\W\d_]+)?|(?P<unit>{_UNIT}))?[){_MINUS}]?",
     re.IGNORECASE,
 )
 _YEAR, _MONTH, _DAY = r"(?:1[6-9]|2[01])\d\d", r"(?:0?[1-9]|1[0-2])", r"(?:0?[1-9]|[12]\d|3[01])"
@@ -58,6 +63,7 @@ _DATED = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 
+_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d*)?|\d{1,3}(?:\.\d{3}){2,}")
 _STARTS = "+-.0123456789"  # of text that reads as a number
 
 KINDS = {
@@ -100,6 +106,14 @@ class Verdict(NamedTuple):
     cell: Any = None
 
 
+class Kinds(NamedTuple):
+    """Which of the different cells of a column are what; each array of bool, shape (n_levels,)."""
+
+    reads: np.ndarray
+    marked: np.ndarray
+    dated: np.ndarray
+
+
 class Texts:
     """The different cells of a column of text, or of text beside numbers.
 
@@ -136,7 +150,7 @@ class Texts:
                 return Verdict("numbers")
             kind = "whole" if len(levels) > 2 else "pair"
             return Verdict(kind, next(v for v in levels.tolist() if isinstance(v, str | bytes)))
-        return _of_some(levels, numbers, count)
+        return _of_some(levels, numbers, kinds_of(levels, reads, count), count)
 
 
 def read_numbers(cells: np.ndarray) -> np.ndarray:
@@ -182,24 +196,40 @@ def _text(value: Any) -> str:
 
 
 def _match(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
-    text = text.strip()
+    text = text.replace("\0", "").strip()
     return pattern.fullmatch(text) if len(text) <= LONGEST else None
 
 
-def _of_some(levels: np.ndarray, numbers: np.ndarray, count: np.ndarray) -> Verdict:
-    """What a column stands for in which a cell does not read as a number."""
-    cells, reads = levels.tolist(), ~np.isnan(numbers)
-    names = Verdict("names", cells[int(reads.argmin())])
+def kinds_of(levels: np.ndarray, reads: np.ndarray, count: np.ndarray) -> Kinds:
+    """Which cells read as numbers, do but for their marks, or are dates.
+
+    Parameters
+    ----------
+    levels : ndarray
+        The different cells.
+    reads : ndarray of bool, shape (n_levels,)
+        Which of them read as numbers.
+    count : ndarray of int, shape (n_levels,)
+        Rows of each.
+    """
     if len(levels) > SEEN_CELLS:
         rng = np.random.default_rng(0)  # of what nearly all are, half of some are
         some = np.unique(rng.choice(len(levels), SEEN_CELLS, p=count / count.sum()))
         texts = [_text(v) for v in levels[some].tolist()]
         alike = [bool(_match(_MARKED, t) or _match(_DATED, t)) for t in texts]
         if np.mean(alike) < 0.5:
-            return names
+            neither = np.zeros(len(levels), dtype=bool)
+            return Kinds(reads, neither, neither)
     texts = [_text(value) for value in levels.tolist()]
     dated = np.array([_match(_DATED, text) is not None for text in texts])
-    marked = _marked(texts, count) & ~reads & ~dated
+    return Kinds(reads, _marked(texts, count) & ~reads & ~dated, dated & ~reads)
+
+
+def _of_some(levels: np.ndarray, numbers: np.ndarray, kinds: Kinds, count: np.ndarray) -> Verdict:
+    """What a column stands for in which a cell does not read as a number."""
+    cells = levels.tolist()
+    reads, marked, dated = kinds
+    names = Verdict("names", cells[int(reads.argmin())])
     has_fraction = bool(np.any(numbers[reads] != np.round(numbers[reads])))
     if marked.any() and _are_nearly_all(reads | marked, count):
         return Verdict("marked", cells[int(marked.argmax())])
@@ -241,6 +271,30 @@ def _marked(texts: list[str], count: np.ndarray) -> np.ndarray:
     return marked & (~measured | (kept if kept.sum() >= FEW_MEASURES else False))
 
 
+def without_marks(text: str) -> float:
+    """The number that a cell with marks stands for, brackets being a minus; NaN if it is none."""
+    match = _match(_MARKED, text)
+    if match is None:
+        return np.nan
+    digits = re.sub(r"['\u2019_\s]", "", match["digits"])
+    if _THOUSANDS.fullmatch(digits):
+        digits = digits.replace(",", "") if "," in digits else digits.replace(".", "")
+    elif digits.count(",") == 1:  # a decimal comma, beside dots between thousands
+        digits = digits.replace(".", "").replace(",", ".")
+    around = match.string[: match.start("digits")] + match.string[match.end("digits") :]
+    sign = -1 if any(mark in around for mark in f"({_MINUS}") else 1
+    return sign * _number(digits)
+
+
+def shown(cell: Any) -> str:
+    """A cell as messages show it: what is long is cut."""
+    cell = cell.item() if isinstance(cell, np.generic) else cell
+    if isinstance(cell, str | bytes):
+        return repr(cell) if len(cell) <= _SHOWN else f"{cell[:_SHOWN]!r}..."
+    text = repr(cell)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
 def told(found: Iterable[tuple[str, Verdict]], way_to_keep: str) -> list[str]:
     """What to say of columns of text that are read as categories, one sentence a kind.
 
@@ -254,7 +308,7 @@ def told(found: Iterable[tuple[str, Verdict]], way_to_keep: str) -> list[str]:
     by_kind: dict[str, list[str]] = {}
     for name, (kind, cell) in found:
         example = "but for such as" if kind == "nearly" else "such as"
-        by_kind.setdefault(kind, []).append(f"column {name} ({example} {cell!r})")
+        by_kind.setdefault(kind, []).append(f"column {name} ({example} {shown(cell)})")
     messages = []
     for kind, text in KINDS.items():
         columns = by_kind.get(kind, [])

@@ -11,7 +11,7 @@ import scipy.sparse as sp
 
 from .._compat import check_categorical_features
 from .._warnings import warn
-from ..data.texts import Texts, read_numbers
+from ..data.texts import Texts, read_numbers, shown
 from ._levels import learn_levels, look_up
 from ._raw_columns import Column, as_columns_of, columns_of, is_frame, missing, needs_reading
 
@@ -236,20 +236,13 @@ def _matrix(
 
 def refusal(cell: Any, name: str) -> ValueError:
     """The error for a cell of text in a column that has to be of numbers."""
-    return ValueError(
-        f"could not convert string to float: {_of_python(cell)!r} (column {name}). {ADVICE}"
-    )
-
-
-def _of_python(cell: Any) -> Any:
-    """A cell as Python's own, such as "?" for np.str_("?")."""
-    return cell.item() if isinstance(cell, np.generic) else cell
+    return ValueError(f"could not convert string to float: {shown(cell)} (column {name}). {ADVICE}")
 
 
 def tell_of_unread(found: Sequence[tuple[str, Any]]) -> None:
     """Warn of cells, with the names of their columns, that do not read as numbers."""
     if found:
-        columns = ", ".join(f"{name} (such as {_of_python(cell)!r})" for name, cell in found)
+        columns = ", ".join(f"{name} (such as {shown(cell)})" for name, cell in found)
         warn(
             f"Cells of text that do not read as numbers count as gaps in columns that were "
             f"numbers in fit: column {columns}."
