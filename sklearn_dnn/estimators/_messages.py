@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
+from types import BuiltinFunctionType
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from .._warnings import warn
 from ..components.activations import ACTIVATIONS
 from ..components.architectures import Rectangular
 from ..components.augmentations import AUGMENTATIONS
-from ..components.base import Component, refuse_arguments, shown
+from ..components.base import Component, public_names, refuse_arguments, shown
 from ..components.constraints import CONSTRAINTS
 from ..components.curricula import CURRICULA
 from ..components.dropouts import DROPOUTS
@@ -60,6 +61,14 @@ _CALLED_WITH = {
 
 def refuse_functions(parameters: Mapping[str, Any]) -> None:
     """Refuse functions of a wrong number of arguments before anything is done."""
+    monitor = parameters["monitor"]
+    if isinstance(monitor, type) or (
+        isinstance(monitor, BuiltinFunctionType) and monitor.__module__ == "builtins"
+    ):
+        raise InvalidParameterError(
+            "The 'monitor' parameter must be 'loss', the name of a scorer or a function "
+            f"monitor(estimator, X, y) that returns a score. Got {public_names(shown(monitor))} instead."
+        )
     for name, wanted in _CALLED_WITH.items():
         given = parameters[name]
         for value in given if isinstance(given, list | tuple) else (given,):
