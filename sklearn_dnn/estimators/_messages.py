@@ -61,19 +61,20 @@ _CALLED_WITH = {
 
 def refuse_functions(parameters: Mapping[str, Any]) -> None:
     """Refuse functions of a wrong number of arguments before anything is done."""
-    monitor = parameters["monitor"]
-    if isinstance(monitor, type) or (
-        isinstance(monitor, BuiltinFunctionType) and monitor.__module__ == "builtins"
-    ):
-        raise InvalidParameterError(
-            "The 'monitor' parameter must be 'loss', the name of a scorer or a function "
-            f"monitor(estimator, X, y) that returns a score. Got {public_names(shown(monitor))} instead."
-        )
     for name, wanted in _CALLED_WITH.items():
         given = parameters[name]
         for value in given if isinstance(given, list | tuple) else (given,):
             if callable(value) and not isinstance(value, type | torch.nn.Module):
                 refuse_arguments(name, value, wanted)
+    monitor = parameters["monitor"]
+    # Python's own functions take what comes, and score nothing
+    own = isinstance(monitor, BuiltinFunctionType) and monitor.__module__ == "builtins"
+    if own or isinstance(monitor, type):
+        raise InvalidParameterError(
+            "The 'monitor' parameter must be 'loss', the name of a scorer or a function "
+            "monitor(estimator, X, y) that returns a score. Got "
+            f"{public_names(shown(monitor))} instead."
+        )
 
 
 _REGISTRIES = (

@@ -299,7 +299,8 @@ def _numbers(column: Column) -> np.ndarray:
         if isinstance(cell, complex):
             raise ValueError(_of_complex(name)) from error
         kind = ValueError if isinstance(error, ValueError) else TypeError
-        raise kind(f"{place}: {error}. {ADVICE}") from error
+        said = str(error).replace(f"{type(cell).__module__}.", "")
+        raise kind(f"{said}: {place}. {ADVICE}") from error
 
 
 def _of_complex(name: str) -> str:
