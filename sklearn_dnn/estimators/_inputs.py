@@ -252,7 +252,7 @@ def _read_weights(sample_weight: Any, table: Table) -> np.ndarray:
     """Weights of rows, checked by scikit-learn's rules."""
     given = _unmasked(sample_weight, "sample_weight")
     try:
-        if np.iscomplexobj(given):
+        if np.asarray(given).dtype.kind == "c":
             raise TypeError("complex numbers are no weights")
         return check_sample_weight(given, table, dtype=np.float64, ensure_non_negative=True)
     except (ValueError, TypeError, OverflowError) as error:
