@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from contextlib import contextmanager
 
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy import sparse
 from sklearn.metrics import get_scorer, roc_auc_score
 from sklearn.model_selection import GroupKFold, PredefinedSplit, cross_val_score
 
@@ -26,6 +28,7 @@ from sklearn_dnn.components import (
     HiddenModule,
     Hinge,
     Huber,
+    InputNoise,
     LayerNorm,
     LinearCurriculum,
     LogLoss,
@@ -34,15 +37,20 @@ from sklearn_dnn.components import (
     Mixup,
     MomentumCycle,
     OneCycle,
+    Prelu,
     Quantile,
     Rectangular,
     Relu,
     Residual,
+    Rrelu,
+    Squareplus,
+    TargetNoise,
     TorchOptimizer,
     Warmup,
     WeightNorm,
     Wide,
 )
+from sklearn_dnn.specification._resolve import hidden_sizes
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -1119,3 +1127,246 @@ def test_columns_that_are_far_from_standard_are_told_of():
     ):
         model.fit(X, X[:, 0])
     assert all(record.filename == __file__ for record in told if "standard" in str(record.message))
+
+
+# What no number of float64, or no label, can be made of
+
+
+HUGE = 10**400
+
+
+def objects_with(array, position, value):
+    out = np.asarray(array).astype(object)
+    out[position] = value
+    return out
+
+
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        (objects_with(X, (7, 1), HUGE), "at index 1"),
+        (objects_with(X, (7, 1), -HUGE).tolist(), "at index 1"),
+        (pd.DataFrame(objects_with(X, (7, 1), HUGE), columns=list("abc")), "'b'"),
+    ],
+    ids=["array", "list", "frame"],
+)
+def test_an_integer_of_x_beyond_float64_is_told_with_its_place(table, column):
+    parts = ("X has", "row 7", f"column {column}", "too large for float64", "leave")
+    for model in (regressor(), classifier()):
+        with refused(*parts):
+            model.fit(table, LABELS)
+    with refused(*parts):
+        regressor().partial_fit(table, NUMBERS)
+    if not isinstance(table, pd.DataFrame):
+        with refused(*parts):
+            regressor().fit(X, NUMBERS).predict(table)
+    with refused(*parts, "X_val"):
+        regressor(categorical_features=None).fit(
+            pd.DataFrame(X, columns=table.columns) if isinstance(table, pd.DataFrame) else X,
+            NUMBERS,
+            X_val=table,
+            y_val=NUMBERS,
+        )
+
+
+@pytest.mark.parametrize("as_list", [False, True])
+def test_an_integer_of_y_beyond_float64_is_told_with_its_row(as_list):
+    one = objects_with(NUMBERS, 5, HUGE)
+    several = objects_with(np.column_stack([NUMBERS, NUMBERS]), (5, 1), HUGE)
+    for y in (one, several):
+        with refused("y has 1000", "row 5,", "too large for float64"):
+            regressor().fit(X, y.tolist() if as_list else y)
+        with refused("y has 1000", "row 5,", "y_val"):
+            regressor().fit(X, np.ones_like(y, dtype=float) * X[:, :1].sum(), X_val=X, y_val=y)
+    with refused("Unknown label type", "int of more than 64 bits", "Convert"):
+        classifier().fit(X, [HUGE, 1] * 20)
+
+
+@pytest.mark.parametrize(
+    "weight",
+    [
+        HUGE,
+        "a",
+        ["a"] * 40,
+        np.array(["a"] * 40),
+        [1j] * 40,
+        np.full(40, 1j),
+        1j,
+        [HUGE] * 40,
+        {},
+        [{}] * 40,
+        [[1, 2], [3]],
+        object(),
+    ],
+    ids=str,
+)
+def test_weights_that_are_no_numbers(weight):
+    for model in (regressor(), classifier(class_weight="balanced")):
+        with refused("sample_weight must be None, a number, or finite", "Got", "instead") as error:
+            model.fit(X, LABELS, sample_weight=weight)
+        assert "\n" not in str(error.value)
+    with refused("sample_weight must be", "Got", "sample_weight_val"):
+        regressor().fit(X, NUMBERS, X_val=X, y_val=NUMBERS, sample_weight_val=weight)
+
+
+@pytest.mark.parametrize(
+    ("X_val", "y_val", "parts"),
+    [
+        (5, 5, ("X_val must be array-like", "Got 5")),
+        (X, 5, ("y_val must be array-like", "Got 5")),
+        (1.5, NUMBERS, ("X_val must be array-like", r"Got 1\.5")),
+        (X, object, ("y_val must be array-like", "Got")),
+    ],
+    ids=str,
+)
+def test_a_validation_set_that_is_no_table(X_val, y_val, parts):
+    for model in (regressor(), classifier()):
+        with refused(*parts):
+            model.fit(X, LABELS, X_val=X_val, y_val=y_val)
+
+
+@pytest.mark.parametrize(
+    ("y", "types"),
+    [
+        (pd.Series([1, "a"] * 20), [r"int \(such as 1\)", r"str \(such as 'a'\)"]),
+        ([{"a": 1}] * 40, [r"dict \(such as \{'a': 1\}\)"]),
+        ([{1, 2}] * 40, ["set"]),
+        (np.array([True, "a"] * 20, dtype=object), ["bool", "str"]),
+    ],
+    ids=["mixed", "dicts", "sets", "bool and text"],
+)
+def test_labels_of_several_types(y, types):
+    with refused("Unknown label type: y must hold labels of one type", "Convert", *types):
+        classifier().fit(X, y)
+
+
+@pytest.mark.parametrize("y", [[[1, 2], [3]] * 20, [[1], 2] * 20, [(1, 2), (3,)] * 20])
+def test_targets_of_unequal_length(y):
+    said = ("y must hold one target a row", "Got", "setting an array element with a sequence")
+    with refused(*said):
+        regressor().fit(X, y)
+    with refused(*said, "MultiLabelBinarizer"):
+        classifier().fit(X, y)
+
+
+@pytest.mark.parametrize("y", [5, "a", {}])
+def test_targets_that_are_no_array(y):
+    for model in (regressor(), classifier()):
+        with refused("y must be array-like", "Got"):
+            model.fit(X, y)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        X + 1j,
+        (X + 1j).tolist(),
+        (X + 1j).astype(object),
+        pd.DataFrame(X + 1j),
+        sparse.csr_matrix(X + 1j),
+        np.ones(40, dtype=complex),
+        [[1j, None, 2]] * 40,
+    ],
+    ids=["array", "list", "objects", "frame", "sparse", "vector", "gaps"],
+)
+def test_complex_tables_are_told_of_in_one_line(table):
+    for call in (regressor().fit, classifier().fit, regressor().fit(X, NUMBERS).score):
+        with refused(r"^Complex data not supported: .*X", "as columns") as error:
+            call(table, LABELS)
+        assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("y", [NUMBERS + 1j, [1j] * 40, pd.Series(NUMBERS + 1j)])
+def test_complex_targets_are_told_of_in_one_line(y):
+    for model in (regressor(), classifier()):
+        with refused(r"^Complex data not supported: y ", "Give") as error:
+            model.fit(X, y)
+        assert "\n" not in str(error.value)
+
+
+def test_complex_objects_among_targets():
+    with refused(r"^Complex data not supported: y "):
+        regressor().fit(X, pd.Series(NUMBERS + 1j).astype(object))
+
+
+@pytest.mark.parametrize("table", [{}, object(), [[1, 2], [3]] * 20], ids=["dict", "object", "rag"])
+def test_what_is_no_table_is_said_to_be_x(table):
+    for call in (regressor().fit, regressor().fit(X, NUMBERS).score):
+        with refused("It is about X"):
+            call(table, NUMBERS)
+
+
+def test_an_interval_where_numbers_are_asked_for():
+    frame = pd.DataFrame({"a": X[:, 0], "b": pd.cut(X[:, 1], 3)})
+    with refused(r"X has Interval\(", "row 0 of column 'b'", "categorical_features"):
+        regressor(categorical_features=None).fit(frame, NUMBERS)
+    # the way out is one
+    assert regressor(categorical_features=["b"]).fit(frame, NUMBERS).is_categorical_.sum() == 1
+
+
+@pytest.mark.parametrize("columns", [(5, "a"), [7], ["q"], [True], [None], [1.5]], ids=str)
+def test_columns_that_are_none_of_the_table(columns):
+    for table in (X, pd.DataFrame(X, columns=list("abc"))):
+        with refused("categorical_features", f"Got {re.escape(repr(columns))} instead", "3 col"):
+            regressor(categorical_features=columns).fit(table, NUMBERS)
+
+
+# Classes and functions that are no components
+
+
+@pytest.mark.parametrize("cls", [int, dict, Adam])
+@pytest.mark.parametrize("name", ["schedule", "momentum_schedule", "norm", "dropout", "alpha"])
+def test_no_instance_is_advised_of_a_class_that_is_no_component(name, cls):
+    with refused(f"{name[-8:]}' parameter", "must be", "Got <class") as error:
+        fit(classifier(**{name: cls}))
+    assert "write" not in str(error.value)
+
+
+@pytest.mark.parametrize(("name", "cls"), [("schedule", Cosine), ("norm", BatchNorm)])
+def test_an_instance_is_advised_of_a_component_class(name, cls):
+    with refused("instance, not a class", rf"write {cls.__name__}\(\)"):
+        fit(classifier(**{name: cls}))
+
+
+@pytest.mark.parametrize("monitor", [int, object, print, max, Adam])
+@pytest.mark.parametrize("early_stopping", [True, False])
+def test_a_monitor_that_is_no_scorer(monitor, early_stopping):
+    with refused("'monitor' parameter", "must be 'loss', the name of a scorer or", "Got"):
+        fit(classifier(monitor=monitor, early_stopping=early_stopping))
+
+
+@pytest.mark.parametrize("sizes", [(1,) * 10**5, [1] * 10_001, range(1, 10**9), itertools.count(1)])
+def test_too_many_hidden_layers(sizes):
+    with refused("'hidden_layer_sizes' parameter", "at most 10000 hidden layers", "Got"):
+        hidden_sizes(sizes)
+
+
+def test_an_estimator_of_too_many_hidden_layers():
+    with refused("'hidden_layer_sizes' parameter", "at most 10000 hidden layers"):
+        fit(MLPClassifier((1,) * 10**5))
+
+
+# Numbers so far out that no step is needed for a loss that is none
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ({"alpha": 1e308}, r"alpha=1e\+308"),
+        ({"alpha": [1e308, 1e308]}, r"alpha=1e\+308"),
+        ({"l1": 1e308}, r"l1=1e\+308"),
+        ({"weight_noise": 1e308}, r"weight_noise=1e\+308"),
+        ({"bias_initializer": 1e308}, r"bias_initializer=1e\+308"),
+        ({"activation": Prelu(initial_slope=1e308)}, r"activation__initial_slope=1e\+308"),
+        ({"activation": [Squareplus(b=1e308)], "dtype": "float32"}, r"activation__b=1e\+308"),
+        ({"activation": Rrelu(upper=1e308)}, r"activation__upper=1e\+308"),
+        ({"augmentation": TargetNoise(std=1e308)}, r"augmentation__std=1e\+308"),
+        ({"augmentation": [InputNoise(std=1e300)]}, r"augmentation__std=1e\+300"),
+    ],
+    ids=str,
+)
+def test_numbers_that_are_far_out_are_named_where_the_loss_is_none(parameters, said):
+    model = regressor(random_state=0, clip_norm=1e20, **parameters)
+    with refused("not finite after any epoch", f"{said}[.]", "lower learning_rate_init") as error:
+        fit(model)
+    assert "clip_norm" not in str(error.value)  # as high as to do nothing, it is none of them

@@ -88,7 +88,7 @@ def refuse_parameters(
             raise InvalidParameterError(
                 public_names(
                     f"The {name!r} parameter of {owner} must be {said}. Got {shown(value)} instead."
-                    f"{_way_out(value, allowed)}"
+                    f"{_way_out(value, allowed, constraints[name])}"
                 )
             )
 
@@ -98,13 +98,14 @@ def _has_no_axes(value: Any) -> bool:
     return isinstance(value, np.ndarray | torch.Tensor) and value.ndim == 0
 
 
-def _way_out(value: Any, allowed: list[Any]) -> str:
+def _way_out(value: Any, allowed: list[Any], given: list[Any]) -> str:
     """A closing sentence for a refused value, or nothing."""
     if isinstance(value, str):
         names = {name for c in allowed if isinstance(c, StrOptions) for name in c.options}
         return nearest(value, sorted(names))
     if isinstance(value, type):
-        return f" It takes an instance, not a class: write {value.__name__}()."
+        fits = any(isinstance(base, type) and issubclass(value, base) for base in given)
+        return f" It takes an instance, not a class: write {value.__name__}()." if fits else ""
     if any(isinstance(constraint, Interval) for constraint in allowed):
         if isinstance(value, bool | np.bool_):
             return " Give a number: True and False are none here."
@@ -288,7 +289,7 @@ class Registry(Generic[C]):
         if not isinstance(value, self.base):
             raise InvalidParameterError(
                 f"The {self.family!r} parameter must be one of {sorted(self._classes)} or an "
-                f"instance of {self.base.__name__}. Got {shown(value)} instead."
+                f"instance of {self.base.__name__}. Got {public_names(shown(value))} instead."
             )
         value.validate()
         return _with_plain_numbers(value)

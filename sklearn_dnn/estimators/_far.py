@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 
@@ -17,6 +19,23 @@ LARGEST_TARGET = 1e150
 SMALLEST_TARGET = 1e-30
 # Of the derivative by raw outputs, whose square an optimizer may sum: by type.
 STEEPEST = {torch.float32: 1e18, torch.float64: LARGEST_TARGET}
+# Parameters beyond it are told of where a loss is none, but for those that are a limit of
+# something, or no part of the loss and its steps, and the rate, which is told of anyway.
+FAR_PARAMETER = 1e15
+HARMLESS = {
+    "task",
+    "learning_rate_init",
+    "tol",
+    "max_iter",
+    "max_time",
+    "n_iter_no_change",
+    "stopping",
+    "clip_norm",
+    "clip_value",
+    "constraint",
+    "batch_size",
+    "accumulation_steps",
+}
 # Network inputs beyond it come of rows unlike all others, not of a rate.
 FAR_INPUT = 1e6
 # Dropout from which on noise may hide what a network learns.
@@ -127,12 +146,31 @@ def divergence_advice(session: Session) -> str:
     if far is not None:
         return far
     advice = f"Lower learning_rate_init (now {spec.learning_rate_init:g})"
+    numbers = ", ".join(f"{name}={value:g}" for name, value in _far_parameters(spec))
+    if numbers:
+        advice = (
+            f"Bring what is far out for {spec.dtype} nearer to 1: {numbers}. If that is not all, "
+            f"lower {advice.removeprefix('Lower ')}"
+        )
     if spec.clip_norm is None and not spec.optimizer.full_batch:
         advice += ", or set clip_norm=1.0"
     advice += lower_noises(spec)
     if spec.input_scaling is None:
         advice += ", or scale the inputs with input_scaling='standard'"
     return advice + "."
+
+
+def _far_parameters(spec: FitSpec) -> Iterator[tuple[str, float]]:
+    """Names and values of numbers, of components too, that a loss may not be finite for."""
+    plain = {name: v for name, v in spec.as_dict().items() if name not in HARMLESS}
+    parts = list(plain.items())
+    for name, value in parts:
+        if isinstance(value, dict):
+            parts += [(f"{name}__{key}", inner) for key, inner in value.items()]
+        elif isinstance(value, list):
+            parts += [(name, inner) for inner in value]
+        elif isinstance(value, int | float) and FAR_PARAMETER < abs(value) < np.inf:
+            yield name, value
 
 
 def _far_inputs(session: Session) -> str | None:

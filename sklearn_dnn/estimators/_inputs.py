@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,8 +15,9 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import assert_all_finite, check_array, check_consistent_length, check_X_y
 from sklearn.utils.validation import validate_data
 
-from .._compat import check_sample_weight
+from .._compat import check_sample_weight, num_samples
 from .._warnings import warn
+from ..components.base import shown
 from ..data.columns import Columns
 from ..data.features import Table, has_gaps
 from ._labels import without_gaps
@@ -112,14 +114,21 @@ def _check_axes(estimator: BaseEstimator, X: Any) -> None:
 
 @contextmanager
 def _way_out() -> Iterator[None]:
-    """Say what to do about text where numbers are needed."""
+    """Say what to do about text and complex numbers where numbers are needed."""
     try:
         yield
-    except ValueError as error:
-        known = "could not convert string to float"
-        if known not in str(error) or ADVICE in str(error):
-            raise
-        raise ValueError(f"{error}. {ADVICE}") from error
+    except (ValueError, TypeError) as error:
+        said = str(error)
+        if said.startswith("Complex data not supported\n"):  # and then all of them
+            raise ValueError(
+                "Complex data not supported: X holds complex numbers. Give their real and "
+                "imaginary parts as columns."
+            ) from None
+        if "could not convert string to float" in said and ADVICE not in said:
+            raise ValueError(f"{said}. {ADVICE}") from error
+        if said.startswith(("float() argument must be", "setting an array element")):
+            error.add_note("It is about X, a table with a row a sample and as many cells in each.")
+        raise
 
 
 def _large() -> np.errstate:
@@ -239,16 +248,25 @@ def read_given(
             validate_data(estimator, X, y, reset=reset, skip_check_array=True)
             table, y = check_X_y(table, y, estimator=estimator, **asked)
     gappy = _is_gappy(estimator, table)
-    weight = None
-    if sample_weight is not None:
-        weight = check_sample_weight(
-            _unmasked(sample_weight, "sample_weight"),
-            table,
-            dtype=np.float64,
-            ensure_non_negative=True,
-        )
+    weight = None if sample_weight is None else _read_weights(sample_weight, table)
     names = vars(estimator).get("feature_names_in_")
     return Given(table, y, weight, reading=reading, gappy=gappy, names=names, unread=unread)
+
+
+def _read_weights(sample_weight: Any, table: Table) -> np.ndarray:
+    """Weights of rows, checked by scikit-learn's rules."""
+    given = _unmasked(sample_weight, "sample_weight")
+    try:
+        if np.asarray(given).dtype.kind == "c":
+            raise TypeError("complex numbers are no weights")
+        return check_sample_weight(given, table, dtype=np.float64, ensure_non_negative=True)
+    except (ValueError, TypeError, OverflowError) as error:
+        if re.search(r"sample.weight", str(error), re.IGNORECASE):
+            raise
+        raise ValueError(
+            "sample_weight must be None, a number, or finite numbers of at least 0, one a row of "
+            f"X. Got {' '.join(shown(sample_weight).split())} instead: {str(error).rstrip('.')}."
+        ) from error
 
 
 def _targets(y: Any, *, y_numeric: bool) -> Any:
@@ -300,6 +318,13 @@ def read_validation(
     if y_val is None:
         raise ValueError("X_val was given without y_val. Give both, or neither.")
     X_val, y_val = as_table(X_val), as_array(y_val)
+    for name, value in (("X_val", X_val), ("y_val", y_val)):
+        try:
+            num_samples(value)
+        except TypeError as error:
+            raise TypeError(
+                f"{name} must be array-like, as {name[0]} is. Got {shown(value)} instead."
+            ) from error
     check_consistent_length(X_val, y_val)
     return read_given(
         estimator,

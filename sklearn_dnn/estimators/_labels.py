@@ -12,7 +12,13 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from .._warnings import warn
+from ..components.base import TOO_LONG, shown
+from ._raw_columns import first_odd, too_large
 
+_COMPLEX = (
+    "Complex data not supported: y holds complex numbers. Give their real or imaginary parts, or "
+    "both as two columns."
+)
 # Rows from which labels can be too many to be labels, as scikit-learn counts them.
 FEW_ROWS = 20
 # How many times as far the targets that judge spread, or as little, before they look like others.
@@ -31,8 +37,23 @@ def without_gaps(y: Any, *, numeric: bool) -> Any:
         return y
     try:
         values = np.asarray(y)
-    except (ValueError, TypeError):  # rows of unequal length, of which scikit-learn tells
-        return y
+    except (ValueError, TypeError) as error:  # rows of unequal length
+        way_out = (
+            ""
+            if numeric
+            else (
+                " For several labels a row give a 0/1 indicator matrix, as "
+                "sklearn.preprocessing.MultiLabelBinarizer makes it."
+            )
+        )
+        raise ValueError(
+            f"y must hold one target a row of X, or as many in each. Got {shown(y)} instead: "
+            f"{str(error).rstrip('.')}.{way_out}"
+        ) from error
+    if values.ndim == 0:
+        raise TypeError(f"y must be array-like, one target a row of X. Got {shown(y)} instead.")
+    if values.dtype.kind == "c":
+        raise ValueError(_COMPLEX)
     missing = np.ma.getmaskarray(y) if np.ma.is_masked(y) else _missing(values)
     if missing.any():
         row = int(np.argwhere(missing)[0][0])
@@ -45,7 +66,12 @@ def without_gaps(y: Any, *, numeric: bool) -> Any:
         return y
     try:
         return values.astype(np.float64)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
+        row, cell = first_odd(values)
+        if isinstance(error, OverflowError):
+            raise ValueError(too_large(f"y has {shown(cell)} in row {row}")) from error
+        if any(isinstance(v, complex) for v in values.flat):
+            raise ValueError(_COMPLEX) from error
         raise ValueError(
             f"y must hold numbers for a regressor. Got {values.dtype} instead: {error}. For labels "
             "use MLPClassifier."
@@ -113,6 +139,8 @@ def kind_of_labels(y: np.ndarray) -> str:
     Its warning of labels that may be numbers is given at the user's line.
     """
     kind = type_of_target(y, input_name="y")
+    if kind == "unknown":
+        _refuse_unlike_labels(y)
     if kind not in {"binary", "multiclass", "multilabel-indicator"}:
         check_classification_targets(y)
         raise ValueError(
@@ -126,6 +154,20 @@ def kind_of_labels(y: np.ndarray) -> str:
             "represent a regression problem, not a classification problem."
         )
     return kind
+
+
+def _refuse_unlike_labels(y: np.ndarray) -> None:
+    """Refuse objects that are no labels, or labels of several types."""
+    large = {True: " of more than 64 bits", False: ""}
+    of_type = {
+        type(v).__name__ + large[isinstance(v, int) and abs(v) >= TOO_LONG]: v for v in y.flat
+    }
+    found = ", ".join(f"{name} (such as {shown(v, 60)})" for name, v in of_type.items())
+    raise ValueError(
+        "Unknown label type: y must hold labels of one type, text, integers of at most 64 bits or "
+        f"booleans. Got {found} instead. Convert them, e.g. by "
+        "numpy.array([str(label) for label in y])."
+    )
 
 
 def read_classes(classes: Any) -> np.ndarray:

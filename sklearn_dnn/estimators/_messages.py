@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
+from types import BuiltinFunctionType
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from .._warnings import warn
 from ..components.activations import ACTIVATIONS
 from ..components.architectures import Rectangular
 from ..components.augmentations import AUGMENTATIONS
-from ..components.base import Component, refuse_arguments, shown
+from ..components.base import Component, public_names, refuse_arguments, shown
 from ..components.constraints import CONSTRAINTS
 from ..components.curricula import CURRICULA
 from ..components.dropouts import DROPOUTS
@@ -65,6 +66,15 @@ def refuse_functions(parameters: Mapping[str, Any]) -> None:
         for value in given if isinstance(given, list | tuple) else (given,):
             if callable(value) and not isinstance(value, type | torch.nn.Module):
                 refuse_arguments(name, value, wanted)
+    monitor = parameters["monitor"]
+    # Python's own functions take what comes, and score nothing
+    own = isinstance(monitor, BuiltinFunctionType) and monitor.__module__ == "builtins"
+    if own or isinstance(monitor, type):
+        raise InvalidParameterError(
+            "The 'monitor' parameter must be 'loss', the name of a scorer or a function "
+            "monitor(estimator, X, y) that returns a score. Got "
+            f"{public_names(shown(monitor))} instead."
+        )
 
 
 _REGISTRIES = (

@@ -116,7 +116,7 @@ def as_columns_of(X: Any) -> Any:
 def needs_reading(X: Any) -> bool:
     """Whether X has other columns than plain numbers."""
     if not is_frame(X):
-        return _kind(X) in "OUSmM"
+        return _kind(X) in "OUSmMc"
     frame = nw.from_native(X, eager_only=True)
     return not frame.columns or not all(_is_plain(column) for column in frame.iter_columns())
 
@@ -219,6 +219,23 @@ def missing(values: np.ndarray) -> np.ndarray:
         return pandas.isna(values)
     # a gap of any type differs from itself
     return np.array([v is None or v != v for v in values], dtype=bool)  # noqa: PLR0124
+
+
+def first_odd(values: np.ndarray) -> tuple[int, Any]:
+    """The row, and the cell, of the first object in an array that float64 does not hold."""
+    for position, cell in enumerate(values.flat):
+        try:
+            float(cell)
+        except (ValueError, TypeError, OverflowError):
+            return position * len(values) // values.size, cell
+    raise AssertionError("all are numbers")
+
+
+def too_large(what: str) -> str:
+    """The message for an integer that float64 does not hold, and where it is."""
+    return (
+        f"{what}, which is too large for float64. Divide by a number of its size, or leave it out."
+    )
 
 
 def types_of_pandas(name: str) -> tuple[type, ...]:

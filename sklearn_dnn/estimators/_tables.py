@@ -13,7 +13,16 @@ from .._compat import check_categorical_features
 from .._warnings import warn
 from ..data.texts import Texts, read_numbers, shown
 from ._levels import learn_levels, look_up
-from ._raw_columns import Column, as_columns_of, columns_of, is_frame, missing, needs_reading
+from ._raw_columns import (
+    Column,
+    as_columns_of,
+    columns_of,
+    first_odd,
+    is_frame,
+    missing,
+    needs_reading,
+    too_large,
+)
 
 ADVICE = (
     "Name the column in categorical_features, leave categorical_features='from_dtype' where X is "
@@ -129,7 +138,13 @@ def learn_reading(X: Any, categorical_features: Any) -> tuple[Any, Reading | Non
         X = as_columns_of(X)
         if np.ndim(X) != 2:
             return X, None
-        mask = check_categorical_features(X, categorical_features)
+        try:
+            mask = check_categorical_features(X, categorical_features)
+        except ValueError as error:
+            raise ValueError(
+                f"{str(error).rstrip('.')}. Got {shown(categorical_features)} instead, for "
+                f"{np.shape(X)[1]} columns. Give a mask, positions or names of columns in one list."
+            ) from error
     if mask is None and not needs_reading(X):
         return X, None
     columns = columns_of(as_columns_of(X))
@@ -269,15 +284,31 @@ def _numbers(column: Column) -> np.ndarray:
             raise refusal(values[unread[0]], name)
         return found
     if values.dtype.kind == "c":
-        raise ValueError(f"Complex data not supported: column {name}. Give its parts as columns.")
+        raise ValueError(_of_complex(name))
     gaps = missing(values)
     if gaps.any():
         values = np.where(gaps, np.nan, values)
     try:
         return values.astype(np.float64)
-    except ValueError as error:
-        raise ValueError(f"{error} (column {name}). {ADVICE}") from error
-    except TypeError as error:  # of objects that are no categories either
+    except (ValueError, TypeError, OverflowError) as error:
+        row, cell = first_odd(values)
+        place = f"X has {shown(cell)} in row {row} of column {name}"
+        if isinstance(error, OverflowError):
+            raise ValueError(too_large(place)) from error
+        if isinstance(cell, complex):
+            raise ValueError(_of_complex(name)) from error
+        said = str(error).replace(f"{type(cell).__module__}.", "")
+        if isinstance(error, ValueError):
+            raise ValueError(f"{said}: {place}. {ADVICE}") from error
+        # of objects that are no categories either
         raise TypeError(
-            f"{error} (column {name}). Make numbers or text of the column, or drop it."
+            f"{said}: {place}. Make numbers or text of the column, name it in "
+            "categorical_features, or drop it."
         ) from error
+
+
+def _of_complex(name: str) -> str:
+    return (
+        f"Complex data not supported: column {name} of X. Give its real and its imaginary parts "
+        "as columns."
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
+from itertools import islice
 from numbers import Integral, Real
 from typing import Any, TypeVar
 
@@ -13,7 +14,7 @@ import numpy as np
 from .._compat import Interval
 from .._warnings import warn
 from ..components.activations import ACTIVATIONS, Activation, as_activation
-from ..components.architectures import Architecture, HiddenModule
+from ..components.architectures import DEEPEST, Architecture, HiddenModule
 from ..components.augmentations import as_augmentations
 from ..components.base import Component, shown
 from ..components.constraints import CONSTRAINTS
@@ -24,7 +25,7 @@ from ..components.initializers import INITIALIZERS, Initializer
 from ..components.losses import LOSSES, Loss, as_loss
 from ..components.norms import NORMS, BatchNorm, Norm
 from ..components.optimizers import OPTIMIZERS, Optimizer
-from ..components.schedules import SCHEDULES, as_schedule
+from ..components.schedules import SCHEDULES, Schedule, as_schedule
 from ..components.stopping import PATIENCE, EarlyStopping
 from ..components.topologies import TOPOLOGIES
 from ._auto import is_auto, plain
@@ -156,9 +157,14 @@ def hidden_sizes(value: Any) -> tuple[int, ...] | HiddenModule:
         value.validate()
         return value.sizes() if isinstance(value, Architecture) else value
     try:
-        sizes = list(value)
+        sizes = list(islice(value, DEEPEST + 1))
     except TypeError:  # one, or an array without axes
         sizes = [value]
+    if len(sizes) > DEEPEST:
+        raise ValueError(
+            f"The 'hidden_layer_sizes' parameter must hold at most {DEEPEST} hidden layers, one "
+            f"size each. Got more instead: {shown(sizes, 80)}. A width is a single number: 100."
+        )
     if isinstance(value, Set | Mapping) or not all(_SIZE.is_satisfied_by(size) for size in sizes):
         raise ValueError(
             "The 'hidden_layer_sizes' parameter must hold positive integers, one a hidden "
@@ -294,7 +300,7 @@ def _resolve_dropout(value: Any) -> DropoutRule:
 def _resolve_schedule(name: str, p: Mapping[str, Any]) -> Any:
     """The schedule of that name; None where it was left out."""
     value = p[name]
-    if isinstance(value, type):
+    if isinstance(value, type) and issubclass(value, Schedule):
         raise TypeError(
             f"The {name!r} parameter takes an instance, not a class: write {value.__name__}() "
             f"instead of {value.__name__}."
