@@ -4,6 +4,7 @@ Its test module is loaded once more, with functions in place of its classes that
 parameters their names and defaults there; pytest then collects its functions here.
 """
 
+import math
 import sys
 from importlib.util import find_spec, module_from_spec
 from unittest import mock
@@ -37,6 +38,8 @@ def mapped(cls):
             schedule = InverseScaling(power_t=power_t)
         elif solver == "sgd":
             schedule = SCHEDULES[learning_rate]
+        if solver == "lbfgs":  # for which there is no patience there
+            others["n_iter_no_change"] = math.inf
         return cls(
             hidden_layer_sizes,
             optimizer=SGD(momentum=momentum, nesterov=momentum > 0) if solver == "sgd" else solver,

@@ -434,8 +434,7 @@ PARAMETERS: dict[str, Parameter] = {
         "int, inf or 'auto', default='auto'",
         """Training ends when more than this many epochs in a row did not improve the monitored
         value by `tol`. "auto" is 10, or the recipe's, but ends nothing before a schedule has come
-        to its end, and nothing of "lbfgs", which finds its end by the gradient, unless held-out
-        rows judge; a number is obeyed.""",
+        to its end; a number is obeyed.""",
     ),
     "tol": Parameter(
         [Interval(Real, 0, None, closed="left")],

@@ -338,12 +338,8 @@ def _resolve_stopping(value: Any) -> EarlyStopping | None:
 
 
 def _with_patience(spec: FitSpec, given: float | str) -> FitSpec:
-    """What "auto" patience is, once the schedules are known.
-
-    A full-batch optimizer finds the end by itself, as in scikit-learn, unless held-out rows judge.
-    """
-    knows_its_end = spec.optimizer.full_batch and not spec.early_stopping
-    borne = math.inf if spec.ending_with_training or knows_its_end else PATIENCE
+    """What "auto" patience is, once the schedules are known."""
+    borne = math.inf if spec.ending_with_training else PATIENCE
     rule = spec.stopping
     return replace(
         spec,

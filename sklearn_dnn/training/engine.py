@@ -29,9 +29,6 @@ MAX_ITER, PATIENCE, TOL, TIME = "max_iter", "patience", "tol", "time"
 CALLBACK, INTERRUPTED, DIVERGED = "callback", "interrupted", "diverged"
 # Epochs that show whether the loss rises, and by what share of it.
 LEAST_EPOCHS, RISE = 5, 0.05
-# Of a full-batch optimizer: the least relative fall of an iteration in units of tol; SciPy's, that of
-# scikit-learn, for tol=1e-4.
-LEAST_FALL = 2.2e-5
 # How far a fitted network's loss must rise, in losses of the first epoch of all.
 FAR_RISE = 10.0
 # A parameter this large may come of a step after which no loss was seen.
@@ -367,7 +364,6 @@ class _Run:
         """One iteration of an optimizer that needs the whole objective."""
         (batch,) = epoch.batches
         state, step = self.progress.optimizer, self.step
-        before = float(state["loss"])  # NaN where there was none
         exhausted = self.spec.optimizer.iterate(
             self.progress.theta, lambda _: step.objective(batch), state
         )
@@ -376,9 +372,7 @@ class _Run:
         loss = float(state["loss"]) - step.auxiliary_loss(batch)
         bare = loss - float(step.penalties().sum() / batch.total)
         flat = float(state["grad"].abs().max()) <= self.spec.tol
-        now = float(state["loss"])
-        spent = before - now <= LEAST_FALL * self.spec.tol * max(abs(before), abs(now), 1.0)
-        return [(loss, bare)], 1.0, exhausted or flat or spent
+        return [(loss, bare)], 1.0, exhausted or flat
 
     def _rate(self, part: float = 0.0) -> float | Tensor:
         """Learning rates of all members where that part of the epoch is over."""
