@@ -1,7 +1,8 @@
 """What a search's checkpoint knows a fit by, and what becomes of its files."""
 
+import copy
 import errno
-import importlib
+import importlib.util
 import json
 import os
 import stat
@@ -21,7 +22,7 @@ from sklearn.linear_model import Ridge
 from sklearn_dnn import MLPRegressor
 from sklearn_dnn.callbacks import StopAtTarget
 from sklearn_dnn.model_selection import GridSearchCV, _checkpoint, stacking
-from sklearn_dnn.model_selection._identity import Identity
+from sklearn_dnn.model_selection._identity import Identity, as_made
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -198,6 +199,90 @@ EDITS = {
         "import torch\nclass A(torch.nn.Module):\n    def forward(self, x): return x\nsubject = A",
         "import torch\nclass A(torch.nn.Module):\n    def forward(self, x): return -x\nsubject = A",
     ),
+    "under a copied name": (
+        "from functools import wraps\nfrom sklearn.metrics import mean_absolute_error as f\n"
+        "def make(k):\n    @wraps(f)\n    def g(a, b): return k * f(a, b)\n    return g\n"
+        "subject = make(1)",
+        "from functools import wraps\nfrom sklearn.metrics import mean_absolute_error as f\n"
+        "def make(k):\n    @wraps(f)\n    def g(a, b): return k * f(a, b)\n    return g\n"
+        "subject = make(42)",
+    ),
+    "code under a copied name": (
+        "from functools import wraps\nfrom statistics import mean\n"
+        "@wraps(mean)\ndef subject(x): return mean(x) + 1",
+        "from functools import wraps\nfrom statistics import mean\n"
+        "@wraps(mean)\ndef subject(x): return mean(x) + 2",
+    ),
+    "a class under a copied name": (
+        "from sklearn.linear_model import Ridge\nfrom functools import wraps\n"
+        "@wraps(Ridge, updated=())\nclass subject(Ridge): k = 1",
+        "from sklearn.linear_model import Ridge\nfrom functools import wraps\n"
+        "@wraps(Ridge, updated=())\nclass subject(Ridge): k = 2",
+    ),
+    "what a package made": (
+        "from torch.optim.swa_utils import get_ema_multi_avg_fn as f\nsubject = f(0.9)",
+        "from torch.optim.swa_utils import get_ema_multi_avg_fn as f\nsubject = f(0.8)",
+    ),
+    "what a package decorates": (
+        "import torch\n@torch.no_grad()\ndef subject(x): return x + 1",
+        "import torch\n@torch.no_grad()\ndef subject(x): return x + 2",
+    ),
+    "a wrapped attribute": (
+        "def subject(x): return subject.__wrapped__(x)\nsubject.__wrapped__ = lambda x: x + 1",
+        "def subject(x): return subject.__wrapped__(x)\nsubject.__wrapped__ = lambda x: x + 2",
+    ),
+    "an object by a name": (
+        "class A:\n    def __init__(self, k): self.k = k\n"
+        "    def __reduce__(self): return 'subject'\nsubject = A(1)",
+        "class A:\n    def __init__(self, k): self.k = k\n"
+        "    def __reduce__(self): return 'subject'\nsubject = A(2)",
+    ),
+    "a slot of an object by a name": (
+        "class A:\n    __slots__ = 'k'\n    def __init__(self, k): self.k = k\n"
+        "    def __reduce__(self): return 'subject'\nsubject = A(1)",
+        "class A:\n    __slots__ = 'k'\n    def __init__(self, k): self.k = k\n"
+        "    def __reduce__(self): return 'subject'\nsubject = A(2)",
+    ),
+    "a number above": (
+        "W = 1.0\ndef subject(x): return x * W",
+        "W = 2.0\ndef subject(x): return x * W",
+    ),
+    "a tuple above": (
+        "W = (1, ('a', 2))\ndef subject(x): return x, W",
+        "W = (1, ('a', 3))\ndef subject(x): return x, W",
+    ),
+    "a number above, within": (
+        "W = 1\ndef subject(x): return [(lambda: a * W)() for a in x]",
+        "W = 2\ndef subject(x): return [(lambda: a * W)() for a in x]",
+    ),
+    "a number above a method": (
+        "W = 1\nclass subject:\n    def f(self): return W",
+        "W = 2\nclass subject:\n    def f(self): return W",
+    ),
+    "a helper": (
+        "def f(x): return x + 1\ndef subject(x): return f(x)",
+        "def f(x): return x + 2\ndef subject(x): return f(x)",
+    ),
+    "a helper's number": (
+        "W = 1\ndef f(x): return x + W\ndef g(x): return f(x)\ndef subject(x): return g(x)",
+        "W = 2\ndef f(x): return x + W\ndef g(x): return f(x)\ndef subject(x): return g(x)",
+    ),
+    "helpers that change places": (
+        "f = lambda x: x + 1\ng = lambda x: x + 2\ndef subject(x): return f(x) / g(x)",
+        "f = lambda x: x + 2\ng = lambda x: x + 1\ndef subject(x): return f(x) / g(x)",
+    ),
+    "a helper that calls back": (
+        "def f(x): return x and subject(x - 1)\ndef subject(x): return f(x)",
+        "def f(x): return x and subject(x - 2)\ndef subject(x): return f(x)",
+    ),
+    "a helper that is a class": (
+        "class A:\n    def f(self): return A, 1\ndef subject(x): return A().f()",
+        "class A:\n    def f(self): return A, 2\ndef subject(x): return A().f()",
+    ),
+    "a helper that is cached": (
+        "from functools import cache\n@cache\ndef f(): return 1\ndef subject(x): return f()",
+        "from functools import cache\n@cache\ndef f(): return 2\ndef subject(x): return f()",
+    ),
     "a member of an enumeration": (
         "import enum\nclass A(enum.Enum):\n    x = 1\nsubject = A.x",
         "import enum\nclass A(enum.Enum):\n    x = 2\nsubject = A.x",
@@ -229,6 +314,103 @@ def test_texts_that_document_and_names_of_modules():
         'class subject:\n    """Has f."""\n    def f(self):\n        """One."""\n        return 1'
     )
     assert known_by(made(bare)) == known_by(made(told))
+
+
+@pytest.mark.parametrize("name", ["statistics", "trace", "code", "queue", "calendar", "numpy"])
+@pytest.mark.parametrize("kind", ["function", "class"])
+def test_files_named_like_installed_ones(name, kind, tmp_path, monkeypatch):
+    text = "def subject(x): return {0}\n"
+    if kind == "class":
+        text = "class subject:\n    k = {0}\n"
+    keys = []
+    for value in (1, 1, 2):
+        file = tmp_path / f"{name}.py"
+        file.write_text("__version__ = '1'\n" + text.format(value))
+        spec = importlib.util.spec_from_file_location(name, file)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        with monkeypatch.context() as patch:
+            patch.setitem(sys.modules, name, module)
+            key, packages = Identity().known_by(module.subject)
+        keys.append(key)
+        assert name not in packages
+    assert keys[0] == keys[1] != keys[2]
+
+
+def test_installed_things_go_by_their_names():
+    for thing in (
+        np.mean,
+        np.log,
+        np.log.reduce,
+        torch.relu,
+        textwrap.dedent,
+        Ridge,
+        torch.float32,
+    ):
+        assert known_by(thing) == known_by(thing)
+    kept = sklearn.metrics.mean_absolute_error
+    assert "sklearn" in Identity().known_by(kept)[1]
+    assert known_by(kept) != known_by(sklearn.metrics.mean_squared_error)
+    assert known_by(torch.channels_last) != known_by(torch.contiguous_format)
+    assert known_by(...) != known_by(NotImplemented)
+
+
+def test_what_hides_its_function_is_refused():
+    for function in (lambda a: a + 1, max):
+        with pytest.raises(TypeError, match="frompyfunc hides its function"):
+            known_by(np.frompyfunc(function, 1, 1))
+
+
+def test_what_changes_as_it_runs_is_not_its_content():
+    for text in (
+        "n = 0\ndef subject(x):\n    global n\n    n += 1\n    return x",
+        "seen = []\ndef subject(x):\n    seen.append(x)\n    return x",
+    ):
+        subject = made(text)
+        before = known_by(subject)
+        subject(1)
+        assert known_by(subject) == before
+
+
+def test_helpers_without_content_go_by_their_names():
+    text = "class A:\n    g = (i for i in range(3))\ndef subject(x): return A, x + {0}"
+    assert known_by(made(text.format(1))) == known_by(made(text.format(1)))
+    assert known_by(made(text.format(1))) != known_by(made(text.format(2)))
+
+
+def test_many_helpers_that_call_each_other():
+    names = [f"f{i}" for i in range(40)]
+    text = "".join(f"def {name}(x): return {', '.join(names)}, 1\n" for name in names)
+    assert known_by(made(text, "f0")) == known_by(made(text, "f0"))
+    assert known_by(made(text, "f0")) != known_by(made(text[:-2] + "2\n", "f0"))
+
+
+class HoldsElsewhere:
+    """A callback that does not keep its arguments under their names."""
+
+    def __init__(self, limit, *more, **options):
+        self._limit, self.kept = limit, (more, options)
+
+
+class HoldsInSlots:
+    __slots__ = ("limit",)
+
+    def __init__(self, limit):
+        self.limit = limit
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (HoldsElsewhere(1), HoldsElsewhere(2)),
+        (HoldsElsewhere(1, 2), HoldsElsewhere(1, 3)),
+        (HoldsElsewhere(1, a=2), HoldsElsewhere(1, a=3)),
+        (HoldsInSlots(1), HoldsInSlots(2)),
+    ],
+)
+def test_callbacks_that_keep_arguments_elsewhere(before, after):
+    assert known_by(as_made(before)) == known_by(as_made(copy.copy(before)))
+    assert known_by(as_made(before)) != known_by(as_made(after))
 
 
 def test_what_holds_itself():
@@ -513,6 +695,39 @@ def test_a_file_is_no_folder(below, tmp_path):
 def test_no_path_at_all(value):
     with pytest.raises(ValueError, match="checkpoint must be the path of a folder, or None"):
         search(value).fit(X, Y)
+
+
+@pytest.mark.parametrize("value", ["", "/x\0y", "\ud800\0"])
+def test_texts_that_are_no_path(value, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=r"checkpoint must be the path of a folder, or None\. Got"):
+        search(value).fit(X, Y)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows may forbid links")
+@pytest.mark.parametrize("below", [False, True])
+@pytest.mark.parametrize("target", ["loop", "nowhere/at/all"])
+def test_a_link_that_leads_nowhere(below, target, tmp_path):
+    link = tmp_path / "loop"
+    link.symlink_to(tmp_path / target)
+    with pytest.raises(ValueError, match=r"but '.*loop' is a link that leads nowhere"):
+        search(link / "below" if below else link).fit(X, Y)
+
+
+@pytest.mark.parametrize("others", [False, True])
+def test_a_folder_in_the_place_of_a_result(others, tmp_path, monkeypatch):
+    search(tmp_path).fit(X, Y)
+    path = sorted(tmp_path.iterdir())[0]
+    path.unlink()
+    path.mkdir()
+    if others:  # it is in nobody's way
+        monkeypatch.setattr("torch.__version__", "99.0")
+        with pytest.warns(UserWarning, match="has 5 of 6 fits by other versions"):
+            search(tmp_path).fit(X, Y)
+        return
+    with pytest.raises(ValueError, match=rf"'{path.name}' is a folder where the result of a fit"):
+        search(tmp_path).fit(X, Y)
 
 
 def test_a_full_disk(tmp_path, monkeypatch):

@@ -20,7 +20,8 @@ from .._files import replacing, sweep
 from .._version import __version__
 from .._warnings import warn
 from ._calls import Call
-from ._identity import Identity, as_made, version_of
+from ._identity import Identity, as_made
+from ._origin import version_of
 from ._results import is_scored
 
 # Arguments of a call that do not change its result.
@@ -45,23 +46,29 @@ class Checkpoint:
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
+        told = f"checkpoint must be the path of a folder, or None. Got {folder!r} instead."
         try:
             self.folder = Path(folder)
         except TypeError as error:
-            raise ValueError(
-                f"checkpoint must be the path of a folder, or None. Got {folder!r} instead."
-            ) from error
+            raise ValueError(told) from error
+        if not os.fspath(folder):
+            raise ValueError(f"{told} For the current folder give '.'.")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-        except (FileExistsError, NotADirectoryError) as error:
-            file = next(p for p in (self.folder, *self.folder.parents) if p.exists())
-            raise ValueError(
-                f"checkpoint must be the path of a folder, but {os.fspath(file)!r} is a file. Got "
-                f"{os.fspath(self.folder)!r}; give another path, or checkpoint=None."
-            ) from error
+        except ValueError as error:  # characters that no path has
+            raise ValueError(f"{told} It can't be a path: {error}.") from error
         except OSError as error:
-            error.add_note(f"checkpoint={os.fspath(self.folder)!r} can't be made a folder.")
-            raise
+            name = os.fspath(self.folder)
+            there = (p for p in (self.folder, *self.folder.parents) if os.path.lexists(p))
+            first = next(there, self.folder)
+            if not os.path.lexists(first) or first.is_dir():
+                error.add_note(f"checkpoint={name!r} can't be made a folder.")
+                raise
+            kind = "a file" if os.path.exists(first) else "a link that leads nowhere"
+            raise ValueError(
+                f"checkpoint must be the path of a folder, but {os.fspath(first)!r} is {kind}. Got "
+                f"{name!r}; give another path, or checkpoint=None."
+            ) from error
         sweep(self.folder)
         self._keys: dict[int, tuple[str, dict[str, str]]] = {}
 
@@ -75,6 +82,11 @@ class Checkpoint:
         for i, call in enumerate(calls):
             fit, versions = self._keys[id(call)]
             path = self.folder / _name(fit, versions)
+            if path.is_dir():
+                raise ValueError(
+                    f"checkpoint={os.fspath(self.folder)!r}: {path.name!r} is a folder where the "
+                    "result of a fit belongs. Remove it, or give another path."
+                )
             try:
                 found[i] = _read(path)
             except FileNotFoundError:
@@ -121,7 +133,8 @@ class Checkpoint:
         """The files of each fit, whatever their versions."""
         found: dict[str, list[Path]] = {}
         for path in sorted(self.folder.glob("*-*.pkl")):
-            found.setdefault(path.stem.partition("-")[0], []).append(path)
+            if path.is_file():
+                found.setdefault(path.stem.partition("-")[0], []).append(path)
         return found
 
     def _tell_of_versions(self, calls: Sequence[Call], outdated: list[tuple[int, Path]]) -> None:

@@ -7,11 +7,10 @@ import hashlib
 import inspect
 import pickle
 import struct
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from types import (
     BuiltinFunctionType,
     CodeType,
@@ -29,6 +28,15 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 
 from .._compat import callbacks_of, offers
+from ._origin import (
+    found_at,
+    has_code,
+    is_installed,
+    is_known_by_name,
+    read_by,
+    stands_installed,
+    where,
+)
 
 # Of a class: what Python writes into it, which decides nothing or is a place in a file.
 _BY_PYTHON = {
@@ -44,6 +52,7 @@ _BY_PYTHON = {
     "__firstlineno__",
     "__module__",
     "__qualname__",
+    "__slotnames__",
     "__static_attributes__",
     "__weakref__",
     "_abc_impl",
@@ -63,11 +72,25 @@ _PLAIN: dict[type, Callable[[Any], bytes]] = {
 _EMPTY = {"_thread", "threading", "weakref", "_weakref"}
 
 
+@dataclass
+class _Met:
+    """What is behind a digest and no part of it: it may lead back to where it was met."""
+
+    packages: set[str] = field(default_factory=set)
+    # by the digest of who calls it, the name, and the id of what is called
+    called: dict[tuple[bytes, str, int], Any] = field(default_factory=dict)
+
+    def add(self, more: _Met) -> None:
+        self.packages |= more.packages
+        self.called |= more.called
+
+
 class Identity:
     """Digests of values: by content, and functions and classes of the user's by their code.
 
-    Names of files, lines and modules are no part of a function, nor is what its name is. What it
-    calls by name is known by name alone. A function or class of an installed package is known
+    Names of files and lines are no part of a function, nor is what its name is. The user's
+    functions and classes that it calls by name belong to it, and so do numbers, texts and tuples of
+    them; all else is known by name alone. A function or class of an installed package is known
     by its name, and the version of the package is for others to compare.
 
     What was met once is remembered, so that values must not change while this is used.
@@ -75,8 +98,8 @@ class Identity:
 
     def __init__(self) -> None:
         # values are held, so that their ids stay theirs
-        self._known: dict[int, tuple[Any, bytes, set[str]]] = {}
-        self._met: set[str] = set()
+        self._known: dict[int, tuple[Any, bytes, _Met]] = {}
+        self._met = _Met()
         self._path: list[int] = []
         self._lowest = 0  # of the places on the path that a value holds again
         self._kinds: list[tuple[Any, Callable[[Any], bytes]]] = [
@@ -89,8 +112,22 @@ class Identity:
 
     def known_by(self, value: Any) -> tuple[str, set[str]]:
         """The digest of a value, and the installed packages whose names are part of it."""
-        self._met = set()
-        return self.of(value).hex(), self._met
+        self._met = _Met()
+        whole, met = self.of(value), self._met
+        links, waiting = {}, list(met.called.items())
+        while waiting:
+            (caller, name, place), called = waiting.pop()
+            if (caller, name, place) in links:
+                continue
+            self._met = _Met()
+            try:
+                found = self.of(called)
+            except TypeError:  # it has no content to be known by, and may go by its name
+                found = b""
+            links[caller, name, place] = _digest(name, caller, found)
+            met.packages |= self._met.packages
+            waiting += self._met.called.items()
+        return _digest("whole", whole, *sorted(set(links.values()))).hex(), met.packages
 
     def of(self, value: Any) -> bytes:
         """The digest of a value.
@@ -105,7 +142,7 @@ class Identity:
         place = id(value)
         if place in self._known:
             _, found, met = self._known[place]
-            self._met |= met
+            self._met.add(met)
             return found
         if place in self._path:  # it holds itself
             depth = self._path.index(place)
@@ -113,13 +150,16 @@ class Identity:
             return _digest("again", str(len(self._path) - depth).encode())
         depth, lowest, met = len(self._path), self._lowest, self._met
         self._path.append(place)
-        self._lowest, self._met = depth, set()
-        found = self._of_whole(value)
-        self._path.pop()
-        if self._lowest >= depth:  # it is the same wherever it is met
-            self._known[place] = (value, found, self._met)
-        self._lowest, self._met = min(lowest, self._lowest), met | self._met
-        return found
+        self._lowest, self._met = depth, _Met()
+        try:
+            found = self._of_whole(value)
+            if self._lowest >= depth:  # it is the same wherever it is met
+                self._known[place] = (value, found, self._met)
+            return found
+        finally:
+            self._path.pop()
+            met.add(self._met)
+            self._lowest, self._met = min(lowest, self._lowest), met
 
     def _of_whole(self, value: Any) -> bytes:
         """The digest of a value with parts."""
@@ -155,7 +195,7 @@ class Identity:
 
     def _of_definition(self, value: Any) -> bytes:
         """A function or class: of an installed package its name, of the user's what it does."""
-        if _is_installed(value.__module__ or ""):
+        if is_known_by_name(value):
             return self._named(value.__module__, value.__qualname__)
         return self._of_class(value) if isinstance(value, type) else self._of_function(value)
 
@@ -174,7 +214,7 @@ class Identity:
         return _digest(kind, *map(self.of, values))
 
     def _named(self, module: str, name: str) -> bytes:
-        self._met.add(module.partition(".")[0])
+        self._met.packages.add(module.partition(".")[0])
         return _digest("named", module.encode(), name.encode())
 
     def _of_function(self, function: FunctionType) -> bytes:
@@ -184,20 +224,33 @@ class Identity:
                 cells.append(self.of(cell.cell_contents))
                 continue
             cells.append(b"")
-        return _digest(
+        code, named = function.__code__, function.__globals__
+        module, place = str(named.get("__name__")), b""
+        if stands_installed(function):  # what a package made, or what decorates
+            place, named = self._named(module, code.co_qualname), {}
+        found = _digest(
             "function",
-            self._of_code(function.__code__, function.__globals__, function.__doc__ or ""),
+            place,
+            self._of_code(code, named, function.__doc__ or ""),
             self.of(function.__defaults__),
             self.of(function.__kwdefaults__),
-            self.of({k: v for k, v in vars(function).items() if k != "__wrapped__"}),
+            self.of(dict(vars(function))),
             *cells,
         )
+        for name, value in read_by(code, named, within=True).items():
+            if has_code(value):
+                self._met.called[found, name, id(value)] = value
+        return found
 
     def _of_code(self, code: CodeType, named: Mapping[str, Any], text: str = "") -> bytes:
         """Code by what it does, without the text that documents it."""
         constants = list(code.co_consts)
         if text and constants[:1] == [text]:
             constants[0] = None
+        read = [
+            (name, value if _is_constant(value) else where(name, value, named))
+            for name, value in read_by(code, named).items()
+        ]
         return _digest(
             "code",
             code.co_code,
@@ -212,7 +265,7 @@ class Identity:
                     code.co_varnames,
                     code.co_freevars,
                     code.co_cellvars,
-                    [_where(named[name]) for name in code.co_names if name in named],
+                    read,
                 ]
             ),
             *(
@@ -253,13 +306,10 @@ class Identity:
         try:
             special = copyreg.dispatch_table.get(type(value))  # as of ufuncs
             reduced = value.__reduce_ex__(4) if special is None else special(value)
-        except (TypeError, AttributeError, NotImplementedError, pickle.PicklingError) as error:
+        except (TypeError, AttributeError, RuntimeError, pickle.PicklingError) as error:
             raise TypeError(f"{type(value).__name__}: {error}") from error
-        if isinstance(reduced, str):  # a name, as that of a ufunc, or of what wraps a function
-            if offers(value, "__wrapped__"):
-                return self._parts("wrapper", (type(value), value.__wrapped__))
-            module = value.__module__ if offers(value, "__module__") else type(value).__module__
-            return self._named(module or "", reduced)
+        if isinstance(reduced, str):
+            return self._of_global(value, reduced)
         how, arguments, *more = reduced
         state, items, pairs = (*more, None, None, None)[:3]
         parts = (
@@ -268,6 +318,18 @@ class Identity:
             None if pairs is None else dict(pairs),
         )
         return self._parts("object", (how, arguments, *parts))
+
+    def _of_global(self, value: Any, name: str) -> bytes:
+        """What pickle knows by a name, such as a ufunc, or what wraps a function."""
+        if isinstance(value, np.ufunc) and set("".join(value.types)) <= set("O->"):
+            raise TypeError(f"{name}: np.frompyfunc hides its function")
+        module = value.__module__ if offers(value, "__module__") else None
+        if is_installed(module or "") and found_at(module or "", name) is value:
+            return self._named(module or "", name)
+        state = object.__getstate__(value)
+        if state is None and is_known_by_name(type(value)):
+            return self._named(type(value).__module__, name)
+        return self._parts("global", (type(value), name if state is None else state))
 
 
 def _digest(kind: str, *parts: bytes) -> bytes:
@@ -278,35 +340,19 @@ def _digest(kind: str, *parts: bytes) -> bytes:
     return found.digest()
 
 
-def as_made(callback: Any) -> tuple[type, dict[str, Any]]:
-    """A callback by what it was made with: what it has seen since decides nothing."""
+def as_made(callback: Any) -> tuple[type, Any]:
+    """A callback by what it was made with: what it has seen since decides nothing.
+
+    One that does not hold its arguments under their names is known by all that it holds.
+    """
     names = inspect.signature(type(callback)).parameters
-    return type(callback), {name: vars(callback)[name] for name in names if name in vars(callback)}
+    held = vars(callback) if offers(callback, "__dict__") else {}
+    if any(name not in held for name in names):
+        return type(callback), callback
+    return type(callback), {name: held[name] for name in names}
 
 
-def _where(value: Any) -> str:
-    """Of what code calls by name: where that is defined, if it has such a place."""
-    if isinstance(value, ModuleType):
-        return value.__name__
-    if isinstance(value, FunctionType | type):
-        return f"{value.__module__}.{value.__qualname__}"
-    return ""
-
-
-def _is_installed(module: str) -> bool:
-    """Whether a module belongs to Python, or to an installed package that has a version."""
-    top = module.partition(".")[0]
-    if top in sys.stdlib_module_names or top == "sklearn_dnn":
-        return True
-    if version_of(top) is None:
-        return False
-    parts = Path(getattr(sys.modules[top], "__file__", None) or ".").parts
-    return bool({"site-packages", "dist-packages"} & set(parts))
-
-
-def version_of(package: str) -> str | None:
-    """The version that a package says it has; None for Python's own and for the user's."""
-    if package in sys.stdlib_module_names:
-        return None
-    version = getattr(sys.modules.get(package), "__version__", None)
-    return None if version is None else str(version)
+def _is_constant(value: Any) -> bool:
+    if type(value) in {tuple, frozenset}:
+        return all(map(_is_constant, value))
+    return type(value) in {*_PLAIN, complex} or isinstance(value, np.generic)

@@ -34,8 +34,8 @@ class GridSearchCV(StackedSearch, searches.GridSearchCV):
     checkpoint : path-like, default=None
         A folder in which the result of each fit is kept as soon as it is there: a search that was
         cut off goes on from there. A fit is known by its data, its parameters, the code of your
-        functions and classes, and versions of packages; what your functions call by name can't be
-        seen.
+        functions and classes, and versions of packages; what your functions reach through
+        attributes and imports within them can't be seen.
     progress : bool, default=False
         Whether to show a bar over the epochs of all fits, with the best score so far. It needs
         tqdm.
