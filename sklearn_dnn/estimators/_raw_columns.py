@@ -170,8 +170,8 @@ def _column_of_frame(column: nw.Series[Any]) -> Column:
 
 def _refusal_of_several(name: str, kind: Any) -> TypeError:
     return TypeError(
-        f"Column {name} holds several values a row ({kind}), but a cell's argument must be a string "
-        "or a number. Make a column of each of them, or drop it."
+        f"Column {name} holds several values a row ({kind}), but a cell as an argument must be a "
+        "string or a number. Make a column of each of them, or drop it."
     )
 
 
