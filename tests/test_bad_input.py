@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from ids import without_addresses
 from scipy import sparse
 from sklearn.metrics import get_scorer, roc_auc_score
 from sklearn.model_selection import GroupKFold, PredefinedSplit, cross_val_score
@@ -1198,7 +1199,7 @@ def test_an_integer_of_y_beyond_float64_is_told_with_its_row(as_list):
         [[1, 2], [3]],
         object(),
     ],
-    ids=str,
+    ids=without_addresses,
 )
 def test_weights_that_are_no_numbers(weight):
     for model in (regressor(), classifier(class_weight="balanced")):
