@@ -323,8 +323,10 @@ def test_files_named_like_installed_ones(name, kind, tmp_path, monkeypatch):
     if kind == "class":
         text = "class subject:\n    k = {0}\n"
     keys = []
-    for value in (1, 1, 2):
-        file = tmp_path / f"{name}.py"
+    for i, value in enumerate((1, 1, 2)):
+        folder = tmp_path / str(i)  # one file might be read from Python's cache of its bytecode
+        folder.mkdir()
+        file = folder / f"{name}.py"
         file.write_text("__version__ = '1'\n" + text.format(value))
         spec = importlib.util.spec_from_file_location(name, file)
         module = importlib.util.module_from_spec(spec)

@@ -1028,7 +1028,7 @@ def test_columns_of_nested_values_are_refused(cell):
 
 def test_objects_that_are_no_numbers_are_refused_with_a_way_out():
     X = pd.DataFrame({"x": np.arange(N) * 1.0, "odd": [object()] * N})
-    with pytest.raises(TypeError, match=r"column 'odd'\).*drop it") as e:
+    with pytest.raises(TypeError, match=r"column 'odd'.*drop it") as e:
         classifier().fit(X, Y)
     assert "categorical_features" not in str(e.value)
 

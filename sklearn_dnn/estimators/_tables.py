@@ -24,6 +24,7 @@ from ._raw_columns import (
     too_large,
 )
 
+_INTERVALS = {"Interval", "Period"}  # of pandas, which is not imported for them
 ADVICE = (
     "Name the column in categorical_features, leave categorical_features='from_dtype' where X is "
     "a data frame (some meta-estimators make an array of it), or encode it before; if it is of "
@@ -300,10 +301,10 @@ def _numbers(column: Column) -> np.ndarray:
         said = str(error).replace(f"{type(cell).__module__}.", "")
         if isinstance(error, ValueError):
             raise ValueError(f"{said}: {place}. {ADVICE}") from error
-        # of objects that are no categories either
+        # intervals may be categories, other objects not
+        named = "name it in categorical_features, " if type(cell).__name__ in _INTERVALS else ""
         raise TypeError(
-            f"{said}: {place}. Make numbers or text of the column, name it in "
-            "categorical_features, or drop it."
+            f"{said}: {place}. Make numbers or text of the column, {named}or drop it."
         ) from error
 
 
