@@ -119,11 +119,13 @@ class Key:
         self.n_epochs, self.at, self.after = 0, None, AFTER
         AFTER.clear()
         JUDGED.append(self)
-        epoch = engine._Run.epoch
+        epoch, lock = engine._Run.epoch, threading.Lock()
 
         def counted(run, started):
-            self.n_epochs += 1
-            if self.n_epochs == self.at:
+            with lock:
+                self.n_epochs += 1
+                pressed = self.n_epochs == self.at
+            if pressed:
                 raise KeyboardInterrupt
             return epoch(run, started)
 
@@ -228,6 +230,32 @@ def test_in_threads(kind, key):
     assert np.isnan(found).any()
     done = np.isfinite(found)
     np.testing.assert_array_equal(found[done], whole[done])
+
+
+class Breaks(ClassifierMixin, BaseEstimator):
+    """Trains in no time, or is cut off at once."""
+
+    def __init__(self, code=0):
+        self.code = code
+
+    def fit(self, X, y):
+        if self.code == 2:
+            raise KeyboardInterrupt
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, X):
+        return np.full(len(X), self.classes_[0])
+
+
+def test_what_threads_have_done_counts_though_nobody_has_fetched_it_yet():
+    search = ours.GridSearchCV(Breaks(), {"code": [0, 1, 2]}, cv=2, n_jobs=2)
+    with (
+        joblib.parallel_config("threading"),
+        pytest.warns(UserWarning, match="Interrupted by the user: [34] of 6 fits"),
+    ):
+        search.fit(X, Y)
+    assert np.isfinite(splits(search)[:1]).all()
 
 
 @pytest.mark.parametrize("kind", ["lbfgs", "calibrated"])

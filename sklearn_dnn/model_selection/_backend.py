@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from operator import itemgetter
 from os import PathLike
 from threading import Lock
@@ -30,6 +29,8 @@ RETRIES = 2
 # What new processes take to start and to import torch; a stack that is done sooner stays here.
 SECONDS_TO_START = 1.0
 Results = Iterator[tuple[int, Any]]
+# What workers return beside Ctrl-C: joblib would throw away what others have done where one raises.
+Trained = tuple[Sequence[Fit], KeyboardInterrupt | None]
 
 
 class Job:
@@ -211,24 +212,26 @@ class StackingBackend(ParallelBackendBase):
         """Train stacks in threads, if in several, and judge them here."""
         owner: dict[int, int] = {}
         alone = set(left)
-        for stack in self._as_they_end(self._stacks(calls, left, owner)):
-            whole = [fit for fit in stack if fit.is_done]
-            for fit in whole:
+        for stack, interruption in self._as_they_end(self._stacks(calls, left, owner)):
+            # of one that was cut off what was trained before, if in parts
+            for fit in (fit for fit in stack if fit.is_done):
                 i = owner.pop(id(fit))
                 alone.remove(i)
                 if self.bar is not None:  # of what was done by a fit that this one goes on from
                     trained = 0 if fit.error is not None else fit.n_epochs * fit.n_members
                     self.bar.advance(self.lengths[i] - trained)
                 yield i, self._judged(calls[i])
-            if len(whole) < len(stack):
-                raise KeyboardInterrupt
+            if interruption is not None:
+                raise interruption
         for i in [i for i in owner.values() if calls[i].is_fitted]:  # they ended in earlier calls
             alone.remove(i)
             if self.bar is not None:
                 self.bar.advance(self.lengths[i])
             yield i, self._judged(calls[i])
         tasks = (delayed(_call)(i, calls[i]) for i in sorted(alone))
-        for i, result in self._parallel(tasks):
+        for i, result, interruption in self._parallel(tasks):
+            if interruption is not None:
+                raise interruption
             if self.bar is not None:
                 self.bar.advance(self.lengths[i])
             yield i, result
@@ -261,20 +264,19 @@ class StackingBackend(ParallelBackendBase):
                 del compositions[key]
             yield from stacks
 
-    def _as_they_end(self, stacks: Iterable[Sequence[Fit]]) -> Iterator[Sequence[Fit]]:
-        """Trained stacks, in the order of their ends."""
+    def _as_they_end(self, stacks: Iterable[Sequence[Fit]]) -> Iterator[Trained]:
+        """Trained stacks, in the order of their ends, and what cut them off."""
         if not shares_memory(self.pool):
             yield from map(self._train, stacks)
             return
         yield from self._parallel(delayed(self._train)(stack) for stack in stacks)
 
-    def _train(self, stack: Sequence[Fit]) -> Sequence[Fit]:
+    def _train(self, stack: Sequence[Fit]) -> Trained:
         try:
             train_stack(stack, self._watched)
-        except KeyboardInterrupt:
-            if not any(fit.is_done for fit in stack):
-                raise
-        return stack  # of one that was cut off what was trained before, if in parts
+        except KeyboardInterrupt as interruption:
+            return stack, interruption
+        return stack, None
 
     @contextmanager
     def _watched(self, stack: Sequence[Fit]) -> Iterator[list[Observer]]:
@@ -324,11 +326,9 @@ class StackingBackend(ParallelBackendBase):
                 for result in results:
                     yield result
             except GeneratorExit:
-                # joblib warns of what was not fetched; in threads, which change filters, it may
-                if isinstance(results, Generator) and not shares_memory(self.pool):
-                    with warnings.catch_warnings():
-                        warnings.simplefilter("ignore", UserWarning)
-                        results.close()
+                if isinstance(results, Generator):  # closed, it would warn of what is left
+                    with suppress(KeyboardInterrupt):
+                        results.throw(KeyboardInterrupt())
                 raise
 
     def _give_up(self, calls: list[Call], results: dict[int, Any]) -> None:
@@ -347,8 +347,11 @@ class StackingBackend(ParallelBackendBase):
             print(f"[stacking] {count} alone: {reason}")
 
 
-def _call(i: int, call: Call) -> tuple[int, Any]:
-    return i, call.run()
+def _call(i: int, call: Call) -> tuple[int, Any, KeyboardInterrupt | None]:
+    try:
+        return i, call.run(), None
+    except KeyboardInterrupt as interruption:
+        return i, None, interruption
 
 
 def _unit(
