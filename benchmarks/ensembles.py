@@ -19,13 +19,13 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier as SklearnClassifier
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
-from sklearn_dnn.data.batches import TrainingSet
-from sklearn_dnn.data.features import Features, Standardiser
-from sklearn_dnn.network.architecture import Architecture
-from sklearn_dnn.network.parameters import Layout
-from sklearn_dnn.specification import FitSpec, Task, resolve
-from sklearn_dnn.training.engine import train
-from sklearn_dnn.training.state import Progress, Streams
+from sklearn_dnn._core.data.batches import TrainingSet
+from sklearn_dnn._core.data.features import Features, Standardiser
+from sklearn_dnn._core.network.architecture import Architecture
+from sklearn_dnn._core.network.parameters import Layout
+from sklearn_dnn._core.specification import FitSpec, Task, resolve
+from sklearn_dnn._core.training.engine import train
+from sklearn_dnn._core.training.state import Progress, Streams
 
 NETWORKS = [  # sizes, batch, steps an epoch, epochs
     ((8, 64, 64, 1), 200, 20, 3),

@@ -26,12 +26,12 @@ from sklearn.neural_network import MLPClassifier as SklearnClassifier
 from sklearn.neural_network import MLPRegressor as SklearnRegressor
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
+from sklearn_dnn._core.data.batches import TrainingSet
+from sklearn_dnn._core.data.features import Features, Standardiser
+from sklearn_dnn._core.specification import Task, resolve
+from sklearn_dnn._core.training.engine import train
+from sklearn_dnn._core.training.state import Progress, Streams
 from sklearn_dnn.components import Adam
-from sklearn_dnn.data.batches import TrainingSet
-from sklearn_dnn.data.features import Features, Standardiser
-from sklearn_dnn.specification import Task, resolve
-from sklearn_dnn.training.engine import train
-from sklearn_dnn.training.state import Progress, Streams
 
 NETWORKS = [  # sizes, batch, steps an epoch
     ((20, 64, 64, 2), 32, 40),

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from sklearn_dnn import components
 from sklearn_dnn.components import optimizers
 
 HERE = Path(__file__).parent
@@ -23,8 +24,6 @@ class Family(NamedTuple):
     Parameters
     ----------
     title : str
-    registry : str
-        Name of the registry in the module.
     parameter : str
         What of the estimators takes it.
     lead : str
@@ -32,7 +31,6 @@ class Family(NamedTuple):
     """
 
     title: str
-    registry: str
     parameter: str
     lead: str
 
@@ -40,7 +38,6 @@ class Family(NamedTuple):
 FAMILIES = {
     "activations": Family(
         "Activations",
-        "ACTIVATIONS",
         "activation",
         "Functions of the hidden layers: one for all, or a sequence with one a layer. A "
         "function of tensors and a class of ``torch.nn`` are taken, too. The regressor's "
@@ -49,7 +46,6 @@ FAMILIES = {
     ),
     "initializers": Family(
         "Initializers",
-        "INITIALIZERS",
         "initializer",
         "How weights start: one for all layers, or a sequence with one a weight matrix, the "
         'output\'s the last. ``"auto"`` takes the one that the table of :doc:`activations` pairs '
@@ -58,7 +54,6 @@ FAMILIES = {
     ),
     "norms": Family(
         "Norms",
-        "NORMS",
         "norm",
         'Normalisation of each hidden layer. ``"auto"`` is batch norm from four hidden layers on, '
         "and none with selu. ``input_scaling`` takes a norm, too, which then stands in front of "
@@ -66,7 +61,6 @@ FAMILIES = {
     ),
     "dropouts": Family(
         "Dropouts",
-        "DROPOUTS",
         "dropout",
         "Noise behind the hidden layers while they are trained: a rate, a name (with its default "
         "rate), a component, or a sequence with one a hidden layer. ``input_dropout`` is a rate "
@@ -74,7 +68,6 @@ FAMILIES = {
     ),
     "embeddings": Family(
         "Embeddings",
-        "EMBEDDINGS",
         "numeric_embedding",
         "Several numbers in the place of each column of numbers, in front of the first layer and "
         "behind ``input_scaling``. What they learn is neither penalised nor decayed, and is in "
@@ -82,7 +75,6 @@ FAMILIES = {
     ),
     "losses": Family(
         "Losses",
-        "LOSSES",
         "loss",
         "What is minimised. A loss owns its link, which turns raw outputs into predictions. A "
         "function of raw outputs and targets that gives the loss of each row, and a loss class of "
@@ -90,7 +82,6 @@ FAMILIES = {
     ),
     "optimizers": Family(
         "Optimizers",
-        "OPTIMIZERS",
         "optimizer",
         "Rules that turn a gradient into a step. The usual rate is what "
         '``learning_rate_init="auto"`` takes. Rules that are not stacked are trained one network '
@@ -101,7 +92,6 @@ FAMILIES = {
     ),
     "schedules": Family(
         "Schedules",
-        "SCHEDULES",
         "schedule",
         "How a number changes with time: a factor on ``learning_rate_init`` (``schedule``), on the "
         "momentum (``momentum_schedule``), on dropout's rates (``dropout_schedule``) or on the "
@@ -112,13 +102,11 @@ FAMILIES = {
     ),
     "constraints": Family(
         "Constraints",
-        "CONSTRAINTS",
         "constraint",
         "What each layer's weights are brought back to after every step. Biases are left alone.",
     ),
     "augmentations": Family(
         "Augmentations",
-        "AUGMENTATIONS",
         "augmentation",
         "What happens to each batch before it is learnt from; a sequence is applied in order. A "
         "function of your own may be one. It must keep the target: a six that is turned by 180 "
@@ -126,14 +114,12 @@ FAMILIES = {
     ),
     "curricula": Family(
         "Curricula",
-        "CURRICULA",
         "curriculum",
         "Which rows an epoch draws while training is young, by the ``difficulty`` given to "
         "``fit``, a number for each row.",
     ),
     "topologies": Family(
         "Topologies",
-        "TOPOLOGIES",
         "topology",
         "How hidden layers are joined to each other and to the output.",
     ),
@@ -169,8 +155,7 @@ def write(folder: Path) -> list[Path]:
 
 
 def _registry(family: str) -> Any:
-    module = importlib.import_module(f"sklearn_dnn.components.{family}")
-    return getattr(module, FAMILIES[family].registry)
+    return components.FAMILIES[FAMILIES[family].parameter]
 
 
 def _heading(text: str, line: str) -> list[str]:

@@ -17,11 +17,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
 from sklearn_dnn import MLPClassifier
-from sklearn_dnn.model_selection import (
-    GridSearchCV,
-    HalvingRandomSearchCV,
-    RandomizedSearchCV,
-)
+from sklearn_dnn.model_selection import GridSearchCV, HalvingRandomSearchCV, RandomizedSearchCV
 from sklearn_dnn.presets import param_distributions
 
 QUICK = "SKLEARN_DNN_QUICK" in os.environ  # smaller runs, for tests

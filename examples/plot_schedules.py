@@ -14,14 +14,7 @@ drawn for losses that were given to it, here 1 / (1 + t) and level after 20 epoc
 import matplotlib.pyplot as plt
 import numpy as np
 
-from sklearn_dnn.components import (
-    Cyclic,
-    Exponential,
-    OneCycle,
-    Performance,
-    Piecewise,
-    Warmup,
-)
+from sklearn_dnn.components import Cyclic, Exponential, OneCycle, Performance, Piecewise, Warmup
 from sklearn_dnn.components.schedules import SCHEDULES
 
 N_EPOCHS, STEPS = 50, 10

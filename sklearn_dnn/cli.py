@@ -272,9 +272,9 @@ def _leave_output() -> None:
 
 
 def _predict(arguments: argparse.Namespace) -> int:
+    from ._core.messages import told
     from .compare._outputs import Failures, as_csv, check_outputs, prediction_table
     from .compare._tables import TableProblem, listed, read_table
-    from .estimators._messages import told
 
     if arguments.out is not None and is_stream(arguments.out, sys.stdout):
         arguments.out = None

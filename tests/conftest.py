@@ -5,14 +5,14 @@ import os
 import numpy as np
 import pytest
 
-from sklearn_dnn.specification import _auto, _machine
+from sklearn_dnn._core.specification import auto, machine
 
 # examples call plt.show(), which waits for a person where there is a screen
 os.environ.setdefault("MPLBACKEND", "Agg")
 
-LEAST_ROWS = _auto.LEAST_ROWS
+LEAST_ROWS = auto.LEAST_ROWS
 # Tests of a single dial are of plain networks, small tables or large.
-_auto.LEAST_ROWS = np.inf
+auto.LEAST_ROWS = np.inf
 
 
 @pytest.fixture(autouse=True)
@@ -22,5 +22,5 @@ def recipe_where_marked(request, monkeypatch):
     With one thread: a second one is a loss where other tests run beside.
     """
     if request.node.get_closest_marker("recipe") is not None:
-        monkeypatch.setattr(_auto, "LEAST_ROWS", LEAST_ROWS)
-        monkeypatch.setattr(_machine, "available_threads", lambda: 1)
+        monkeypatch.setattr(auto, "LEAST_ROWS", LEAST_ROWS)
+        monkeypatch.setattr(machine, "available_threads", lambda: 1)

@@ -20,6 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
+from sklearn_dnn._core.fitted.fitted import Fitted
 from sklearn_dnn.components import (
     AlphaDropout,
     Dropout,
@@ -34,7 +35,6 @@ from sklearn_dnn.components import (
     TorchLoss,
 )
 from sklearn_dnn.components.losses import LOSSES, ElementwiseLoss
-from sklearn_dnn.estimators._fitted import Fitted
 
 pytestmark = pytest.mark.filterwarnings(
     f"ignore::{ConvergenceWarning.__module__}.{ConvergenceWarning.__name__}"

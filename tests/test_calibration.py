@@ -10,11 +10,8 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV as TheirGridSearchCV
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
-from sklearn_dnn.components import EarlyStopping
-from sklearn_dnn.components.losses import LOSSES
-from sklearn_dnn.estimators._opening import open_session
-from sklearn_dnn.model_selection import GridSearchCV
-from sklearn_dnn.training.temperature import (
+from sklearn_dnn._core.fitting.opening import open_session
+from sklearn_dnn._core.training.temperature import (
     BOUNDS,
     GRID,
     LEAST_AGAINST,
@@ -23,6 +20,9 @@ from sklearn_dnn.training.temperature import (
     best_on_grid,
     fitted_temperature,
 )
+from sklearn_dnn.components import EarlyStopping
+from sklearn_dnn.components.losses import LOSSES
+from sklearn_dnn.model_selection import GridSearchCV
 
 PLAIN = {
     "hidden_layer_sizes": (32,),

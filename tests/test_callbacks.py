@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
-from sklearn_dnn.callbacks import observers
+from sklearn_dnn.callbacks import _observers as observers
 
 # Fits are kept short; whether they have converged is not what is asked here.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

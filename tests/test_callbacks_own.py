@@ -52,7 +52,7 @@ from sklearn_dnn.callbacks import (
 )
 from sklearn_dnn.callbacks._diagnosis import Sample, default_loss, look_into
 from sklearn_dnn.callbacks._monitor import figures
-from sklearn_dnn.callbacks.observers import CallbackObserver, Parts
+from sklearn_dnn.callbacks._observers import CallbackObserver, Parts
 from sklearn_dnn.components import BatchNorm, EarlyStopping, Residual
 
 # Fits are kept short; whether they have converged is not what is asked here.

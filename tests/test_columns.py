@@ -13,7 +13,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, QuantileTransformer, RobustScaler, StandardScaler
 
-from sklearn_dnn.data.columns import (
+from sklearn_dnn._core.data.columns import (
     MAX_LEVELS,
     MIN_COUNT,
     ONE_HOT_LEVELS,
@@ -21,9 +21,9 @@ from sklearn_dnn.data.columns import (
     Columns,
     fit_columns,
 )
-from sklearn_dnn.data.encoder import Encoder, encoding_for
-from sklearn_dnn.data.features import Features, Scaling, Standardiser
-from sklearn_dnn.data.order import medians, normal_scores, quantiles
+from sklearn_dnn._core.data.encoder import Encoder, encoding_for
+from sklearn_dnn._core.data.features import Features, Scaling, Standardiser
+from sklearn_dnn._core.data.order import medians, normal_scores, quantiles
 
 NAN = np.nan
 SCALINGS = [None, "standard", "robust", "quantile", "quantile_robust"]
@@ -437,7 +437,7 @@ def test_features_are_resident_as_the_network_reads_them(monkeypatch):
     index = torch.tensor([[5, 2, 399], [0, 0, 7]])
     resident = Features(X, Encoder(found, torch.float32, "cpu"))
     assert resident.resident.shape == (400, resident.width) == (400, found.width)
-    monkeypatch.setattr("sklearn_dnn.data.features.RESIDENT_BYTES", 0)
+    monkeypatch.setattr("sklearn_dnn._core.data.features.RESIDENT_BYTES", 0)
     gathered = Features(X, Encoder(found, torch.float32, "cpu"))
     assert gathered.resident is None
     assert torch.equal(gathered.rows(index), resident.rows(index))

@@ -13,11 +13,11 @@ from sklearn.model_selection import KFold
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
+from sklearn_dnn._core.fitted.fitted import present
+from sklearn_dnn._core.specification import machine, step_work
+from sklearn_dnn._core.training.step import Step
 from sklearn_dnn.components import SGD, Lookahead, TorchOptimizer
-from sklearn_dnn.estimators._fitted import present
 from sklearn_dnn.model_selection import GridSearchCV, RandomizedSearchCV, cross_validate
-from sklearn_dnn.specification import _machine, step_work
-from sklearn_dnn.training.step import Step
 
 pytestmark = [
     pytest.mark.gpu,
@@ -103,7 +103,7 @@ def small(**parameters):
 @pytest.fixture
 def pays_for_ten(monkeypatch):
     """Let the GPU be worth while for ten of these networks at once."""
-    monkeypatch.setattr(_machine, "CUDA_WORK", 10 * step_work((8, 16, 1), 50))
+    monkeypatch.setattr(machine, "CUDA_WORK", 10 * step_work((8, 16, 1), 50))
 
 
 def devices_of_steps(monkeypatch):

@@ -14,10 +14,10 @@ from sklearn.model_selection import GridSearchCV as TheirGridSearchCV
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
+from sklearn_dnn._core.specification import PLAIN
+from sklearn_dnn._core.specification.auto import recipe
 from sklearn_dnn.model_selection import GridSearchCV
 from sklearn_dnn.presets import BEST, FAST
-from sklearn_dnn.specification import PLAIN
-from sklearn_dnn.specification._auto import recipe
 
 pytestmark = pytest.mark.recipe
 

@@ -13,13 +13,14 @@ import torch
 from sklearn.base import clone
 
 from sklearn_dnn import TRUSTED_TYPES, MLPRegressor
+from sklearn_dnn._core.fitted.fitted import present
+from sklearn_dnn._core.fitting import fresh_start
+from sklearn_dnn._core.fitting import session as session_module
+from sklearn_dnn._core.fitting.stacks import Fit, open_stacks
+from sklearn_dnn._core.specification import CUDA_WORK, Task, machine, resolve, settled, step_work
+from sklearn_dnn._core.training.state import Progress, generator
 from sklearn_dnn.components import Lookahead, TorchOptimizer
-from sklearn_dnn.estimators import _beginning, _session
-from sklearn_dnn.estimators._fitted import present
-from sklearn_dnn.estimators._together import Fit, open_stacks
 from sklearn_dnn.model_selection import GridSearchCV
-from sklearn_dnn.specification import CUDA_WORK, Task, _machine, resolve, settled, step_work
-from sklearn_dnn.training.state import Progress, generator
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -51,10 +52,10 @@ def test_too_little_memory_is_told_with_the_way_out(monkeypatch):
     model = MLPRegressor((3,), max_iter=2).fit(X, X[:, 0])
     way_out = r"device='cpu' has too little memory: tried to allocate.*batch_size.*another device"
     with monkeypatch.context() as patch:
-        patch.setattr("sklearn_dnn.estimators._fitted.table_outputs", full)
+        patch.setattr("sklearn_dnn._core.fitted.fitted.table_outputs", full)
         with pytest.raises(torch.OutOfMemoryError, match=way_out):
             model.predict(X)
-    monkeypatch.setattr("sklearn_dnn.estimators._training.train", full)
+    monkeypatch.setattr("sklearn_dnn._core.fitting.running.train", full)
     with pytest.raises(torch.OutOfMemoryError, match=way_out):
         model.fit(X, X[:, 0])
 
@@ -75,9 +76,9 @@ def gpu_for_five(monkeypatch):
     """Pretend a GPU that pays for five of the networks of `fits_of` at once."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _=None: (2**40, 2**40))
-    monkeypatch.setattr(_machine, "CUDA_WORK", 5 * step_work((3, 16, 1), 50))
+    monkeypatch.setattr(machine, "CUDA_WORK", 5 * step_work((3, 16, 1), 50))
     # there is none to draw noise on
-    monkeypatch.setattr(_session, "generator", lambda seed, _: generator(seed))
+    monkeypatch.setattr(session_module, "generator", lambda seed, _: generator(seed))
 
 
 @pytest.mark.parametrize(
@@ -91,7 +92,7 @@ def test_a_stack_takes_the_device_of_an_ensemble_of_as_many(monkeypatch, n_fits,
     ensemble = MLPRegressor((16,), batch_size=50, n_members=n_fits * n_members)
     assert resolve(plain(ensemble), task).device == device
     # an ensemble of five would begin there by itself
-    monkeypatch.setattr(_beginning.Progress, "begin", on_the_cpu(_beginning.Progress.begin))
+    monkeypatch.setattr(fresh_start.Progress, "begin", on_the_cpu(fresh_start.Progress.begin))
     (stack,) = open_stacks(fits_of(n_fits, X, n_members=n_members))
     assert {fit.session.spec.device for fit in stack} == {device}
 

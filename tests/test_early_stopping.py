@@ -16,10 +16,10 @@ from sklearn.model_selection import ShuffleSplit
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
+from sklearn_dnn._core.training.stopping import Patience
 from sklearn_dnn.components import EarlyStopping, Piecewise
 from sklearn_dnn.components.losses import ElementwiseLoss
 from sklearn_dnn.estimators import _base
-from sklearn_dnn.training.stopping import Patience
 
 ESTIMATORS = pytest.mark.parametrize("cls", [MLPClassifier, MLPRegressor])
 unconverged = pytest.mark.filterwarnings("ignore:Maximum iterations:Warning")

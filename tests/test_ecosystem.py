@@ -766,6 +766,6 @@ def test_a_large_table_is_gathered_without_a_copy_in_any_layout(layout, monkeypa
     y = wide[:, 0] + wide[:, 1]
     parameters = {"batch_size": 32, "max_iter": 3, "random_state": 0, "dtype": "float64"}
     held = MLPRegressor((5,), **parameters).fit(X["C"], y)
-    monkeypatch.setattr("sklearn_dnn.data.features.RESIDENT_BYTES", 0)
+    monkeypatch.setattr("sklearn_dnn._core.data.features.RESIDENT_BYTES", 0)
     read = MLPRegressor((5,), **parameters).fit(X[layout], y)
     np.testing.assert_allclose(read.predict(X["C"]), held.predict(X["C"]), rtol=1e-10)

@@ -17,6 +17,18 @@ from sklearn.datasets import make_regression
 import sklearn_dnn
 from sklearn_dnn import MLPClassifier, MLPRegressor, inspection
 from sklearn_dnn import model_selection as ours
+from sklearn_dnn._core.data.batches import Batch, TrainingSet
+from sklearn_dnn._core.data.features import Features, Standardiser
+from sklearn_dnn._core.fitted.fitted import Fitted
+from sklearn_dnn._core.fitting import fresh_start, warm_start
+from sklearn_dnn._core.network.architecture import Architecture
+from sklearn_dnn._core.network.mlp import hidden
+from sklearn_dnn._core.network.parameters import Layout
+from sklearn_dnn._core.specification import Task, resolve, structure
+from sklearn_dnn._core.training import gradients as gradients_module
+from sklearn_dnn._core.training.engine import train
+from sklearn_dnn._core.training.state import Progress, Streams
+from sklearn_dnn._core.training.step import Step
 from sklearn_dnn.components import (
     BatchNorm,
     Dropout,
@@ -27,18 +39,6 @@ from sklearn_dnn.components import (
     PiecewiseLinear,
 )
 from sklearn_dnn.components.embeddings import CODE_SIZE, CODE_START
-from sklearn_dnn.data.batches import Batch, TrainingSet
-from sklearn_dnn.data.features import Features, Standardiser
-from sklearn_dnn.estimators import _beginning, _going_on
-from sklearn_dnn.estimators._fitted import Fitted
-from sklearn_dnn.network.architecture import Architecture
-from sklearn_dnn.network.mlp import hidden
-from sklearn_dnn.network.parameters import Layout
-from sklearn_dnn.specification import Task, resolve, structure
-from sklearn_dnn.training import gradients as gradients_module
-from sklearn_dnn.training.engine import train
-from sklearn_dnn.training.state import Progress, Streams
-from sklearn_dnn.training.step import Step
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -325,7 +325,7 @@ def columns_by_kind(monkeypatch):
     """Let an estimator's columns be those of `table`, where there are as many."""
     whole = N_NUMBERS + N_PASSED + len(LEVELS)
 
-    for module in (_beginning, _going_on):
+    for module in (fresh_start, warm_start):
 
         def told(*args, known=module.task_of, **kwargs):
             found = known(*args, **kwargs)
@@ -474,7 +474,7 @@ def test_bins_are_measured_on_the_standardised_rows_to_train_on():
 
 
 def test_many_rows_are_represented_by_some(monkeypatch):
-    monkeypatch.setattr(_beginning, "SEEN_ROWS", 50)
+    monkeypatch.setattr(fresh_start, "SEEN_ROWS", 50)
     X, y = numbers(200)
     fitted = model(numeric_embedding=PiecewiseLinear(n_bins=4), max_iter=1).fit(X, y)
     some = X[np.linspace(0, 199, 50).astype(int)]
@@ -549,7 +549,7 @@ def test_weights_are_set_and_predict():
 def test_a_search_over_the_scale_is_one_stack(monkeypatch):
     X, y = numbers()
     sizes = []
-    known = sklearn_dnn.estimators._together.train_stack
+    known = sklearn_dnn._core.fitting.stacks.train_stack
     backend = sklearn_dnn.model_selection._backend
 
     def noted(stack, *args, **kwargs):
@@ -581,18 +581,6 @@ def test_what_is_saved_by_skops_is_trusted():
     file = skops.dumps(fitted)
     again = skops.loads(file, trusted=list(sklearn_dnn.TRUSTED_TYPES))
     np.testing.assert_array_equal(again.predict(X), fitted.predict(X))
-
-
-def test_a_state_from_before_embeddings_is_read():
-    X, y = numbers()
-    fitted = model().fit(X, y)
-    state = copy.deepcopy(fitted.__getstate__())
-    del state["numeric_embedding"], state["spec_"]["numeric_embedding"]
-    del state["spec_"]["task"]["levels"], state["spec_"]["task"]["n_passed"]
-    old = MLPRegressor.__new__(MLPRegressor)
-    old.__setstate__(state)
-    np.testing.assert_array_equal(old.predict(X), fitted.predict(X))
-    assert old.numeric_embedding is None
 
 
 def test_inspection_looks_through_embeddings():
@@ -631,7 +619,7 @@ def test_contradictions_are_refused():
 def test_a_table_of_categories_alone_has_no_numbers_to_embed(monkeypatch, embedding):
     X = table()[:, -2:]
     alone = replace(task((), 0), n_features=2, levels=LEVELS)
-    monkeypatch.setattr(_beginning, "task_of", lambda *_, **__: alone)
+    monkeypatch.setattr(fresh_start, "task_of", lambda *_, **__: alone)
     fitted = model(numeric_embedding=embedding).fit(X, target(table()))
     assert list(fitted.embeddings_) == ["codes"]
     assert np.isfinite(fitted.predict(X)).all()

@@ -20,6 +20,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
+from sklearn_dnn._core.data.batches import Batcher, TrainingSet
+from sklearn_dnn._core.data.features import Features, Standardiser
+from sklearn_dnn._core.specification import Task, resolve
+from sklearn_dnn._core.training import gradients as gradients_module
+from sklearn_dnn._core.training.state import Progress, Streams
+from sklearn_dnn._core.training.step import Step
 from sklearn_dnn._threads import limit_threads
 from sklearn_dnn.components import (
     SGD,
@@ -35,12 +41,6 @@ from sklearn_dnn.components.activations import ACTIVATIONS
 from sklearn_dnn.components.losses import LOSSES
 from sklearn_dnn.components.norms import NORMS
 from sklearn_dnn.components.optimizers import OPTIMIZERS
-from sklearn_dnn.data.batches import Batcher, TrainingSet
-from sklearn_dnn.data.features import Features, Standardiser
-from sklearn_dnn.specification import Task, resolve
-from sklearn_dnn.training import gradients as gradients_module
-from sklearn_dnn.training.state import Progress, Streams
-from sklearn_dnn.training.step import Step
 
 
 @pytest.fixture(scope="module", autouse=True)

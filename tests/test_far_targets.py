@@ -13,9 +13,9 @@ from sklearn.metrics import r2_score
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
+from sklearn_dnn._core.data import targets
+from sklearn_dnn._core.data.targets import RegressionCodec
 from sklearn_dnn.components import Dropout, Quantile
-from sklearn_dnn.data import targets
-from sklearn_dnn.data.targets import RegressionCodec
 from sklearn_dnn.model_selection import GridSearchCV, cross_validate
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -8,9 +8,9 @@ from sklearn.datasets import make_classification, make_regression
 from sklearn.model_selection import GridSearchCV as TheirGridSearchCV
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
+from sklearn_dnn._core.data.splits import folds
+from sklearn_dnn._core.fitting.opening import open_session
 from sklearn_dnn.components import EarlyStopping
-from sklearn_dnn.data.splits import folds
-from sklearn_dnn.estimators._opening import open_session
 from sklearn_dnn.model_selection import GridSearchCV
 
 # Members end by a patience of four, some while the cosine is still high.

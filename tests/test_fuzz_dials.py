@@ -16,6 +16,11 @@ from sklearn.base import clone
 from sklearn.datasets import make_friedman1
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
+from sklearn_dnn._core.data.batches import Batcher, TrainingSet
+from sklearn_dnn._core.data.features import Features, Standardiser
+from sklearn_dnn._core.fitting.opening import open_session
+from sklearn_dnn._core.network.mlp import affine, hidden
+from sklearn_dnn._core.training.step import Step
 from sklearn_dnn.components import (
     AlphaDropout,
     BatchNorm,
@@ -42,12 +47,7 @@ from sklearn_dnn.components import (
     Wide,
 )
 from sklearn_dnn.components.optimizers import OPTIMIZERS
-from sklearn_dnn.data.batches import Batcher, TrainingSet
-from sklearn_dnn.data.features import Features, Standardiser
-from sklearn_dnn.estimators._opening import open_session
 from sklearn_dnn.inspection import learning_rate_range_test
-from sklearn_dnn.network.mlp import affine, hidden
-from sklearn_dnn.training.step import Step
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),

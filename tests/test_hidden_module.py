@@ -14,12 +14,12 @@ from sklearn.model_selection import GridSearchCV
 from torch import nn
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
+from sklearn_dnn._core.data.batches import TrainingSet
+from sklearn_dnn._core.data.features import Features, Standardiser, fit_scaling
+from sklearn_dnn._core.specification import Task, resolve
+from sklearn_dnn._core.training.engine import train
+from sklearn_dnn._core.training.state import Progress, Streams
 from sklearn_dnn.components import Dropout, HiddenModule, Piecewise, Relu
-from sklearn_dnn.data.batches import TrainingSet
-from sklearn_dnn.data.features import Features, Standardiser, fit_scaling
-from sklearn_dnn.specification import Task, resolve
-from sklearn_dnn.training.engine import train
-from sklearn_dnn.training.state import Progress, Streams
 
 pytestmark = pytest.mark.filterwarnings(
     f"ignore::{ConvergenceWarning.__module__}.{ConvergenceWarning.__name__}"

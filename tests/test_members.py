@@ -15,6 +15,11 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
+from sklearn_dnn._core.data.batches import TrainingSet
+from sklearn_dnn._core.fitting import running
+from sklearn_dnn._core.fitting.session import member_rows
+from sklearn_dnn._core.specification import machine
+from sklearn_dnn._core.training.state import Streams
 from sklearn_dnn.callbacks import FunctionCallback, History
 from sklearn_dnn.components import (
     BatchNorm,
@@ -25,13 +30,8 @@ from sklearn_dnn.components import (
     Quantile,
     Residual,
 )
-from sklearn_dnn.data.batches import TrainingSet
-from sklearn_dnn.estimators import _training
-from sklearn_dnn.estimators._session import member_rows
 from sklearn_dnn.inspection import layer_statistics, prune
 from sklearn_dnn.persistence import TRUSTED_TYPES
-from sklearn_dnn.specification import _machine
-from sklearn_dnn.training.state import Streams
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 M, N = 4, 90
@@ -242,9 +242,9 @@ def test_the_cut_into_stacks_changes_nothing(optimizer, monkeypatch):
     X, y = data("multiclass")
     whole = model("multiclass", n_members=7, optimizer=optimizer).fit(X, y)
     per_member = 4 * (4 * 6 + 6 * 5 + 5 * 3) + 2 * 16 * (4 + 6 + 5 + 3)
-    monkeypatch.setattr(_machine, "STACK_BYTES", 3 * 8 * per_member)
+    monkeypatch.setattr(machine, "STACK_BYTES", 3 * 8 * per_member)
     seen = (whole.spec_["batch_size"], whole.spec_["dtype"])
-    assert _machine._at_once((6, 5), (4, 6, 5, 3), *seen) == 3
+    assert machine._at_once((6, 5), (4, 6, 5, 3), *seen) == 3
     cut = clone(whole).fit(X, y)
     for a, b in zip(whole.coefs_, cut.coefs_, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
@@ -256,13 +256,13 @@ def test_the_cut_into_stacks_changes_nothing(optimizer, monkeypatch):
 
 def rows_of(monkeypatch, estimator, X, y, **fit):
     seen = []
-    real = _training.train
+    real = running.train
 
     def spy(specs, progress, training: TrainingSet, *args, **kwargs):
         seen.append(training.rows.numpy().copy())
         return real(specs, progress, training, *args, **kwargs)
 
-    monkeypatch.setattr(_training, "train", spy)
+    monkeypatch.setattr(running, "train", spy)
     estimator.fit(X, y, **fit)
     return seen[0]
 
@@ -593,7 +593,7 @@ def test_what_looks_into_one_network_says_so(look):
 def test_members_that_diverge_at_once_are_left_out(monkeypatch):
     X, y = data("regression")
     bad = {1, 2}
-    real = _training.train
+    real = running.train
 
     def spoil(specs, progress, *args, **kwargs):
         for i in bad:
@@ -602,7 +602,7 @@ def test_members_that_diverge_at_once_are_left_out(monkeypatch):
 
     plain = model("regression", warm_start=True).fit(X, y)
     with monkeypatch.context() as patch:
-        patch.setattr(_training, "train", spoil)
+        patch.setattr(running, "train", spoil)
         with pytest.warns(ConvergenceWarning, match="2 of 4 members"):
             fitted = clone(plain).fit(X, y)
     assert len(fitted.members_) == 2
@@ -611,14 +611,14 @@ def test_members_that_diverge_at_once_are_left_out(monkeypatch):
     plain.fit(X, y)
     np.testing.assert_allclose(fitted.coefs_[0], plain.coefs_[0][[0, 3]], rtol=1e-9)
     bad |= {0, 3}
-    monkeypatch.setattr(_training, "train", spoil)
+    monkeypatch.setattr(running, "train", spoil)
     with pytest.raises(ValueError, match="not finite after any epoch"):
         clone(plain).fit(X, y)
 
 
 def test_max_time_ends_all_members_together(monkeypatch):
     X, y = data("regression")
-    monkeypatch.setattr(_machine, "STACK_BYTES", 1)
+    monkeypatch.setattr(machine, "STACK_BYTES", 1)
     fitted = model("regression", max_time=0.3, max_iter=10**6, n_iter_no_change=np.inf).fit(X, y)
     ends = [member["n_iter"] for member in fitted.members_]
     assert {member["end_reason"] for member in fitted.members_} == {"time"}
@@ -644,7 +644,7 @@ def test_an_interrupt_keeps_every_member():
 @pytest.mark.parametrize("stack_bytes", [1, 2**22])
 def test_callbacks_see_the_ensemble(stack_bytes, monkeypatch):
     X, y = data("regression")
-    monkeypatch.setattr(_machine, "STACK_BYTES", stack_bytes)
+    monkeypatch.setattr(machine, "STACK_BYTES", stack_bytes)
     history, seen = History(), []
     watch = FunctionCallback(on_epoch_end=lambda *args: seen.append(args[2].predict(X)))
     fitted = model("regression", tol=0.01, n_iter_no_change=1, max_iter=40, learning_rate_init=0.1)

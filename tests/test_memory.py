@@ -12,7 +12,10 @@ from sklearn.base import clone
 from sklearn.model_selection import KFold
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
-from sklearn_dnn.estimators import _together, _training
+from sklearn_dnn._core.fitting import running, stacks
+from sklearn_dnn._core.specification import machine
+from sklearn_dnn._core.training import engine
+from sklearn_dnn._core.training.step import Step
 from sklearn_dnn.model_selection import (
     GridSearchCV,
     HalvingGridSearchCV,
@@ -21,9 +24,6 @@ from sklearn_dnn.model_selection import (
     cross_val_predict,
     cross_validate,
 )
-from sklearn_dnn.specification import _machine
-from sklearn_dnn.training import engine
-from sklearn_dnn.training.step import Step
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -82,8 +82,8 @@ class Memory:
             return known(own, *args, **kwargs)
 
         monkeypatch.setattr(Step, "__call__", call)
-        monkeypatch.setattr(_together, "train", noted)
-        monkeypatch.setattr(_training, "train", noted)
+        monkeypatch.setattr(stacks, "train", noted)
+        monkeypatch.setattr(running, "train", noted)
 
 
 # A search
@@ -112,7 +112,7 @@ def test_a_stack_that_is_too_large_is_trained_in_parts(monkeypatch, error, step)
 )
 @pytest.mark.parametrize("stack_bytes", [2**22, 1])
 def test_what_broke_off_leaves_nothing_behind(monkeypatch, parameters, stack_bytes):
-    monkeypatch.setattr(_machine, "STACK_BYTES", stack_bytes)
+    monkeypatch.setattr(machine, "STACK_BYTES", stack_bytes)
     expected = search(network(**parameters)).fit(X, Y)
     memory = Memory(monkeypatch, 3, step=5)  # in the second epoch
     found = search(network(**parameters)).fit(X, Y)
@@ -283,7 +283,7 @@ def test_after_ctrl_c_no_further_part_begins_and_what_is_done_counts(monkeypatch
 @pytest.mark.parametrize("stack_bytes", [2**22, 1])
 @pytest.mark.parametrize("cls", [MLPClassifier, MLPRegressor])
 def test_an_ensemble_is_trained_in_parts(monkeypatch, cls, stack_bytes):
-    monkeypatch.setattr(_machine, "STACK_BYTES", stack_bytes)
+    monkeypatch.setattr(machine, "STACK_BYTES", stack_bytes)
     y = Y if cls is MLPRegressor else Y > 0
     model = cls((5,), n_members=5, batch_size=16, max_iter=4, random_state=0, warm_start=True)
     expected = clone(model).fit(X, y).fit(X, y)
@@ -324,16 +324,16 @@ def test_every_call_says_the_way_out_once(monkeypatch, error):
 
     model = network().fit(X, Y)
     places = {
-        "_training.train": lambda: clone(model).fit(X, Y),
-        "_base.open_session": lambda: clone(model).partial_fit(X, Y),
-        "_fitted.table_outputs": lambda: model.predict(X),
-        "_calibration.raw_outputs": lambda: MLPClassifier(
+        "_core.fitting.running.train": lambda: clone(model).fit(X, Y),
+        "estimators._base.open_session": lambda: clone(model).partial_fit(X, Y),
+        "_core.fitted.fitted.table_outputs": lambda: model.predict(X),
+        "_core.fitting.calibration.raw_outputs": lambda: MLPClassifier(
             (3,), early_stopping=True, calibration="temperature", max_iter=2
         ).fit(X, Y > 0),
     }
     for place, call in places.items():
         with monkeypatch.context() as patch:
-            patch.setattr(f"sklearn_dnn.estimators.{place}", full)
+            patch.setattr(f"sklearn_dnn.{place}", full)
             with pytest.raises(
                 kind, match=r"has too little memory: .*smaller batch_size"
             ) as caught:

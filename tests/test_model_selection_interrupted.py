@@ -26,10 +26,10 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_dnn import MLPClassifier
 from sklearn_dnn import model_selection as ours
+from sklearn_dnn._core.training import engine
 from sklearn_dnn.compare import _pictures, compare_models
 from sklearn_dnn.components import EarlyStopping, HiddenModule
 from sklearn_dnn.inspection import bias_variance
-from sklearn_dnn.training import engine
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sklearn_dnn import model_selection
-from sklearn_dnn.specification import COLUMNS
+from sklearn_dnn._core.specification import COLUMNS
 
 PAGE = (Path(__file__).parents[1] / "docs/model_selection.rst").read_text("utf-8")
 BLOCKS = re.findall(r"\.\. code-block:: python\n\n((?:   .*\n|\n)+)", PAGE)

@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Ridge
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
+from sklearn_dnn._core.training import forward
 from sklearn_dnn.components import (
     Adversarial,
     AlphaDropout,
@@ -28,7 +29,6 @@ from sklearn_dnn.components import (
     TargetNoise,
     TorchLoss,
 )
-from sklearn_dnn.training import forward
 
 pytestmark = pytest.mark.filterwarnings(
     f"ignore::{ConvergenceWarning.__module__}.{ConvergenceWarning.__name__}"

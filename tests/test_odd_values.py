@@ -20,12 +20,14 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-import sklearn_dnn.specification._size as size
 from sklearn_dnn import MLPClassifier, MLPRegressor, __version__, components
+from sklearn_dnn._core import messages
+from sklearn_dnn._core.specification import size
 from sklearn_dnn.callbacks import FunctionCallback, GradientActivationMonitor
 from sklearn_dnn.cli import main
 from sklearn_dnn.compare._fold import run_fold
 from sklearn_dnn.components import (
+    FAMILIES,
     SGD,
     Dropout,
     EarlyStopping,
@@ -42,7 +44,6 @@ from sklearn_dnn.components import (
     Warmup,
 )
 from sklearn_dnn.components.base import shown
-from sklearn_dnn.estimators import _messages
 from sklearn_dnn.inspection import learning_rate_range_test
 
 pytestmark = [
@@ -215,9 +216,7 @@ def test_numbers_of_numpy_are_numbers(name, number):
 # Components
 
 EVERY = [
-    (registry.family, cls)
-    for registry in _messages._REGISTRIES
-    for cls in registry.classes.values()
+    (registry.family, cls) for registry in FAMILIES.values() for cls in registry.classes.values()
 ] + [("early_stopping", EarlyStopping), ("hidden_layer_sizes", Rectangular)]
 EVERY = [(family, cls) for family, cls in EVERY if cls()._parameter_constraints]
 
@@ -341,7 +340,7 @@ def test_memory_that_is_refused_is_told_with_the_way_out(monkeypatch):
     def full(*_, **__):
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 8 bytes.")
 
-    monkeypatch.setattr("sklearn_dnn.training.state.initial_parameters", full)
+    monkeypatch.setattr("sklearn_dnn._core.training.state.initial_parameters", full)
     told = r"too little memory.*8 bytes.*smaller batch_size or network"
     with pytest.raises(torch.OutOfMemoryError, match=told):
         fit(MLPRegressor((3,)))
@@ -753,7 +752,7 @@ def test_an_error_stays_what_it_was_and_says_more():
     assert error.value.__notes__ == [
         "It is about the validation set (X_val, y_val, sample_weight_val)."
     ]
-    assert _messages.told(error.value) == f"no numbers at here {error.value.__notes__[0]}"
+    assert messages.told(error.value) == f"no numbers at here {error.value.__notes__[0]}"
 
 
 def test_searches_of_scikit_learn_show_what_was_added():

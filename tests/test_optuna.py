@@ -13,8 +13,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
+from sklearn_dnn._core.training.engine import CALLBACK
 from sklearn_dnn.model_selection import _backend, optimize
-from sklearn_dnn.training.engine import CALLBACK
 
 optuna = pytest.importorskip("optuna", reason="needs Optuna, the extra optuna")
 optuna.logging.set_verbosity(optuna.logging.WARNING)

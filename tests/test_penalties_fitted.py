@@ -12,12 +12,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import ElasticNet, Lasso, Ridge
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
+from sklearn_dnn._core.data.batches import Batcher, TrainingSet
+from sklearn_dnn._core.data.features import Features, Standardiser
+from sklearn_dnn._core.specification import Task, resolve
+from sklearn_dnn._core.training.state import Progress, Streams
+from sklearn_dnn._core.training.step import Step
 from sklearn_dnn.components import Box, MaxNorm, MinMaxNorm, NonNegative, Residual, UnitNorm
-from sklearn_dnn.data.batches import Batcher, TrainingSet
-from sklearn_dnn.data.features import Features, Standardiser
-from sklearn_dnn.specification import Task, resolve
-from sklearn_dnn.training.state import Progress, Streams
-from sklearn_dnn.training.step import Step
 
 pytestmark = pytest.mark.filterwarnings(
     f"ignore::{ConvergenceWarning.__module__}.{ConvergenceWarning.__name__}"

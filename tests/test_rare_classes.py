@@ -16,7 +16,7 @@ from sklearn.model_selection import (
 )
 
 from sklearn_dnn import MLPClassifier
-from sklearn_dnn.data.splits import folds, inner_split
+from sklearn_dnn._core.data.splits import folds, inner_split
 from sklearn_dnn.model_selection import GridSearchCV
 
 pytestmark = pytest.mark.filterwarnings("ignore:Maximum iterations")

@@ -11,6 +11,24 @@ from sklearn.base import clone
 from sklearn.datasets import make_classification
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
+from sklearn_dnn._core.data.batches import Batcher, TrainingSet
+from sklearn_dnn._core.data.features import Features, Standardiser
+from sklearn_dnn._core.data.targets import BinaryCodec, MulticlassCodec, RegressionCodec
+from sklearn_dnn._core.fitted.fitted import Fitted
+from sklearn_dnn._core.network import kernels as kernels_module
+from sklearn_dnn._core.network.architecture import Architecture
+from sklearn_dnn._core.network.data_dependent import scale_to_data
+from sklearn_dnn._core.network.initial import initial_parameters
+from sklearn_dnn._core.network.kernels import SharedKernel
+from sklearn_dnn._core.network.members import mean_values
+from sklearn_dnn._core.network.mlp import Evaluator
+from sklearn_dnn._core.network.parameters import Layout
+from sklearn_dnn._core.specification import Task, resolve
+from sklearn_dnn._core.training import gradients as gradients_module
+from sklearn_dnn._core.training.engine import train
+from sklearn_dnn._core.training.evaluate import ValidationSet
+from sklearn_dnn._core.training.state import Progress, Streams
+from sklearn_dnn._core.training.step import Step
 from sklearn_dnn.components import (
     BatchNorm,
     Dropout,
@@ -24,25 +42,7 @@ from sklearn_dnn.components import (
     Residual,
 )
 from sklearn_dnn.components.losses import LOSSES
-from sklearn_dnn.data.batches import Batcher, TrainingSet
-from sklearn_dnn.data.features import Features, Standardiser
-from sklearn_dnn.data.targets import BinaryCodec, MulticlassCodec, RegressionCodec
-from sklearn_dnn.estimators._fitted import Fitted
 from sklearn_dnn.inspection import layer_statistics
-from sklearn_dnn.network import kernels as kernels_module
-from sklearn_dnn.network.architecture import Architecture
-from sklearn_dnn.network.data_dependent import scale_to_data
-from sklearn_dnn.network.initial import initial_parameters
-from sklearn_dnn.network.kernels import SharedKernel
-from sklearn_dnn.network.members import mean_values
-from sklearn_dnn.network.mlp import Evaluator
-from sklearn_dnn.network.parameters import Layout
-from sklearn_dnn.specification import Task, resolve
-from sklearn_dnn.training import gradients as gradients_module
-from sklearn_dnn.training.engine import train
-from sklearn_dnn.training.evaluate import ValidationSet
-from sklearn_dnn.training.state import Progress, Streams
-from sklearn_dnn.training.step import Step
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

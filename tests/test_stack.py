@@ -11,6 +11,21 @@ import scipy.sparse as sp
 import torch
 
 from sklearn_dnn import MLPClassifier, MLPRegressor, components
+from sklearn_dnn._core.data import batches
+from sklearn_dnn._core.data import features as features_module
+from sklearn_dnn._core.data.batches import Batcher, TrainingSet
+from sklearn_dnn._core.data.features import Features, Standardiser, fit_scaling
+from sklearn_dnn._core.data.targets import (
+    BinaryCodec,
+    MulticlassCodec,
+    MultilabelCodec,
+    RegressionCodec,
+)
+from sklearn_dnn._core.specification import Task, resolve, structure
+from sklearn_dnn._core.training.engine import train
+from sklearn_dnn._core.training.evaluate import ValidationSet
+from sklearn_dnn._core.training.state import Progress, Streams
+from sklearn_dnn._core.training.step import Step
 from sklearn_dnn._threads import limit_threads
 from sklearn_dnn.components import (
     SGD,
@@ -49,21 +64,6 @@ from sklearn_dnn.components import (
 from sklearn_dnn.components.losses import LOSSES, Loss
 from sklearn_dnn.components.norms import NORMS
 from sklearn_dnn.components.optimizers import OPTIMIZERS
-from sklearn_dnn.data import batches
-from sklearn_dnn.data import features as features_module
-from sklearn_dnn.data.batches import Batcher, TrainingSet
-from sklearn_dnn.data.features import Features, Standardiser, fit_scaling
-from sklearn_dnn.data.targets import (
-    BinaryCodec,
-    MulticlassCodec,
-    MultilabelCodec,
-    RegressionCodec,
-)
-from sklearn_dnn.specification import Task, resolve, structure
-from sklearn_dnn.training.engine import train
-from sklearn_dnn.training.evaluate import ValidationSet
-from sklearn_dnn.training.state import Progress, Streams
-from sklearn_dnn.training.step import Step
 
 N_TABLE, N_ROWS, N_FEATURES = 60, 41, 4
 CLOSE = {"rtol": 1e-8, "atol": 1e-10}

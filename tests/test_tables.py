@@ -26,12 +26,12 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 import sklearn_dnn.model_selection as stacked
 from sklearn_dnn import MLPClassifier, MLPRegressor
+from sklearn_dnn._core.data.columns import MAX_LEVELS
+from sklearn_dnn._core.fitting.stacks import Fit, open_stacks
+from sklearn_dnn._core.reading.tables import Reading
 from sklearn_dnn.callbacks import EpochScoring
 from sklearn_dnn.components import EarlyStopping
 from sklearn_dnn.components.embeddings import CODE_SIZE
-from sklearn_dnn.data.columns import MAX_LEVELS
-from sklearn_dnn.estimators._tables import Reading
-from sklearn_dnn.estimators._together import Fit, open_stacks
 from sklearn_dnn.inspection import fgsm, initial_loss, layer_statistics, sanity_check
 from sklearn_dnn.persistence import TRUSTED_TYPES
 
@@ -493,21 +493,6 @@ def test_pickles_and_skops(scaling, tmp_path):
             other.fit(FRAME, Y).predict_proba(FRAME),
             pickle.loads(pickle.dumps(model)).fit(FRAME, Y).predict_proba(FRAME),
         )
-
-
-def test_state_from_before_there_were_categories():
-    X = np.random.default_rng(0).normal(size=(N, 3))
-    model = classifier().fit(X, Y)
-    state = dict(model.__getstate__())
-    for name in ("categorical_features", "input_columns_", "is_categorical_", "categories_"):
-        del state[name]
-    old = MLPClassifier.__new__(MLPClassifier)
-    old.__setstate__(state)
-    assert np.array_equal(old.predict_proba(X), model.predict_proba(X))
-    with pytest.raises(ValueError, match="contains NaN"):
-        old.predict(np.full((1, 3), NAN))
-    again = pickle.loads(pickle.dumps(old))
-    assert np.array_equal(again.predict_proba(X), model.predict_proba(X))
 
 
 def test_members():

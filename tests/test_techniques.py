@@ -15,19 +15,9 @@ from pathlib import Path
 import pytest
 
 from sklearn_dnn import MLPClassifier, MLPRegressor, components
-from sklearn_dnn.components.activations import ACTIVATIONS
-from sklearn_dnn.components.augmentations import AUGMENTATIONS
+from sklearn_dnn.components import FAMILIES
 from sklearn_dnn.components.base import Component
-from sklearn_dnn.components.constraints import CONSTRAINTS
-from sklearn_dnn.components.curricula import CURRICULA
-from sklearn_dnn.components.dropouts import DROPOUTS
-from sklearn_dnn.components.embeddings import EMBEDDINGS
-from sklearn_dnn.components.initializers import INITIALIZERS
-from sklearn_dnn.components.losses import LOSSES
-from sklearn_dnn.components.norms import NORMS
-from sklearn_dnn.components.optimizers import OPTIMIZERS
 from sklearn_dnn.components.schedules import SCHEDULES
-from sklearn_dnn.components.topologies import TOPOLOGIES
 
 ROOT = Path(__file__).parents[1]
 DATA = tomllib.loads((ROOT / "docs/techniques.toml").read_text("utf-8"))
@@ -36,20 +26,7 @@ INSIDE = [row for area, row in ROWS if area != "out_of_scope"]
 NAMES = sorted({name for row in INSIDE for name in row["by"]})
 TESTS = sorted({name for row in INSIDE for name in row["tests"]})
 ESTIMATORS = {"MLPClassifier": MLPClassifier, "MLPRegressor": MLPRegressor}
-REGISTRIES = (
-    ACTIVATIONS,
-    AUGMENTATIONS,
-    CONSTRAINTS,
-    CURRICULA,
-    DROPOUTS,
-    EMBEDDINGS,
-    INITIALIZERS,
-    LOSSES,
-    NORMS,
-    OPTIMIZERS,
-    SCHEDULES,
-    TOPOLOGIES,
-)
+REGISTRIES = list(FAMILIES.values())
 
 
 def load_pages():

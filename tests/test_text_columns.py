@@ -21,10 +21,10 @@ from sklearn.preprocessing import StandardScaler
 
 import sklearn_dnn.model_selection as stacked
 from sklearn_dnn import MLPClassifier, MLPRegressor
+from sklearn_dnn._core.data.texts import SEEN_CELLS, Texts, read_numbers, without_marks
+from sklearn_dnn._core.fitting.stacks import Fit, open_stacks
 from sklearn_dnn.compare import compare_models
 from sklearn_dnn.compare._columns import describe_columns
-from sklearn_dnn.data.texts import SEEN_CELLS, Texts, read_numbers, without_marks
-from sklearn_dnn.estimators._together import Fit, open_stacks
 from sklearn_dnn.inspection import sanity_check
 from sklearn_dnn.persistence import TRUSTED_TYPES
 
@@ -578,16 +578,6 @@ def test_a_module_of_text_that_is_numbers():
     model = fitted(TEXT, dtype="float64")
     found = model.to_torch()(torch.from_numpy(NUMBERS.to_numpy(copy=True))).detach().numpy().ravel()
     assert np.allclose(found, model.predict(TEXT))
-
-
-def test_state_of_before_text_was_read():
-    model = fitted(NUMBERS.astype({"z": object}).assign(name=["a", "b"] * 60))
-    state = dict(model.__getstate__())
-    del state["is_parsed_"]
-    old = MLPRegressor.__new__(MLPRegressor)
-    old.__setstate__(state)
-    X = NUMBERS.assign(name="a")
-    assert np.array_equal(old.predict(X), model.predict(X))
 
 
 def test_behind_other_steps():

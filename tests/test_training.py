@@ -16,6 +16,7 @@ from sklearn.linear_model import Lasso
 from sklearn.model_selection import GridSearchCV
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
+from sklearn_dnn._core.training import range_test as range_test_module
 from sklearn_dnn.components import (
     FTRL,
     SGD,
@@ -38,7 +39,6 @@ from sklearn_dnn.components import (
 )
 from sklearn_dnn.components.optimizers import OPTIMIZERS
 from sklearn_dnn.inspection import learning_rate_range_test
-from sklearn_dnn.training import range_test as range_test_module
 
 pytestmark = pytest.mark.filterwarnings(
     f"ignore::{ConvergenceWarning.__module__}.{ConvergenceWarning.__name__}"

@@ -35,10 +35,11 @@ from sklearn.preprocessing import StandardScaler
 
 import sklearn_dnn
 from sklearn_dnn import MLPClassifier, MLPRegressor, model_selection
+from sklearn_dnn._core.fitting import running
 from sklearn_dnn._warnings import warn
 from sklearn_dnn.callbacks import FunctionCallback, History
 from sklearn_dnn.components import EarlyStopping, LayerNorm, Piecewise
-from sklearn_dnn.estimators import _base, _training
+from sklearn_dnn.estimators import _base
 from sklearn_dnn.inspection import learning_rate_range_test
 from sklearn_dnn.model_selection import _backend, _checkpoint
 
@@ -77,13 +78,13 @@ def not_kept(_: pytest.MonkeyPatch) -> Callable[[], Any]:
 
 
 def spoilt(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:
-    real = _training.train
+    real = running.train
 
     def spoil(specs: Any, progress: Any, *args: Any, **kwargs: Any) -> Any:
         progress[1].theta.fill_(np.nan)
         return real(specs, progress, *args, **kwargs)
 
-    monkeypatch.setattr(_training, "train", spoil)
+    monkeypatch.setattr(running, "train", spoil)
     return partial(regressor(n_members=2).fit, X, Y)
 
 

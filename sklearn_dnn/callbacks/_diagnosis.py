@@ -15,8 +15,8 @@ from sklearn.utils import resample
 from torch import Tensor, nn
 
 from .._compat import offers
+from .._core.network.export import Join
 from .._threads import torch_ready
-from ..network.export import Join
 from ._epochs import Epoch
 
 SampleLoss = Callable[[Tensor, Tensor], Tensor]

@@ -16,7 +16,7 @@ from sklearn.callback import CallbackContext
 
 from ..components.base import refuse_arguments
 from ..components.stopping import EarlyStopping
-from .observers import Parts
+from ._observers import Parts
 
 Key = tuple[str, tuple[int, ...]]
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ..data import texts
-from ..data.texts import FEW_NUMBERS, NEARLY
+from .._core.data import texts
+from .._core.data.texts import FEW_NUMBERS, NEARLY
 
 
 class Reading(NamedTuple):

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from ..data.texts import Texts, Verdict, told
+from .._core.data.texts import Texts, Verdict, told
 from ._tables import TableProblem, count_distinct, has_infinite, is_number, is_whole, listed
 
 _CELLS_AT_ONCE = 2**22

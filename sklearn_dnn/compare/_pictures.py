@@ -12,8 +12,8 @@ from xml.etree import ElementTree
 
 from threadpoolctl import threadpool_limits
 
+from .._core.messages import told
 from .._interruption import whole_fit
-from ..estimators._messages import told
 from . import _plots
 from ._fold import _FEW_ROWS
 from ._style import STYLE, NoPictureError, escaped

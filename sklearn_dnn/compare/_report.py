@@ -11,14 +11,7 @@ import numpy as np
 
 from .._compat import offers
 from ._pictures import pictures
-from ._style import (
-    escaped,
-    our_model,
-    require_matplotlib,
-    score_hint,
-    score_name,
-    score_sign,
-)
+from ._style import escaped, our_model, require_matplotlib, score_hint, score_name, score_sign
 
 if TYPE_CHECKING:
     from ._result import Comparison

@@ -16,22 +16,14 @@ from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.model_selection import BaseCrossValidator, KFold, StratifiedKFold
 
 from .._compat import offers
+from .._core.reading.raw_columns import as_table
 from .._terminal import printable
 from .._version import __version__
-from ..estimators._raw_columns import as_table
 from ._columns import describe_columns
 from ._loop import Run
 from ._models import RIVALS, build, converted
 from ._result import Comparison
-from ._tables import (
-    TableProblem,
-    check_names,
-    drop_gaps,
-    find_task,
-    listed,
-    nearest,
-    target_array,
-)
+from ._tables import TableProblem, check_names, drop_gaps, find_task, listed, nearest, target_array
 
 SCORING = {
     "regression": ["neg_root_mean_squared_error", "r2"],

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from .._core.data import texts
 from .._terminal import printable
-from ..data import texts
 from ._cells import in_the_way, read_cells, shown, why_text
 from ._separators import ADVICE, first_rows, separator_beside, separator_of
 

@@ -4,7 +4,10 @@ Each family is a module with a registry of names. ``optimizer="sgd"`` and ``opti
 are the same; only the second has nested parameters such as ``optimizer__momentum``.
 """
 
+from typing import Any
+
 from .activations import (
+    ACTIVATIONS,
     Celu,
     Elu,
     ExponentialActivation,
@@ -38,11 +41,9 @@ from .activations import (
     Tanhshrink,
     TorchActivation,
 )
-from .architectures import (
-    HiddenModule,
-    Rectangular,
-)
+from .architectures import HiddenModule, Rectangular
 from .augmentations import (
+    AUGMENTATIONS,
     Adversarial,
     FunctionAugmentation,
     InputNoise,
@@ -50,29 +51,13 @@ from .augmentations import (
     Mixup,
     TargetNoise,
 )
-from .constraints import (
-    Box,
-    MaxNorm,
-    MinMaxNorm,
-    NonNegative,
-    UnitNorm,
-)
-from .curricula import (
-    ExponentialCurriculum,
-    FunctionCurriculum,
-    LinearCurriculum,
-)
-from .dropouts import (
-    AlphaDropout,
-    DropConnect,
-    Dropout,
-    GaussianDropout,
-)
-from .embeddings import (
-    Periodic,
-    PiecewiseLinear,
-)
+from .base import Registry
+from .constraints import CONSTRAINTS, Box, MaxNorm, MinMaxNorm, NonNegative, UnitNorm
+from .curricula import CURRICULA, ExponentialCurriculum, FunctionCurriculum, LinearCurriculum
+from .dropouts import DROPOUTS, AlphaDropout, DropConnect, Dropout, GaussianDropout
+from .embeddings import EMBEDDINGS, Periodic, PiecewiseLinear
 from .initializers import (
+    INITIALIZERS,
     LSUV,
     ConstantInitializer,
     Fixup,
@@ -92,6 +77,7 @@ from .initializers import (
     Zeros,
 )
 from .losses import (
+    LOSSES,
     AbsoluteError,
     AbsolutePercentageError,
     EpsilonInsensitive,
@@ -112,16 +98,11 @@ from .losses import (
     TorchLoss,
     Tweedie,
 )
-from .norms import (
-    BatchNorm,
-    GroupNorm,
-    LayerNorm,
-    RMSNorm,
-    WeightNorm,
-)
+from .norms import NORMS, BatchNorm, GroupNorm, LayerNorm, RMSNorm, WeightNorm
 from .optimizers import (
     FTRL,
     LBFGS,
+    OPTIMIZERS,
     SGD,
     Adadelta,
     Adafactor,
@@ -142,6 +123,7 @@ from .optimizers import (
     TorchOptimizer,
 )
 from .schedules import (
+    SCHEDULES,
     Constant,
     Cosine,
     CosineRestarts,
@@ -162,14 +144,27 @@ from .schedules import (
     Step,
     Warmup,
 )
-from .stopping import (
-    EarlyStopping,
-)
-from .topologies import (
-    Plain,
-    Residual,
-    Wide,
-)
+from .stopping import EarlyStopping
+from .topologies import TOPOLOGIES, Plain, Residual, Wide
+
+# The registry of each parameter that takes names: the one list of all families.
+FAMILIES: dict[str, Registry[Any]] = {
+    registry.family: registry
+    for registry in (
+        ACTIVATIONS,
+        AUGMENTATIONS,
+        CONSTRAINTS,
+        CURRICULA,
+        DROPOUTS,
+        EMBEDDINGS,
+        INITIALIZERS,
+        LOSSES,
+        NORMS,
+        OPTIMIZERS,
+        SCHEDULES,
+        TOPOLOGIES,
+    )
+}
 
 __all__ = [
     "FTRL",

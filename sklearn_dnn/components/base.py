@@ -17,13 +17,7 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 
-from .._compat import (
-    Interval,
-    InvalidParameterError,
-    NamesReadOnce,
-    StrOptions,
-    make_constraint,
-)
+from .._compat import Interval, InvalidParameterError, NamesReadOnce, StrOptions, make_constraint
 
 
 class Component(NamesReadOnce, ABC, BaseEstimator):

@@ -20,32 +20,32 @@ from .._compat import (
     has_callbacks,
     with_callbacks,
 )
+from .._core.data.targets import Codec
+from .._core.fitted.exports import member_of, module_of
+from .._core.fitted.fitted import Fitted, beside_each_other
+from .._core.fitted.states import refuse_other_format
+from .._core.fitted.summary import summary
+from .._core.fitting.attributes import fitted_attributes, outcomes_now
+from .._core.fitting.calibration import calibrated
+from .._core.fitting.ending import tell_how_it_ended, tell_of_cut_cycle, tell_of_left_out, with_hope
+from .._core.fitting.opening import open_session
+from .._core.fitting.refit import trained_on_all
+from .._core.fitting.running import train_session
+from .._core.fitting.session import Session
+from .._core.fitting.transaction import all_or_nothing
+from .._core.fitting.warm_start import forgive, refuse_folds
+from .._core.fitting.weights import get_weights, set_weights
+from .._core.messages import component_advice, memory_advice, refuse_columns, refuse_functions
+from .._core.network.weights import Weights
+from .._core.reading.inputs import Given
+from .._core.specification import plain_value
+from .._core.training.engine import INTERRUPTED, Observer, Outcome
+from .._core.training.range_test import RangeTest
 from .._threads import torch_ready
-from ..callbacks.observers import CallbackObserver
+from ..callbacks._observers import CallbackObserver
 from ..components.base import Component, refuse_parameters
 from ..components.optimizers import OPTIMIZERS
-from ..data.targets import Codec
-from ..network.weights import Weights
-from ..specification import plain_value
-from ..training.engine import INTERRUPTED, Observer, Outcome
-from ..training.range_test import RangeTest
-from ._attributes import fitted_attributes, outcomes_now
-from ._calibration import calibrated
-from ._ending import tell_how_it_ended, tell_of_cut_cycle, tell_of_left_out, with_hope
-from ._exports import member_of, module_of
-from ._fitted import Fitted, beside_each_other
-from ._going_on import forgive, refuse_folds
-from ._inputs import Given
-from ._messages import component_advice, memory_advice, refuse_columns, refuse_functions
-from ._opening import open_session
 from ._parameters import Parameter
-from ._refit import trained_on_all
-from ._session import Session
-from ._states import readable
-from ._summary import summary
-from ._training import train_session
-from ._transaction import all_or_nothing
-from ._weights import get_weights, set_weights
 
 
 class BaseMLP(
@@ -271,8 +271,8 @@ class BaseMLP(
         return {**state, "device": str(device) if isinstance(device, torch.device) else device}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        name = type(self).__name__
-        super().__setstate__(readable(state, name, is_classifier=not self._numeric_targets))
+        refuse_other_format(state, type(self).__name__)
+        super().__setstate__(state)
 
     # Outputs
 

@@ -16,6 +16,12 @@ from sklearn.utils.metaestimators import available_if
 from torch import Tensor
 
 from .._compat import Interval, fit_context
+from .._core.data.targets import BinaryCodec, Codec, MulticlassCodec, MultilabelCodec
+from .._core.fitted.fitted import Finish, Fitted
+from .._core.fitted.sampling import over_members, sampled
+from .._core.fitting.transaction import all_or_nothing
+from .._core.reading.inputs import Given
+from .._core.reading.labels import as_column, kind_of_labels, read_classes
 from ..components.base import shown
 from ..components.constraints import Constraint
 from ..components.embeddings import NumericEmbedding
@@ -25,14 +31,8 @@ from ..components.norms import Norm
 from ..components.optimizers import Optimizer
 from ..components.stopping import EarlyStopping
 from ..components.topologies import Topology
-from ..data.targets import BinaryCodec, Codec, MulticlassCodec, MultilabelCodec
 from ._base import BaseMLP, partial_fit_available
-from ._fitted import Finish, Fitted
-from ._inputs import Given
-from ._labels import as_column, kind_of_labels, read_classes
 from ._parameters import LOSS_OF_CLASSIFIER, parameters_text, table
-from ._sampling import over_members, sampled
-from ._transaction import all_or_nothing
 
 _WEIGHT = Interval(Real, 0, None, closed="left")
 
@@ -126,7 +126,7 @@ input_mean_, input_scale_ : ndarray of shape (n_features,) or None
     are no numbers. None without.
 input_columns_ : dict
     What else becomes of the columns: medians that stand for gaps, which columns have an indicator
-    of gaps, other scalings, and slots of levels (:class:`sklearn_dnn.data.columns.Columns`).
+    of gaps, other scalings, and slots of levels.
 is_categorical_ : ndarray of bool, shape (n_features,), or None
     Columns of categories; None without any.
 is_parsed_ : ndarray of bool, shape (n_features,), or None

@@ -12,6 +12,7 @@ import torch
 from sklearn.metrics import get_scorer_names
 
 from .._compat import HasMethods, Interval, Options, StrOptions
+from .._core.data.columns import SCALINGS
 from ..components.activations import ACTIVATIONS, Activation
 from ..components.architectures import Architecture, HiddenModule
 from ..components.augmentations import AUGMENTATIONS, Augmentation
@@ -26,7 +27,6 @@ from ..components.optimizers import OPTIMIZERS, Optimizer
 from ..components.schedules import SCHEDULES, Schedule
 from ..components.stopping import EarlyStopping
 from ..components.topologies import TOPOLOGIES, Topology
-from ..data.columns import SCALINGS
 
 
 @dataclass(frozen=True)
@@ -483,8 +483,8 @@ PARAMETERS: dict[str, Parameter] = {
         stops, and keeps its best weights, by itself. "shared" ones are one network, in which
         each has a factor for each input, one for each unit that the output reads, and the
         output's biases (BatchEnsemble, Wen et al., 2020, in about the form of TabM-mini,
-        Gorishniy et al., 2025); see :mod:`sklearn_dnn.network.members`. Each learns every row,
-        `loss_` is the mean of theirs, and all stop together.""",
+        Gorishniy et al., 2025); see :doc:`/members`. Each learns every row, `loss_` is the mean
+        of theirs, and all stop together.""",
     ),
     "bootstrap": Parameter(
         ["boolean"],

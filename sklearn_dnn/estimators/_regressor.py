@@ -13,6 +13,15 @@ from sklearn.utils.metaestimators import available_if
 from torch import Tensor
 
 from .._compat import fit_context
+from .._core.data.targets import Codec, RegressionCodec
+from .._core.fitted.fitted import Finish, Fitted
+from .._core.fitted.sampling import mixture_quantiles, over_members, sampled
+from .._core.fitting.far import refuse_far_targets
+from .._core.fitting.transaction import all_or_nothing
+from .._core.network.mlp import Evaluator, InTurn
+from .._core.reading.inputs import Given
+from .._core.reading.labels import as_column
+from .._core.specification import is_auto
 from ..components.activations import Activation
 from ..components.constraints import Constraint
 from ..components.embeddings import NumericEmbedding
@@ -22,17 +31,8 @@ from ..components.norms import Norm
 from ..components.optimizers import Optimizer
 from ..components.stopping import EarlyStopping
 from ..components.topologies import Topology
-from ..data.targets import Codec, RegressionCodec
-from ..network.mlp import Evaluator, InTurn
-from ..specification import is_auto
 from ._base import BaseMLP, partial_fit_available
-from ._far import refuse_far_targets
-from ._fitted import Finish, Fitted
-from ._inputs import Given
-from ._labels import as_column
 from ._parameters import LOSS_OF_REGRESSOR, parameters_text, table
-from ._sampling import mixture_quantiles, over_members, sampled
-from ._transaction import all_or_nothing
 
 _NAMES = [
     "hidden_layer_sizes",
@@ -123,7 +123,7 @@ input_mean_, input_scale_ : ndarray of shape (n_features,) or None
     are no numbers. None without.
 input_columns_ : dict
     What else becomes of the columns: medians that stand for gaps, which columns have an indicator
-    of gaps, other scalings, and slots of levels (:class:`sklearn_dnn.data.columns.Columns`).
+    of gaps, other scalings, and slots of levels.
 is_categorical_ : ndarray of bool, shape (n_features,), or None
     Columns of categories; None without any.
 is_parsed_ : ndarray of bool, shape (n_features,), or None

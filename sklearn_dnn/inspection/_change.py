@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 
+from .._core.fitting.weights import with_matrices
+from .._core.reading.tables import names_of_categories
 from .._threads import torch_ready
-from ..estimators._tables import names_of_categories
-from ..estimators._weights import with_matrices
 from ._network import Opened, refuse_ensemble, refuse_own_module, require_network
 
 

@@ -16,20 +16,20 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 from .._compat import offers
+from .._core.data.encoder import Parts, encode
+from .._core.fitted.fitted import Fitted
+from .._core.fitting.text_columns import decided_by_all
+from .._core.network.mlp import affine, hidden
+from .._core.reading.inputs import read_table
+from .._core.reading.raw_columns import as_table
+from .._core.reading.tables import learn_reading
+from .._core.specification import plain_value
 from .._interruption import whole_fit
 from .._threads import torch_ready
 from ..components.activations import Activation
 from ..components.optimizers import OPTIMIZERS
-from ..data.encoder import Parts, encode
 from ..estimators._classifier import MLPClassifier
-from ..estimators._deciding import decided_by_all
-from ..estimators._fitted import Fitted
-from ..estimators._inputs import read_table
-from ..estimators._raw_columns import as_table
 from ..estimators._regressor import MLPRegressor
-from ..estimators._tables import learn_reading
-from ..network.mlp import affine, hidden
-from ..specification import plain_value
 
 # What holds a network back from fitting its rows, and the value that switches it off.
 REGULARISERS = {

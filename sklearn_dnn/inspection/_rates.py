@@ -8,8 +8,8 @@ from typing import Any
 from sklearn.base import clone
 
 from .._compat import Interval
+from .._core.training.range_test import RangeTest
 from ..components.base import shown
-from ..training.range_test import RangeTest
 from ._network import require_network
 
 _RATE = Interval(Real, 0, None, closed="neither")

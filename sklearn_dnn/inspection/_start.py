@@ -11,8 +11,8 @@ import torch
 from sklearn.base import is_classifier
 from sklearn.metrics import accuracy_score, r2_score
 
+from .._core.messages import DivergedError
 from .._threads import torch_ready
-from ..estimators._messages import DivergedError
 from ._network import (
     REGULARISERS,
     Opened,

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from .._core.messages import DivergedError
+from .._core.specification import hidden_sizes, plain_value
+from .._core.training.engine import DIVERGED
 from ..components.architectures import HiddenModule
-from ..estimators._messages import DivergedError
-from ..specification import hidden_sizes, plain_value
-from ..training.engine import DIVERGED
 from ._network import free_optimizer, plain_copy, quiet, require_network, take
 
 

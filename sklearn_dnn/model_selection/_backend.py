@@ -14,10 +14,10 @@ from joblib import Parallel, delayed, parallel_config
 from joblib.parallel import ParallelBackendBase, ThreadingBackend
 
 from .._compat import TerminatedWorkerError, shares_memory
+from .._core.fitting.stacks import Fit, open_stacks, train_stack
+from .._core.training.engine import Observer
 from .._interruption import loop
 from .._warnings import warn
-from ..estimators._together import Fit, open_stacks, train_stack
-from ..training.engine import Observer
 from ._calls import Call
 from ._checkpoint import Checkpoint
 from ._plan import units

@@ -10,8 +10,8 @@ from typing import Any
 from joblib.parallel import get_active_backend
 from sklearn.utils import Tags, get_tags
 
+from .._core.fitting.transaction import put_back
 from .._warnings import warn
-from ..estimators._transaction import put_back
 from ._backend import StackingBackend
 from ._stacking import stacking
 

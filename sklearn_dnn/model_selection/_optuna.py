@@ -12,8 +12,8 @@ import numpy as np
 from sklearn.base import is_classifier
 from sklearn.model_selection import GridSearchCV, check_cv
 
-from ..estimators._together import Fit
-from ..network.weights import Weights
+from .._core.fitting.stacks import Fit
+from .._core.network.weights import Weights
 from ._stacking import stacking
 from ._watching import Watchers
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from .._compat import num_features, num_samples
+from .._core.data.features import RESIDENT_BYTES
+from .._core.specification import COLUMNS
 from ..components.base import Component
-from ..data.features import RESIDENT_BYTES
-from ..specification import COLUMNS
 from ._calls import Call
 
 # Fits of one unit of work at most; the engine cuts them into stacks that suit a cache.

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..estimators._together import Fit
-from ..network.weights import Weights
+from .._core.fitting.stacks import Fit
+from .._core.network.weights import Weights
 
 
 class SearchBar:

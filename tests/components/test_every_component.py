@@ -9,34 +9,9 @@ from sklearn.base import clone
 from sklearn.model_selection import ParameterGrid
 
 from sklearn_dnn import MLPClassifier, MLPRegressor, components
-from sklearn_dnn.components import EarlyStopping, Rectangular
-from sklearn_dnn.components.activations import ACTIVATIONS
-from sklearn_dnn.components.augmentations import AUGMENTATIONS
-from sklearn_dnn.components.constraints import CONSTRAINTS
-from sklearn_dnn.components.curricula import CURRICULA
-from sklearn_dnn.components.dropouts import DROPOUTS
-from sklearn_dnn.components.embeddings import EMBEDDINGS
-from sklearn_dnn.components.initializers import INITIALIZERS
-from sklearn_dnn.components.losses import LOSSES
-from sklearn_dnn.components.norms import NORMS
-from sklearn_dnn.components.optimizers import OPTIMIZERS
-from sklearn_dnn.components.schedules import SCHEDULES
-from sklearn_dnn.components.topologies import TOPOLOGIES
+from sklearn_dnn.components import FAMILIES, EarlyStopping, Rectangular
 
-REGISTRIES = [
-    ACTIVATIONS,
-    AUGMENTATIONS,
-    CONSTRAINTS,
-    CURRICULA,
-    DROPOUTS,
-    EMBEDDINGS,
-    INITIALIZERS,
-    LOSSES,
-    NORMS,
-    OPTIMIZERS,
-    SCHEDULES,
-    TOPOLOGIES,
-]
+REGISTRIES = list(FAMILIES.values())
 # (parameter of an estimator, class)
 ALL = [
     *((registry.family, registry[name]) for registry in REGISTRIES for name in registry),

@@ -7,14 +7,7 @@ import torch
 from sklearn.base import clone
 from torch.nn import functional
 
-from sklearn_dnn.components.norms import (
-    NORMS,
-    BatchNorm,
-    GroupNorm,
-    LayerNorm,
-    RMSNorm,
-    WeightNorm,
-)
+from sklearn_dnn.components.norms import NORMS, BatchNorm, GroupNorm, LayerNorm, RMSNorm, WeightNorm
 
 WIDTH = 6
 # One row a name: class, torch's module, settings besides the default.

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
 
+from sklearn_dnn._core.training.stopping import Patience
 from sklearn_dnn.components.stopping import EarlyStopping
-from sklearn_dnn.training.stopping import Patience
 
 DEFAULTS = {
     "patience": "auto",

@@ -6,59 +6,15 @@ and gated activations, those that wrap a module or function of the user's, and p
 are one formula everywhere.
 """
 
-from ._base import (
-    ACTIVATIONS,
-    Activation,
-)
-from ._exponential import (
-    Celu,
-    Elu,
-    Selu,
-)
-from ._foreign import (
-    FunctionActivation,
-    TorchActivation,
-    as_activation,
-)
-from ._gated import (
-    Geglu,
-    Glu,
-    Swiglu,
-)
-from ._plain import (
-    ExponentialActivation,
-    Identity,
-    LogSigmoid,
-    Softplus,
-    SparsePlus,
-    Squareplus,
-)
-from ._rectifiers import (
-    LeakyRelu,
-    Prelu,
-    Relu,
-    Relu6,
-    Rrelu,
-)
-from ._self_gated import (
-    Gelu,
-    HardSwish,
-    Mish,
-    Silu,
-)
-from ._shrinkage import (
-    Hardshrink,
-    Softshrink,
-    Tanhshrink,
-)
-from ._sigmoids import (
-    HardSigmoid,
-    HardTanh,
-    Logistic,
-    Softsign,
-    SparseSigmoid,
-    Tanh,
-)
+from ._base import ACTIVATIONS, Activation
+from ._exponential import Celu, Elu, Selu
+from ._foreign import FunctionActivation, TorchActivation, as_activation
+from ._gated import Geglu, Glu, Swiglu
+from ._plain import ExponentialActivation, Identity, LogSigmoid, Softplus, SparsePlus, Squareplus
+from ._rectifiers import LeakyRelu, Prelu, Relu, Relu6, Rrelu
+from ._self_gated import Gelu, HardSwish, Mish, Silu
+from ._shrinkage import Hardshrink, Softshrink, Tanhshrink
+from ._sigmoids import HardSigmoid, HardTanh, Logistic, Softsign, SparseSigmoid, Tanh
 
 __all__ = [
     "ACTIVATIONS",

@@ -6,12 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..._compat import (
-    hardsigmoid_backward,
-    hardtanh_backward,
-    sigmoid_backward,
-    tanh_backward,
-)
+from ..._compat import hardsigmoid_backward, hardtanh_backward, sigmoid_backward, tanh_backward
 from ._base import ACTIVATIONS, Activation
 
 

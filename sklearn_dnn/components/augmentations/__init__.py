@@ -13,13 +13,7 @@ from torch import Tensor
 
 from ..._compat import InvalidParameterError
 from ..base import refuse_arguments
-from ._base import (
-    AUGMENTATIONS,
-    Augmentation,
-    Augmented,
-    Coefficient,
-    LossView,
-)
+from ._base import AUGMENTATIONS, Augmentation, Augmented, Coefficient, LossView
 from ._noise import InputNoise, LabelNoise, TargetNoise
 from ._rows import Adversarial, Mixup
 

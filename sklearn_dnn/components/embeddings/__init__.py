@@ -5,13 +5,7 @@ choices: each level has one of :data:`CODE_SIZE` numbers, whose start is normal 
 deviation :data:`CODE_START`.
 """
 
-from ._base import (
-    CODE_SIZE,
-    CODE_START,
-    EMBEDDINGS,
-    NumericEmbedding,
-    entering_width,
-)
+from ._base import CODE_SIZE, CODE_START, EMBEDDINGS, NumericEmbedding, entering_width
 from ._kernels import EmbeddingKernel
 from ._periodic import Periodic
 from ._piecewise import PiecewiseLinear

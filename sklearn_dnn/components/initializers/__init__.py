@@ -4,15 +4,8 @@ The scaled ones have a variance that the shape of a layer decides, the plain one
 whatever the shape, and the deep ones look at directions, at data or at the depth of the network.
 """
 
-from ._base import (
-    INITIALIZERS,
-    Initializer,
-)
-from ._deep import (
-    LSUV,
-    Fixup,
-    Orthogonal,
-)
+from ._base import INITIALIZERS, Initializer
+from ._deep import LSUV, Fixup, Orthogonal
 from ._plain import (
     ConstantInitializer,
     IdentityInitializer,

@@ -14,13 +14,7 @@ import torch
 from torch import Tensor
 
 from ..._compat import Interval, StrOptions
-from ._base import (
-    INITIALIZERS,
-    TRUNCATED_STD,
-    Initializer,
-    draw_he,
-    draw_truncated,
-)
+from ._base import INITIALIZERS, TRUNCATED_STD, Initializer, draw_he, draw_truncated
 
 Mode = Literal["fan_in", "fan_out", "fan_avg"]
 Distribution = Literal["normal", "uniform", "truncated_normal"]

@@ -8,7 +8,13 @@ and labels, of margins, and those that come from outside.
 from __future__ import annotations
 
 from ._base import LOSSES, ElementwiseLoss, Link, LinkedLoss, Loss, WeightedLoss
-from ._classification import BernoulliLogLoss, CategoricalLogLoss, LogLoss
+from ._classification import (
+    BernoulliLogLoss,
+    CategoricalLogLoss,
+    ClassLoss,
+    LabelLoss,
+    LogLoss,
+)
 from ._distributions import Gaussian, Quantile
 from ._foreign import FunctionLoss, TorchLoss, as_loss
 from ._margins import CrammerSinger, Hinge, LabelMargin, OneVsRestMargin, SquaredHinge
@@ -33,6 +39,7 @@ __all__ = [
     "CategoricalFocal",
     "CategoricalLogLoss",
     "CategoricalPoly1",
+    "ClassLoss",
     "CrammerSinger",
     "ElementwiseLoss",
     "EpsilonInsensitive",
@@ -42,6 +49,7 @@ __all__ = [
     "Gaussian",
     "Hinge",
     "Huber",
+    "LabelLoss",
     "LabelMargin",
     "Link",
     "LinkedLoss",

@@ -14,13 +14,7 @@ from torch import Tensor
 
 from ..._compat import Interval, StrOptions
 from ._base import LOSSES, Loss
-from ._classification import (
-    ClassLoss,
-    LabelLoss,
-    UnboundLoss,
-    n_classes_of,
-    shares_of,
-)
+from ._classification import ClassLoss, LabelLoss, UnboundLoss, n_classes_of, shares_of
 from ._constants import class_shares, weighted_mean
 
 

@@ -5,19 +5,9 @@ There is no instance normalization: it measures one channel of one example over 
 column of a table has a single place, whose norm would be 0.
 """
 
-from ._base import (
-    NORMS,
-    Norm,
-)
-from ._columns import (
-    BatchNorm,
-    WeightNorm,
-)
-from ._rows import (
-    GroupNorm,
-    LayerNorm,
-    RMSNorm,
-)
+from ._base import NORMS, Norm
+from ._columns import BatchNorm, WeightNorm
+from ._rows import GroupNorm, LayerNorm, RMSNorm
 
 __all__ = [
     "NORMS",

@@ -10,14 +10,7 @@ from typing import Any, Literal
 
 from ..._compat import StrOptions
 from ..base import refuse_arguments
-from ._base import (
-    NON_NEGATIVE,
-    POSITIVE,
-    SCHEDULES,
-    SHAPES,
-    Schedule,
-    between,
-)
+from ._base import NON_NEGATIVE, POSITIVE, SCHEDULES, SHAPES, Schedule, between
 
 _LEAST_HORIZON = 1e-9  # of a part that begins after training has ended
 

@@ -1,0 +1,325 @@
+"""Targets: from what the user calls them to what a network learns, and back.
+
+A codec owns units and labels. ``n`` rows, ``k`` raw outputs of the network.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..._compat import from_numpy
+from ...components.losses import Loss
+
+# Targets whose size lies between these keep all digits of float32, also a few times as far out.
+FLOAT32_RANGE = (1e-30, 1e30)
+# The step from one float32 number to the next as a share of it, and what that step may be of a
+# target's deviation: a share of 1e-4 costs 1e-9 of R2.
+FLOAT32_STEP, FLOAT32_SHARE = float(np.finfo(np.float32).eps), 1e-4
+
+
+class Codec(ABC):
+    """Encodes targets for the network and decodes its predictions."""
+
+    kind: ClassVar[str]
+    n_outputs: int
+    bounds: tuple[float, float] = (-np.inf, np.inf)
+
+    @abstractmethod
+    def encode(self, y: np.ndarray, dtype: torch.dtype) -> Tensor:
+        """Targets as the loss takes them: ``(n, k)`` numbers or ``(n,)`` class indices."""
+
+    @abstractmethod
+    def decode(self, prediction: np.ndarray) -> np.ndarray:
+        """Predictions of the network, ``(n, k)``, in the user's units, labels and shape."""
+
+    @abstractmethod
+    def units(self) -> tuple[np.ndarray, np.ndarray]:
+        """Offset and factor (k,) that turn the network's predictions into the user's units."""
+
+    @abstractmethod
+    def score(self, prediction: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
+        """The estimator's default score from network predictions ``(..., n, k)``: ``(...)``."""
+
+
+class RegressionCodec(Codec):
+    """Real targets, standardised or as they are.
+
+    Parameters
+    ----------
+    mean, scale : ndarray of shape (k,)
+        The network learns ``(y - mean) / scale``.
+    one_column : bool
+        True if `y` had one axis, and predictions get one.
+    bounds : tuple of float
+        What predictions stay within, rounding included.
+    """
+
+    kind = "regression"
+
+    def __init__(
+        self,
+        mean: np.ndarray,
+        scale: np.ndarray,
+        one_column: bool,
+        bounds: tuple[float, float] = (-np.inf, np.inf),
+    ) -> None:
+        self.mean = mean
+        self.scale = scale
+        self.one_column = one_column
+        self.bounds = bounds
+        self.n_outputs = len(mean)
+
+    @classmethod
+    def unscaled(cls, y: np.ndarray) -> RegressionCodec:
+        """The codec of targets taken as they are."""
+        k = 1 if y.ndim == 1 else y.shape[1]
+        return cls(np.zeros(k), np.ones(k), y.ndim == 1)
+
+    def fitted(self, y: np.ndarray, weight: np.ndarray | None) -> RegressionCodec:
+        """A codec that standardises by these rows' weighted mean and deviation."""
+        y = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+        # as shares of a power of two: squares of very small numbers would be 0
+        unit = np.ldexp(1.0, np.minimum(np.frexp(np.max(np.abs(y), axis=0))[1], 1000))
+        y = y / unit
+        mean = np.average(y, axis=0, weights=weight)
+        deviation = np.sqrt(np.average((y - mean) ** 2, axis=0, weights=weight))
+        # a constant column has a deviation of rounding errors
+        constant = deviation <= 10 * np.finfo(np.float64).eps * np.abs(mean)
+        scale = np.where(constant, 1.0, deviation * unit)
+        return RegressionCodec(mean * unit, scale, self.one_column)
+
+    def within(self, bounds: tuple[float, float], reach: tuple[float, float]) -> RegressionCodec:
+        """A codec of targets within `bounds`, for a link that gives numbers within `reach`.
+
+        Between two bounds the network learns on the scale of the link; beside a single one the
+        distance from it is divided by the targets' deviation, so that a bound of zero stays zero.
+        """
+        if np.isfinite(bounds).all():
+            scale = (bounds[1] - bounds[0]) / (reach[1] - reach[0])
+            mean = np.full(self.n_outputs, bounds[0] - reach[0] * scale)
+            return RegressionCodec(mean, np.full_like(mean, scale), self.one_column, bounds)
+        bound = bounds[0] if np.isfinite(bounds[0]) else bounds[1]
+        return RegressionCodec(bound * (1 - self.scale), self.scale, self.one_column, bounds)
+
+    def encode(self, y: np.ndarray, dtype: torch.dtype) -> Tensor:
+        y = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+        return torch.from_numpy((y - self.mean) / self.scale).to(dtype)
+
+    # Units are float64, so that an offset loses nothing; results have the predictions' own type.
+
+    def decode(self, prediction: np.ndarray) -> np.ndarray:
+        y = prediction * self.scale
+        y += self.mean
+        y = self._rounded(y, prediction.dtype)
+        return y[:, 0] if self.one_column else y
+
+    def _rounded(self, y: np.ndarray, dtype: np.dtype) -> np.ndarray:
+        """Numbers in a type, without what rounding put beyond the bounds."""
+        y = y.astype(dtype, copy=False)
+        if self.bounds != (-np.inf, np.inf):
+            np.clip(y, *_inside(self.bounds, dtype), out=y)
+        return y
+
+    def decode_deviation(self, deviation: np.ndarray) -> np.ndarray:
+        """Standard deviations of the network's predictions, ``(n, k)``, in the user's units."""
+        y = (deviation * self.scale).astype(deviation.dtype, copy=False)
+        return y[:, 0] if self.one_column else y
+
+    def decode_quantiles(self, quantiles: np.ndarray) -> np.ndarray:
+        """Quantiles ``(n, k, q)`` in the user's units; ``(n, q)`` for one column."""
+        y = quantiles * self.scale[:, None] + self.mean[:, None]
+        y = self._rounded(y, quantiles.dtype)
+        return y[:, 0] if self.one_column else y
+
+    def units(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.mean, self.scale
+
+    def score(self, prediction: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
+        """Coefficient of determination, averaged over outputs (the same in any units)."""
+        w = 1.0 if weight is None else weight.unsqueeze(-1)
+        total = target.shape[-2] if weight is None else weight.sum(-1)[..., None, None]
+        mean = (w * target).sum(-2, keepdim=True) / total
+        residual = (w * (target - prediction).square()).sum(-2)
+        spread = (w * (target - mean).square()).sum(-2)
+        r2 = 1 - residual / spread
+        # scikit-learn's convention for a target without spread
+        flat = torch.where(residual == 0, 1.0, 0.0).to(r2)
+        return torch.where(spread == 0, flat, r2).mean(-1)
+
+
+def suits_float32(y: np.ndarray) -> bool:
+    """Whether float32 tells numbers apart, so that predictions of them may be float32.
+
+    Its steps at the largest number of each column must be small beside the column's deviation,
+    and no number may lie near the ends of what it reaches.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,) or (n, k)
+        Targets of rows that train.
+    """
+    y = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+    largest = np.max(np.abs(y), axis=0)
+    if np.any((largest > FLOAT32_RANGE[1]) | ((largest < FLOAT32_RANGE[0]) & (largest > 0))):
+        return False
+    told_apart = largest * FLOAT32_STEP <= FLOAT32_SHARE * np.std(y, axis=0)
+    exact = np.ptp(y, axis=0) == 0
+    exact &= y[0] == y[0].astype(np.float32)
+    return bool(np.all(told_apart | exact))
+
+
+def _inside(bounds: tuple[float, float], dtype: np.dtype) -> tuple[Any, Any]:
+    """The outermost numbers of a type that lie within bounds."""
+    low, high = (np.asarray(bound, dtype=dtype) for bound in bounds)
+    if float(low) < bounds[0]:
+        low = np.nextafter(low, np.asarray(np.inf, dtype))
+    if float(high) > bounds[1]:
+        high = np.nextafter(high, np.asarray(-np.inf, dtype))
+    return low, high
+
+
+class _LabelCodec(Codec):
+    """Labels have no units."""
+
+    classes: np.ndarray
+
+    def units(self) -> tuple[np.ndarray, np.ndarray]:
+        return np.zeros(self.n_outputs), np.ones(self.n_outputs)
+
+    def probabilities(self, raw: Tensor, loss: Loss) -> Tensor:
+        """Probabilities of all classes or labels, ``(n, k) -> (n, n_classes)``.
+
+        Parameters
+        ----------
+        raw : Tensor of shape (n, k)
+        loss : Loss
+            Whose inverse link they come from.
+        """
+        return loss.inverse_link(raw)
+
+    def log_probabilities(self, raw: Tensor, loss: Loss) -> Tensor:
+        """Their logarithms, finite also where a probability is too small for its type."""
+        return loss.log_inverse_link(raw)
+
+
+class ClassCodec(_LabelCodec):
+    """Labels of one column.
+
+    Parameters
+    ----------
+    classes : ndarray of shape (n_classes,)
+        Sorted labels, of any type.
+    """
+
+    def __init__(self, classes: np.ndarray) -> None:
+        self.classes = classes
+
+    def index(
+        self,
+        y: np.ndarray,
+        way_out: str = "Name all classes in the first call of partial_fit, or call fit.",
+    ) -> np.ndarray:
+        """Positions of labels in `classes`.
+
+        Raises
+        ------
+        ValueError
+            If a label is none of them.
+        """
+        position = np.searchsorted(self.classes, y)
+        position = np.minimum(position, len(self.classes) - 1)
+        unknown = self.classes[position] != y
+        if np.any(unknown):
+            raise ValueError(
+                f"y holds labels that are not in classes_: {np.unique(y[unknown])[:5]!r}; known "
+                f"are {self.classes!r}. {way_out}"
+            )
+        return position
+
+
+class BinaryCodec(ClassCodec):
+    """Two classes on one logistic output, or the only class there is."""
+
+    kind = "binary"
+    n_outputs = 1
+
+    def encode(self, y: np.ndarray, dtype: torch.dtype) -> Tensor:
+        return torch.from_numpy(self.index(y)).to(dtype).unsqueeze(-1)
+
+    def units(self) -> tuple[np.ndarray, np.ndarray]:
+        # a single class has probability 1, whatever the network says
+        single = float(len(self.classes) == 1)
+        return np.array([single]), np.array([1 - single])
+
+    def decode(self, prediction: np.ndarray) -> np.ndarray:
+        if len(self.classes) == 1:
+            return np.repeat(self.classes, len(prediction))
+        return self.classes[(prediction[:, 0] > 0.5).astype(np.intp)]
+
+    def probabilities(self, raw: Tensor, loss: Loss) -> Tensor:
+        if len(self.classes) == 1:
+            return torch.ones_like(raw)
+        p = loss.inverse_link(raw)
+        # 1 - p loses digits that the link of the other side has
+        other = loss.inverse_link(-raw) if loss.has_symmetric_link else 1 - p
+        return torch.cat([other, p], -1)
+
+    def log_probabilities(self, raw: Tensor, loss: Loss) -> Tensor:
+        if len(self.classes) == 1:
+            return torch.zeros_like(raw)
+        return torch.cat([loss.log_complement(raw), loss.log_inverse_link(raw)], -1)
+
+    def score(self, prediction: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
+        """Accuracy."""
+        return _share((prediction > 0.5).squeeze(-1) == (target > 0.5).squeeze(-1), weight)
+
+
+class MulticlassCodec(ClassCodec):
+    """One class of several, a softmax output for each."""
+
+    kind = "multiclass"
+
+    def __init__(self, classes: np.ndarray) -> None:
+        super().__init__(classes)
+        self.n_outputs = len(classes)
+
+    def encode(self, y: np.ndarray, dtype: torch.dtype) -> Tensor:
+        return torch.from_numpy(self.index(y))
+
+    def decode(self, prediction: np.ndarray) -> np.ndarray:
+        return self.classes[prediction.argmax(-1)]
+
+    def score(self, prediction: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
+        """Accuracy."""
+        return _share(prediction.argmax(-1) == target, weight)
+
+
+class MultilabelCodec(_LabelCodec):
+    """A 0/1 indicator matrix, a logistic output for each label."""
+
+    kind = "multilabel"
+
+    def __init__(self, n_labels: int) -> None:
+        self.n_outputs = n_labels
+        self.classes = np.arange(n_labels)
+
+    def encode(self, y: np.ndarray, dtype: torch.dtype) -> Tensor:
+        return from_numpy(np.ascontiguousarray(y)).to(dtype)
+
+    def decode(self, prediction: np.ndarray) -> np.ndarray:
+        return (prediction > 0.5).astype(np.int64)
+
+    def score(self, prediction: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
+        """Share of rows with every label right, as scikit-learn's accuracy."""
+        return _share(((prediction > 0.5) == (target > 0.5)).all(-1), weight)
+
+
+def _share(right: Tensor, weight: Tensor | None) -> Tensor:
+    if weight is None:
+        return right.double().mean(-1)
+    return (right * weight).sum(-1) / weight.sum(-1)

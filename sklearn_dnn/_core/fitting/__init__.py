@@ -1,0 +1,1 @@
+"""A fit: begun or gone on with, trained alone or in a stack, judged and ended."""

@@ -1,0 +1,201 @@
+"""Numbers so far out that squares or sums of them are none: told for what they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+from ..._warnings import warn
+from ..data.targets import Codec
+from ..reading.inputs import Given
+from ..specification import FitSpec
+from .session import Session
+
+# The largest size of targets whose squares, and sums of them, are numbers.
+LARGEST_TARGET = 1e150
+# Targets without units of their own that are no larger can't be told from 0.
+SMALLEST_TARGET = 1e-30
+# Of the derivative by raw outputs, whose square an optimizer may sum: by type.
+STEEPEST = {torch.float32: 1e18, torch.float64: LARGEST_TARGET}
+# Parameters beyond it are told of where a loss is none, but for those that are a limit of
+# something, or no part of the loss and its steps, and the rate, which is told of anyway.
+FAR_PARAMETER = 1e15
+HARMLESS = {
+    "task",
+    "learning_rate_init",
+    "tol",
+    "max_iter",
+    "max_time",
+    "n_iter_no_change",
+    "stopping",
+    "clip_norm",
+    "clip_value",
+    "constraint",
+    "batch_size",
+    "accumulation_steps",
+}
+# Network inputs beyond it come of rows unlike all others, not of a rate.
+FAR_INPUT = 1e6
+# Dropout from which on noise may hide what a network learns.
+MUCH_DROPOUT = 0.5
+# A penalty's strength over a sum of weights from which on it hides most of what there is to learn.
+STRONG_PENALTY = 0.1
+
+
+def refuse_far_targets(y: np.ndarray) -> None:
+    """Refuse numbers whose squares are none, in an array of shape (n,) or (n, k)."""
+    size = np.abs(y.reshape(len(y), -1).astype(np.float64, copy=False))
+    if size.max(initial=0.0) <= LARGEST_TARGET:
+        return
+    row, column = np.unravel_index(np.argmax(size), size.shape)
+    where = f"row {row}" if y.ndim == 1 else f"row {row} of column {column}"
+    raise ValueError(
+        f"y has {y.reshape(len(y), -1)[row, column]:g} in {where}, but squares of numbers beyond "
+        f"{LARGEST_TARGET:g} are not finite in float64. Divide y by a number of its size, or "
+        "leave the row out."
+    )
+
+
+def check_sizes_of_targets(
+    spec: FitSpec, codec: Codec, given: Given, rows: np.ndarray, *, fresh: bool
+) -> None:
+    """Refuse targets whose loss is none in the type that trains; warn of such as count as 0.
+
+    Parameters
+    ----------
+    fresh : bool
+        Whether the codec has the units of these rows.
+    """
+    if codec.kind != "regression" or (fresh and spec.target_scaling == "standard"):
+        return
+    y = given.y[rows].astype(np.float64, copy=False).reshape(len(rows), -1)
+    offset, factor = codec.units()
+    size = np.abs((y - offset) / factor)
+    largest = size.max()
+    known = np.where(size > 0, size, 1.0)
+    usual = np.sqrt(SMALLEST_TARGET)
+    if known.min() >= usual and largest <= 1 / usual:
+        return
+    for row in np.unique([*known.argmin(0), *size.argmax(0)]):
+        if not _slope(spec, codec.encode(y[[row]], spec.torch_dtype)) <= STEEPEST[spec.torch_dtype]:
+            shown = ", ".join(f"{value:g}" for value in y[row])
+            raise ValueError(
+                f"y has {shown} in row {rows[row]}, where loss={spec.loss!r} or its slope is too "
+                f"large for {spec.dtype}, the type that trains. Bring y nearer to 1 by a factor"
+                + (", or use target_scaling='standard'" if spec.objective.scales_target else "")
+                + (", or dtype='float64'" if spec.torch_dtype == torch.float32 else "")
+                + "."
+            )
+    if fresh and 0 < largest < SMALLEST_TARGET:
+        way = "target_scaling=None" if spec.objective.scales_target else f"loss={spec.loss!r}"
+        warn(
+            f"y has no number larger than {np.abs(y).max():g}, and {way} leaves such as they are: "
+            "a network can't tell them from 0. Multiply y by a number of that size."
+        )
+
+
+def _slope(spec: FitSpec, target: torch.Tensor) -> float:
+    """The largest derivative of the loss where all raw outputs are 0; infinite for no number."""
+    target = target.to(spec.device)
+    raw = torch.zeros(
+        len(target), spec.n_raw, dtype=target.dtype, device=target.device, requires_grad=True
+    )
+    with torch.enable_grad():
+        values = spec.objective.values(raw, target)
+        (slope,) = torch.autograd.grad(values.sum(), raw)
+    return float(slope.abs().max()) if torch.isfinite(values).all() else np.inf
+
+
+def tell_of_strong_penalties(spec: FitSpec, given: Given, rows: np.ndarray) -> None:
+    """Warn where small weights of rows make a penalty strong that is usual with weights of 1."""
+    if given.weight is None:
+        return
+    mean = float(given.weight[rows].mean())
+    n = min(spec.batch_size * spec.accumulation_steps, len(rows))
+    for name in ("alpha", "l1"):
+        strength = np.max(getattr(spec, name))
+        if strength / n <= STRONG_PENALTY < strength / n / mean:
+            warn(
+                f"The weights of rows (sample_weight times class_weight) have a mean of {mean:.3g}"
+                f", so that {name}={strength:g}, which is divided by their sum in a batch "
+                f"({n * mean:.3g}), outweighs the loss. Multiply sample_weight by a number so that "
+                f"the mean is 1, or lower {name}."
+            )
+
+
+def lower_noises(spec: FitSpec) -> str:
+    """What else may make a training loss high, as the rest of an advice to lower."""
+    named = {
+        "weight_noise": spec.weight_noise,
+        "input_dropout": spec.input_dropout,
+        "dropout": max(spec.dropout_rates, default=0.0),
+    }
+    return "".join(
+        f", or {name} (now {value:g})"
+        for name, value in named.items()
+        if value > 0 and (name == "weight_noise" or value >= MUCH_DROPOUT)
+    )
+
+
+def divergence_advice(session: Session) -> str:
+    """What to change where the loss is no longer finite."""
+    spec = session.spec
+    far = _far_inputs(session)
+    if far is not None:
+        return far
+    advice = f"Lower learning_rate_init (now {spec.learning_rate_init:g})"
+    numbers = ", ".join(f"{name}={value:g}" for name, value in _far_parameters(spec))
+    if numbers:
+        advice = (
+            f"Bring what is far out for {spec.dtype} nearer to 1: {numbers}. If that is not all, "
+            f"lower {advice.removeprefix('Lower ')}"
+        )
+    if spec.clip_norm is None and not spec.optimizer.full_batch:
+        advice += ", or set clip_norm=1.0"
+    advice += lower_noises(spec)
+    if spec.input_scaling is None:
+        advice += ", or scale the inputs with input_scaling='standard'"
+    return advice + "."
+
+
+def _far_parameters(spec: FitSpec) -> Iterator[tuple[str, float]]:
+    """Names and values of numbers, of components too, that a loss may not be finite for."""
+    plain = {name: v for name, v in spec.as_dict().items() if name not in HARMLESS}
+    parts = list(plain.items())
+    for name, value in parts:
+        if isinstance(value, dict):
+            parts += [(f"{name}__{key}", inner) for key, inner in value.items()]
+        elif isinstance(value, list):
+            parts += [(name, inner) for inner in value]
+        elif isinstance(value, int | float) and FAR_PARAMETER < abs(value) < np.inf:
+            yield name, value
+
+
+def _far_inputs(session: Session) -> str | None:
+    """What to do about rows whose inputs are far from all others, where that is what is wrong."""
+    if session.spec.input_scaling is None:
+        return None
+    parts = [(session.given, session.training)]
+    if session.held is not None and not session.held.inner:
+        parts.append((session.held.given, session.held.rows.ravel()))
+    numbers = session.columns.numbers
+    for name, (given, rows) in zip(("X", "X_val"), parts, strict=False):
+        features = session.features(given)
+        for start in range(0, len(rows), 1000):
+            some = rows[start : start + 1000]
+            x = features.rows(torch.from_numpy(some)).cpu()[:, : len(numbers)]
+            size = torch.nan_to_num(x.abs(), nan=torch.inf)
+            if size.numel() == 0 or size.max() <= FAR_INPUT:
+                continue
+            i, j = np.unravel_index(int(size.argmax()), size.shape)
+            column = numbers[j]
+            label = column if given.names is None else repr(str(given.names[column]))
+            value = given.X[int(some[i]), int(column)]
+            return (
+                f"{name} has {value:g} in row {some[i]} of column {label}, too far from the "
+                "numbers that the column is scaled by. Correct it, leave the row out, or use "
+                "input_scaling='quantile'."
+            )
+    return None

@@ -1,0 +1,41 @@
+"""From what the user typed to what is really done: names to components, "auto" to numbers.
+
+Below this package nobody reads the estimator and nothing is "auto".
+"""
+
+from .auto import PLAIN, RECIPE_PATIENCE, follows_recipe, is_auto, plain_value, settled
+from .contradictions import warn_of_broken_conditions, warn_of_missing_blocks
+from .judging import holds_out_folds, stops_early, without_validation
+from .machine import CUDA_WORK, device_of_stack, members_at_once, members_that_fit, step_work
+from .resolve import hidden_sizes, resolve
+from .size import refuse_too_large, refuse_too_many_members
+from .spec import COLUMNS, FitSpec, Task, is_on, objective, structure
+
+__all__ = [
+    "COLUMNS",
+    "CUDA_WORK",
+    "PLAIN",
+    "RECIPE_PATIENCE",
+    "FitSpec",
+    "Task",
+    "device_of_stack",
+    "follows_recipe",
+    "hidden_sizes",
+    "holds_out_folds",
+    "is_auto",
+    "is_on",
+    "members_at_once",
+    "members_that_fit",
+    "objective",
+    "plain_value",
+    "refuse_too_large",
+    "refuse_too_many_members",
+    "resolve",
+    "settled",
+    "step_work",
+    "stops_early",
+    "structure",
+    "warn_of_broken_conditions",
+    "warn_of_missing_blocks",
+    "without_validation",
+]

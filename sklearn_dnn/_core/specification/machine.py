@@ -1,0 +1,159 @@
+"""What the work of a step decides: device, type, threads, and members that train at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import torch
+
+from ..._devices import free_memory, is_present, read_device
+from ..._threads import available_threads
+from ...components.architectures import HiddenModule
+from ...components.embeddings import NumericEmbedding
+from ...components.optimizers import Optimizer
+from .spec import FitSpec, Task, task_width
+
+# Multiply-adds of a step below which float64 costs no more time than float32: the step is
+# spent on calling kernels, not on arithmetic.
+FLOAT64_WORK = 2**19
+# Multiply-adds of a step above which a GPU pays for launching its kernels.
+CUDA_WORK = 2**23
+# Bytes of the numbers that one step of a stack on the CPU touches.
+STACK_BYTES = 4 * 2**20
+# Of the free memory of a GPU, what a stack may be thought to take: the rest is for its table, for
+# what kernels need and for what the thought leaves out.
+SHARE_OF_MEMORY = 0.5
+
+
+def machine_of(
+    p: Mapping[str, Any],
+    task: Task,
+    hidden: tuple[int, ...] | HiddenModule,
+    embedding: NumericEmbedding | None,
+    optimizer: Optimizer,
+    batch_size: int,
+) -> dict[str, Any]:
+    """The device, the type and the threads that suit the work of a step."""
+    sizes = _sizes(hidden, task, embedding)
+    work = _step_work(hidden, sizes, batch_size)
+    n_members, shares = int(p["n_members"]), p["ensemble"] == "shared"
+    if shares:
+        work *= n_members
+    together = n_members if optimizer.stackable and not shares else 1
+    device = _resolve_device(p["device"], work * together)
+    if p["device"] == "auto" and optimizer.needs_gpu and is_present("cuda"):
+        device = "cuda"
+    dtype = _resolve_dtype(p["dtype"], task.dtype, work)
+    if device == "cpu":
+        together = min(together, _at_once(hidden, sizes, batch_size, dtype))
+    n_threads = _resolve_threads(p["n_threads"], work * together)
+    return {"device": device, "n_threads": n_threads, "dtype": dtype}
+
+
+def device_of_stack(specs: Sequence[FitSpec]) -> str:
+    """The device that "auto" is for fits that train as one stack.
+
+    That of an ensemble of as many members: their steps are one.
+    """
+    return _resolve_device("auto", sum(_stack_work(spec) for spec in specs))
+
+
+def _stack_work(spec: FitSpec) -> int:
+    """Work of a step of all members of a fit."""
+    hidden = spec.hidden_layer_sizes
+    sizes = _sizes(hidden, spec.task, spec.numeric_embedding)
+    return _step_work(hidden, sizes, spec.batch_size) * spec.n_members
+
+
+def _sizes(
+    hidden: tuple[int, ...] | HiddenModule, task: Task, embedding: NumericEmbedding | None
+) -> tuple[int, ...]:
+    """Numbers that enter, units of each layer of ours, and targets."""
+    own = () if isinstance(hidden, HiddenModule) else hidden
+    return (task_width(embedding, task), *own, task.n_outputs)
+
+
+def _step_work(
+    hidden: tuple[int, ...] | HiddenModule, sizes: tuple[int, ...], batch_size: int
+) -> int:
+    """Work of a step as its choices are made by; a guess for a user's own module."""
+    return FLOAT64_WORK + 1 if isinstance(hidden, HiddenModule) else step_work(sizes, batch_size)
+
+
+def step_work(layer_sizes: tuple[int, ...], batch_size: int) -> int:
+    """Multiply-adds of one forward pass over a batch."""
+    return batch_size * sum(i * o for i, o in pairwise(layer_sizes))
+
+
+def members_at_once(spec: FitSpec) -> int:
+    """Members of a stack that are worth training in one call of each kernel."""
+    if spec.device != "cpu":
+        return 2**31  # a GPU takes as many as it has memory for
+    hidden = spec.hidden_layer_sizes
+    sizes = _sizes(hidden, spec.task, spec.numeric_embedding)
+    return _at_once(hidden, sizes, spec.batch_size, spec.dtype)
+
+
+def members_that_fit(spec: FitSpec) -> int:
+    """Members of a stack that a GPU surely has the memory for."""
+    hidden = spec.hidden_layer_sizes
+    assert not isinstance(hidden, HiddenModule)
+    sizes = _sizes(hidden, spec.task, spec.numeric_embedding)
+    itemsize = 8 if spec.dtype == "float64" else 4
+    # weights, gradients, two slots of an optimizer, the best, an average, and what an end copies;
+    # each layer's outputs and their derivatives; each row's number, order, targets and weight
+    numbers = 8 * step_work(sizes, 1) + 4 * spec.batch_size * sum(sizes) * spec.n_shared
+    of_rows = spec.task.n_samples * (24 + (2 * sizes[-1] + 1) * itemsize)
+    share = SHARE_OF_MEMORY * free_memory(spec.device)
+    return max(1, int(share) // (numbers * itemsize + of_rows))
+
+
+def _at_once(
+    hidden: tuple[int, ...] | HiddenModule, sizes: tuple[int, ...], batch_size: int, dtype: str
+) -> int:
+    """As many as keep what a step reads and writes in a core's cache."""
+    if isinstance(hidden, HiddenModule):
+        return 1
+    # weights, gradients and two slots of an optimizer; each layer's outputs and their derivatives
+    numbers = 4 * step_work(sizes, 1) + 2 * batch_size * sum(sizes)
+    return max(1, STACK_BYTES // (numbers * (8 if dtype == "float64" else 4)))
+
+
+def _resolve_device(value: str | torch.device, work: int) -> str:
+    if value == "auto":
+        return "cuda" if work >= CUDA_WORK and torch.cuda.is_available() else "cpu"
+    try:
+        name, device = read_device(value)
+    except RuntimeError as error:
+        raise ValueError(
+            "The 'device' parameter must be 'auto' or a torch device such as 'cpu', 'cuda' or "
+            f"'cuda:1'. Got {value!r} instead."
+        ) from error
+    if device.type == "cuda":
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if (device.index or 0) >= count:
+            raise ValueError(
+                f"device={value!r} was asked for, but torch sees {count} CUDA devices. Use "
+                "device='cpu' or 'auto', or install a CUDA build of torch and its driver."
+            )
+    elif device.type != "cpu":
+        raise ValueError(
+            "The 'device' parameter must be 'auto', 'cpu', 'cuda' or 'cuda:<index>'. "
+            f"Got {value!r} instead."
+        )
+    return name
+
+
+def _resolve_threads(value: int | None, work: int) -> int:
+    if value is not None:
+        return int(value)
+    # Below four million multiply-adds a second thread costs more than it does.
+    return max(1, min(available_threads(), work >> 21))
+
+
+def _resolve_dtype(value: str, input_dtype: str, work: int) -> str:
+    if value != "auto":
+        return value
+    return "float64" if input_dtype == "float64" and work <= FLOAT64_WORK else "float32"

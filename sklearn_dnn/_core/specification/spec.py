@@ -1,0 +1,355 @@
+"""The frozen specification of a fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+import torch
+
+from ...components.activations import Activation
+from ...components.architectures import HiddenModule
+from ...components.augmentations import Augmentation
+from ...components.base import Component
+from ...components.constraints import Constraint
+from ...components.curricula import Curriculum
+from ...components.dropouts import DropoutRule
+from ...components.embeddings import NumericEmbedding, entering_width
+from ...components.initializers import Initializer
+from ...components.losses import Loss
+from ...components.norms import BatchNorm, Norm
+from ...components.optimizers import Optimizer
+from ...components.schedules import Schedule
+from ...components.stopping import EarlyStopping
+from ...components.topologies import Topology
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the data say.
+
+    Parameters
+    ----------
+    kind : {"regression", "binary", "multiclass", "multilabel"}
+        What is learnt.
+    n_features, n_outputs : int
+        Columns of the network's input, and targets (classes of a softmax, labels, numbers). In
+        the input, numbers come first, then what passes as it is, then codes of levels.
+    n_samples : int
+        Rows of positive weight that were given.
+    n_training : int
+        Those that train, after a validation part was taken out.
+    dtype : str
+        Type of the input, "float32" or "float64".
+    has_validation : bool
+        True if there are rows that judge even of a small table: the caller gave a validation
+        set, or each member holds out a fold.
+    has_difficulty : bool
+        True if the caller told how difficult each row is.
+    n_passed : int
+        Columns of zeros and ones: indicators of gaps, and levels that have a column each.
+    levels : tuple of int
+        For each column of codes the number of its levels, which are learned as vectors.
+    float32_targets : bool
+        False if float32 can't tell the targets of a regression apart, as times in seconds; its
+        predictions are then float64 whatever the type of X.
+    """
+
+    kind: str
+    n_features: int
+    n_outputs: int
+    n_samples: int
+    n_training: int
+    dtype: str
+    has_validation: bool = False
+    has_difficulty: bool = False
+    n_passed: int = 0
+    levels: tuple[int, ...] = ()
+    float32_targets: bool = True
+
+    @property
+    def n_numbers(self) -> int:
+        """Columns of numbers."""
+        return self.n_features - self.n_passed - len(self.levels)
+
+
+@dataclass(frozen=True)
+class FitSpec:
+    """Everything that decides a fit, with nothing left open.
+
+    The fields have the meaning of the estimators' parameters of the same name; components are
+    checked instances, one for each layer where layers may differ, and every number is a number.
+    `by_recipe` tells whether the recipe for tables chose what was left at "auto", `whole_cycles`
+    whether patience ends nothing before the schedules' cycles are over.
+    """
+
+    task: Task
+    hidden_layer_sizes: tuple[int, ...] | HiddenModule
+    activation: tuple[Activation, ...]
+    output_activation: Activation | None
+    output_range: tuple[float, float] | None
+    topology: Topology
+    initializer: tuple[Initializer, ...]
+    bias_initializer: float | str | Initializer
+    norm: Norm | None
+    dropout: tuple[DropoutRule, ...]
+    input_dropout: float
+    weight_noise: float
+    augmentation: tuple[Augmentation, ...]
+    curriculum: Curriculum | None
+    loss: Loss
+    output_weights: tuple[float, ...] | None
+    optimizer: Optimizer
+    learning_rate_init: float
+    schedule: Schedule
+    momentum_schedule: Schedule | None
+    dropout_schedule: Schedule | None
+    weight_decay_schedule: Schedule | None
+    batch_size: int
+    accumulation_steps: int
+    max_iter: int
+    clip_norm: float | None
+    clip_value: float | None
+    clip_scope: str
+    alpha: float | tuple[float, ...]
+    l1: float | tuple[float, ...]
+    activity_l1: float
+    weight_decay: float
+    constraint: Constraint | None
+    ema_decay: float
+    label_smoothing: float
+    calibration: str | None
+    input_scaling: str | Norm | None
+    numeric_embedding: NumericEmbedding | None
+    target_scaling: str | None
+    early_stopping: bool
+    stopping: EarlyStopping | None
+    n_iter_no_change: float
+    tol: float
+    monitor: str | Callable[..., float]
+    max_time: float | None
+    shuffle: bool
+    n_members: int
+    ensemble: str
+    bootstrap: bool
+    member_fraction: float | None
+    device: str
+    n_threads: int
+    dtype: str
+    by_recipe: bool = False
+    whole_cycles: bool = False
+
+    @cached_property
+    def objective(self) -> Loss:
+        """The loss that is really trained, with its link."""
+        return objective(self.loss, self.task.kind, self.output_weights, self.output_activation)
+
+    @property
+    def n_raw(self) -> int:
+        """Raw outputs of the network."""
+        return self.task.n_outputs * self.objective.outputs_per_target
+
+    @property
+    def n_shared(self) -> int:
+        """Members that share one network; 1 where each has a network of its own."""
+        return self.n_members if self.ensemble == "shared" else 1
+
+    @property
+    def n_networks(self) -> int:
+        """Networks that are trained: one a member that shares nothing."""
+        return self.n_members if self.ensemble == "independent" else 1
+
+    @property
+    def module(self) -> HiddenModule | None:
+        """A user's own hidden part."""
+        sizes = self.hidden_layer_sizes
+        return sizes if isinstance(sizes, HiddenModule) else None
+
+    @property
+    def input_norm(self) -> Norm | None:
+        """A norm of the inputs that is trained with the network."""
+        return self.input_scaling if isinstance(self.input_scaling, Norm) else None
+
+    @property
+    def schedules(self) -> dict[str, Schedule]:
+        """The schedules there are, by the number that each drives."""
+        all_of_them = {
+            "learning_rate": self.schedule,
+            "momentum": self.momentum_schedule,
+            "dropout": self.dropout_schedule,
+            "weight_decay": self.weight_decay_schedule,
+        }
+        return {name: schedule for name, schedule in all_of_them.items() if schedule is not None}
+
+    @property
+    def _plans(self) -> dict[str, Schedule | Curriculum]:
+        """The schedules, by the same names, and the curriculum."""
+        drawn = {} if self.curriculum is None else {"curriculum": self.curriculum}
+        return {**self.schedules, **drawn}
+
+    @property
+    def ending_with_training(self) -> list[str]:
+        """The schedules, and the curriculum, that end where training does."""
+        return [name for name, plan in self._plans.items() if plan.ends_with_training]
+
+    def in_cycle(self, passed: Callable[[str], float]) -> bool:
+        """Whether a schedule, or the curriculum, has not come to its end, or to that of a cycle.
+
+        Parameters
+        ----------
+        passed : callable
+            ``passed(name)`` gives the epochs since one of them began.
+        """
+        times = ((plan, passed(name)) for name, plan in self._plans.items())
+        return any(plan.cycle_end(t, float(self.max_iter)) > t for plan, t in times)
+
+    @property
+    def refits(self) -> bool:
+        """Whether the network is trained again on all rows, for as long as was best."""
+        return self.stopping is not None and self.stopping.refit
+
+    @property
+    def restores_best(self) -> bool:
+        """Whether the best weights are kept, where there was something to judge them by."""
+        return self.stopping is None or self.stopping.restore_best
+
+    @property
+    def dropout_rates(self) -> tuple[float, ...]:
+        """Share of each hidden layer's units, or weights, dropped in training."""
+        return tuple(float(rule.rate) for rule in self.dropout)
+
+    @property
+    def is_noisy(self) -> bool:
+        """Whether a forward pass in training draws at random."""
+        return (
+            any(rate > 0 for rate in self.dropout_rates)
+            or self.input_dropout > 0
+            or self.weight_noise > 0
+            or any(activation.noisy for activation in self.activation)
+            or self.module is not None
+        )
+
+    @property
+    def may_measure_batches(self) -> bool:
+        """Whether some part may need the variance of a batch, which one row has not."""
+        norms = (self.norm, self.input_norm)
+        return self.module is not None or any(isinstance(norm, BatchNorm) for norm in norms)
+
+    @property
+    def mixes_precision(self) -> bool:
+        """Whether products are computed in bfloat16, on float32 parameters."""
+        return self.dtype == "mixed_bfloat16"
+
+    @property
+    def torch_dtype(self) -> torch.dtype:
+        """Type of parameters and inputs."""
+        return torch.float64 if self.dtype == "float64" else torch.float32
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as nested plain Python values, for people and for files."""
+        return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
+
+
+def objective(
+    loss: Loss,
+    kind: str,
+    output_weights: Sequence[float] | None,
+    output_activation: Activation | None,
+) -> Loss:
+    """A loss bound to a kind of task, to weights of its targets, and to a link."""
+    bound = loss.bind(kind)
+    if output_weights is not None:
+        bound = bound.with_output_weights(output_weights)
+    if output_activation is not None:
+        bound = bound.with_link(output_activation)
+    return bound
+
+
+def task_width(embedding: NumericEmbedding | None, task: Task) -> int:
+    """What the first layer reads of a task's columns."""
+    return entering_width(embedding, task.n_numbers, task.n_passed, len(task.levels))
+
+
+def is_on(strength: float | Sequence[float]) -> bool:
+    """Whether a penalty, one for all layers or one a layer, is above zero anywhere."""
+    return any(s > 0 for s in strength) if isinstance(strength, Sequence) else strength > 0
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Component):
+        parameters = {k: _plain(v) for k, v in value.get_params(deep=False).items()}
+        return {"component": type(value).__name__, **parameters}
+    if isinstance(value, Task):
+        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, tuple | list):
+        return [_plain(v) for v in value]
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    # a user's callable or class: its address would differ from process to process
+    named = value if isinstance(value, type | FunctionType) else type(value)
+    return f"{named.__module__}.{named.__qualname__}"
+
+
+# Numbers that are columns of a stack: its members may differ in them.
+COLUMNS = (
+    "learning_rate_init",
+    "schedule",
+    "momentum_schedule",
+    "dropout_schedule",
+    "weight_decay_schedule",
+    "max_iter",
+    "clip_norm",
+    "clip_value",
+    "alpha",
+    "l1",
+    "activity_l1",
+    "weight_decay",
+    "label_smoothing",
+    "stopping",
+    "n_iter_no_change",
+    "whole_cycles",
+    "tol",
+    "initializer",
+    "bias_initializer",
+    "input_dropout",
+    "weight_noise",
+    "ema_decay",
+    # which rows members have, and how many predict together, is no matter of the stack's
+    "n_members",
+    "bootstrap",
+    "member_fraction",
+)
+
+
+def structure(spec: FitSpec) -> dict[str, Any]:
+    """What the members of a stack must have in common: all but numbers that are columns there."""
+    shared = spec.as_dict()
+    for name in COLUMNS:
+        del shared[name]
+    for name in (*spec.optimizer.varying, "weight_decay"):
+        *inner, last = name.split("__")
+        part = shared["optimizer"]
+        for step in inner:
+            part = part[step] if isinstance(part[step], dict) else {}
+        part.pop(last, None)
+    for rule in shared["dropout"]:
+        rule.pop("rate")
+    for plain, component in zip(shared["augmentation"], spec.augmentation, strict=True):
+        for name in component.varying:
+            plain.pop(name, None)
+    for name in ("constraint", "numeric_embedding"):
+        component = getattr(spec, name)
+        for number in () if component is None else component.varying:
+            shared[name].pop(number, None)
+    shared["n_shared"] = spec.n_shared
+    shared["averages"] = spec.ema_decay > 0
+    for name in ("momentum_schedule", "dropout_schedule", "weight_decay_schedule"):
+        shared[name] = getattr(spec, name) is not None
+    shared["watches"] = None if spec.stopping is None else spec.stopping.watch
+    return shared
