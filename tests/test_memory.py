@@ -12,10 +12,11 @@ from sklearn.base import clone
 from sklearn.model_selection import KFold
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
-from sklearn_dnn._core.fitting import running, stacks
+from sklearn_dnn._core.fitting import running
 from sklearn_dnn._core.specification import machine
 from sklearn_dnn._core.training import engine
 from sklearn_dnn._core.training.step import Step
+from sklearn_dnn.estimators import _stacks
 from sklearn_dnn.model_selection import (
     GridSearchCV,
     HalvingGridSearchCV,
@@ -82,7 +83,7 @@ class Memory:
             return known(own, *args, **kwargs)
 
         monkeypatch.setattr(Step, "__call__", call)
-        monkeypatch.setattr(stacks, "train", noted)
+        monkeypatch.setattr(_stacks, "train", noted)
         monkeypatch.setattr(running, "train", noted)
 
 

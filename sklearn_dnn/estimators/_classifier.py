@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from numbers import Real
 from typing import Any
 
 import numpy as np
 import torch
-from scipy import sparse as sp
 from sklearn.base import ClassifierMixin
-from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import available_if
 from torch import Tensor
 
 from .._compat import Interval, fit_context
-from .._core.data.targets import BinaryCodec, Codec, MulticlassCodec, MultilabelCodec
 from .._core.fitted.fitted import Finish, Fitted
 from .._core.fitted.sampling import over_members, sampled
+from .._core.fitting.request import Arguments
 from .._core.fitting.transaction import all_or_nothing
-from .._core.reading.inputs import Given
-from .._core.reading.labels import as_column, kind_of_labels, read_classes
-from ..components.base import shown
+from .._core.reading.targets import LabelTargets, TargetReader
 from ..components.constraints import Constraint
 from ..components.embeddings import NumericEmbedding
 from ..components.initializers import Initializer
@@ -218,7 +213,6 @@ array([0, 0])
 True
 """
 
-    _numeric_targets = False
     _target_arrays = {"targets.classes": "classes_"}
     _parameters = table(_NAMES, LOSS_OF_CLASSIFIER)
     _parameter_constraints = {name: p.constraint for name, p in _parameters.items()}
@@ -370,7 +364,8 @@ True
                 "does not have. Give a dict: sklearn.utils.class_weight.compute_class_weight "
                 "computes one from a sample of the labels."
             )
-        return self._partial_fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), classes)
+        validation = (X_val, y_val, sample_weight_val)
+        return self._partial_fit(Arguments(X, y, sample_weight, *validation, classes=classes))
 
     def predict(self, X: Any, *, n_samples: int | None = None) -> np.ndarray:
         """Labels.
@@ -385,7 +380,8 @@ True
         -------
         ndarray of shape (n_samples,), or (n_samples, n_labels) for an indicator matrix
         """
-        fitted, codec = Fitted(self), self._fitted_codec()
+        fitted = Fitted(self)
+        codec = fitted.codec
         if n_samples is None:
             return codec.decode(fitted.predictions(X))
         link = fitted.loss.inverse_link
@@ -466,7 +462,7 @@ True
 
     def _link(self, fitted: Fitted) -> Callable[[Tensor], Tensor]:
         """What makes probabilities of raw outputs."""
-        codec, loss = self._fitted_codec(), fitted.loss
+        codec, loss = fitted.codec, fitted.loss
         return lambda raw: codec.probabilities(raw, loss)
 
     @available_if(lambda self: self._has_probabilities())
@@ -484,7 +480,8 @@ True
         -------
         ndarray of shape (n_samples, n_classes), in X's type
         """
-        fitted, codec = Fitted(self), self._fitted_codec()
+        fitted = Fitted(self)
+        codec = fitted.codec
         loss = fitted.loss
         return fitted.linked(X, lambda raw: codec.log_probabilities(raw, loss), is_log=True)
 
@@ -529,101 +526,8 @@ True
             raw = logs if kind == "multiclass" else np.subtract(*np.split(logs, 2, axis=1))
         return raw[:, 0] if kind == "binary" else raw
 
-    def _read_targets(
-        self, given: Given, classes: Any, *, going_on: bool, same_classes: bool = False
-    ) -> tuple[Given, Codec]:
-        y = given.y.toarray() if sp.issparse(given.y) else given.y
-        y = as_column(y)
-        kind = kind_of_labels(y)
-        given = replace(given, y=y)
-        if isinstance(classes, Codec):  # a validation set's targets
-            codec = classes
-        elif going_on:
-            codec = self._codec_before(classes)
-        elif kind == "multilabel-indicator":
-            return given, MultilabelCodec(y.shape[1])
-        else:
-            known = np.unique(y) if classes is None else read_classes(classes)
-            codec = BinaryCodec(known) if len(known) <= 2 else MulticlassCodec(known)
-        if isinstance(codec, MultilabelCodec):
-            if y.ndim != 2 or y.shape[1] != codec.n_outputs:
-                raise ValueError(
-                    f"y must be an indicator matrix of {codec.n_outputs} columns, as before. Got "
-                    f"shape {y.shape} instead."
-                )
-        elif y.ndim != 1:
-            raise ValueError(
-                f"y must be one column of labels, as before. Got shape {y.shape} instead."
-            )
-        else:
-            if same_classes and not np.array_equal(np.unique(y), codec.classes):
-                raise ValueError(
-                    "warm_start can only be used where `y` has the same classes as in the "
-                    f"previous call to fit. Previously got {codec.classes}, `y` has "
-                    f"{np.unique(y)}. Set warm_start=False, or use partial_fit for a part of them."
-                )
-            seen = "Leave those rows out, or give rows of these labels to train on."
-            codec.index(y, *([seen] if isinstance(classes, Codec) else []))
-        return given, codec
-
-    def _codec_before(self, classes: Any) -> Codec:
-        codec = self._fitted_codec()
-        if classes is not None and not np.array_equal(read_classes(classes), codec.classes):
-            raise ValueError(
-                f"classes={classes!r} is not the same as on the last call, {codec.classes!r}. "
-                "Leave it out, or call fit to begin anew."
-            )
-        return codec
-
-    def _weigher(self, codec: Codec, given: Given, rows: np.ndarray) -> Callable[[Given], Given]:
-        if self.class_weight is None:
-            return lambda table: table
-        if given.y.ndim != 1:
-            raise ValueError(
-                f"class_weight={self.class_weight!r} is for one column of labels, but y is an "
-                "indicator matrix. Use sample_weight."
-            )
-        if isinstance(self.class_weight, dict):
-            by_label = self._class_weight_of(codec)
-        else:
-            y = given.y[rows]
-            weight = None if given.weight is None else given.weight[rows]
-            present = np.unique(y)
-            values = compute_class_weight(
-                self.class_weight, classes=present, y=y, sample_weight=weight
-            )
-            by_label = dict(zip(present.tolist(), values, strict=True))
-
-        def weighted(table: Given) -> Given:
-            factor = np.array([by_label.get(label, 1.0) for label in table.y.tolist()])
-            return replace(table, weight=factor if table.weight is None else factor * table.weight)
-
-        return weighted
-
-    def _class_weight_of(self, codec: Codec) -> dict[Any, float]:
-        """The weights that a dictionary gives, checked; labels it does not name weigh 1."""
-        labels = codec.classes.tolist()
-        for label, value in self.class_weight.items():
-            if label not in labels:
-                raise ValueError(
-                    f"class_weight={self.class_weight!r} names {label!r}, which is no label of y: "
-                    f"{codec.classes!r}."
-                )
-            if not _WEIGHT.is_satisfied_by(value):
-                raise ValueError(
-                    f"class_weight={shown(self.class_weight)} must map labels to finite numbers "
-                    f">= 0. Got {shown(value)} for label {label!r}."
-                )
-        return {label: float(self.class_weight.get(label, 1.0)) for label in labels}
-
-    def _fitted_codec(self) -> Codec:
-        kind = self.spec_["task"]["kind"]
-        if kind == "multilabel":
-            return MultilabelCodec(len(self.classes_))
-        return (BinaryCodec if kind == "binary" else MulticlassCodec)(self.classes_)
-
-    def _codec_attributes(self, codec: Codec) -> dict[str, Any]:
-        return {"classes_": codec.classes}
+    def _targets(self) -> TargetReader:
+        return LabelTargets(self.loss, self.class_weight)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

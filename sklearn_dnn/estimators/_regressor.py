@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,14 +12,12 @@ from sklearn.utils.metaestimators import available_if
 from torch import Tensor
 
 from .._compat import fit_context
-from .._core.data.targets import Codec, RegressionCodec
 from .._core.fitted.fitted import Finish, Fitted
 from .._core.fitted.sampling import mixture_quantiles, over_members, sampled
-from .._core.fitting.far import refuse_far_targets
+from .._core.fitting.request import Arguments
 from .._core.fitting.transaction import all_or_nothing
 from .._core.network.mlp import Evaluator, InTurn
-from .._core.reading.inputs import Given
-from .._core.reading.labels import as_column
+from .._core.reading.targets import NumberTargets, TargetReader
 from .._core.specification import is_auto
 from ..components.activations import Activation
 from ..components.constraints import Constraint
@@ -216,7 +213,6 @@ Examples
 True
 """
 
-    _numeric_targets = True
     _target_arrays = {"targets.mean": "target_mean_", "targets.scale": "target_scale_"}
     _parameters = table(_NAMES, LOSS_OF_REGRESSOR)
     _parameter_constraints = {name: p.constraint for name, p in _parameters.items()}
@@ -361,7 +357,8 @@ True
         -------
         self : MLPRegressor
         """
-        return self._partial_fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
+        validation = (X_val, y_val, sample_weight_val)
+        return self._partial_fit(Arguments(X, y, sample_weight, *validation))
 
     def predict(self, X: Any, *, n_samples: int | None = None, return_std: bool = False) -> Any:
         """Targets in the units of y.
@@ -390,7 +387,8 @@ True
         ValueError
             If there is no noise to sample, or nothing to take a deviation from.
         """
-        fitted, codec = Fitted(self), self._fitted_codec()
+        fitted = Fitted(self)
+        codec = fitted.codec
         loss = fitted.loss
         if n_samples is None and not return_std:
             return codec.decode(fitted.predictions(X))
@@ -425,7 +423,8 @@ True
         ndarray of shape (n_members, n_samples), or (n_members, n_samples, n_outputs)
             `predict`, which says in what type, is their mean.
         """
-        fitted, codec = Fitted(self), self._fitted_codec()
+        fitted = Fitted(self)
+        codec = fitted.codec
         link = fitted.loss.inverse_link
         values = fitted.member_outputs(X, lambda network, x: link(network.raw(x)))
         return np.stack([codec.decode(member) for member in values.swapaxes(0, 1)])
@@ -448,7 +447,8 @@ True
         ndarray of shape (n_samples, n_quantiles), or (n_samples, n_outputs, n_quantiles)
             In the type of `predict`, in the order of the levels.
         """
-        fitted, codec = Fitted(self), self._fitted_codec()
+        fitted = Fitted(self)
+        codec = fitted.codec
         loss, k = fitted.loss, self.target_mean_.shape[0]
         if loss.has_quantiles:
             if quantile is not None:
@@ -481,48 +481,8 @@ True
             )
         return True
 
-    def _read_targets(
-        self, given: Given, classes: Any, *, going_on: bool, same_classes: bool = False
-    ) -> tuple[Given, Codec]:
-        y = given.y
-        if y.dtype.kind not in "biuf":
-            raise ValueError(
-                f"y must hold numbers for a regressor. Got {y.dtype} such as {y.flat[0]!r} "
-                "instead. For labels use MLPClassifier."
-            )
-        y = as_column(y)
-        refuse_far_targets(y)
-        given = replace(given, y=y)
-        own = RegressionCodec.unscaled(y)
-        if isinstance(classes, Codec):  # a validation set's targets
-            codec = classes
-        elif going_on:
-            codec = self._fitted_codec()
-        else:
-            return given, own
-        if own.n_outputs != codec.n_outputs:
-            raise ValueError(
-                f"y must have {codec.n_outputs} column{'s' * (codec.n_outputs > 1)}, as it is "
-                f"trained with. Got shape {y.shape} instead."
-            )
-        return given, codec
-
-    def _weigher(self, codec: Codec, given: Given, rows: np.ndarray) -> Callable[[Given], Given]:
-        return lambda table: table
-
-    def _fitted_codec(self) -> Codec:
-        reach = self.spec_["output_range"]
-        bounds = (-np.inf, np.inf) if reach is None else (reach[0], reach[1])
-        return RegressionCodec(
-            self.target_mean_, self.target_scale_, self.target_is_column_, bounds
-        )
-
-    def _codec_attributes(self, codec: Codec) -> dict[str, Any]:
-        return {
-            "target_mean_": codec.mean,
-            "target_scale_": codec.scale,
-            "target_is_column_": codec.one_column,
-        }
+    def _targets(self) -> TargetReader:
+        return NumberTargets(self.loss)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

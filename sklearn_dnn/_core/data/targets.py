@@ -6,6 +6,7 @@ A codec owns units and labels. ``n`` rows, ``k`` raw outputs of the network.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -26,8 +27,18 @@ class Codec(ABC):
     """Encodes targets for the network and decodes its predictions."""
 
     kind: ClassVar[str]
+    is_numeric: ClassVar[bool] = False
     n_outputs: int
     bounds: tuple[float, float] = (-np.inf, np.inf)
+
+    @classmethod
+    @abstractmethod
+    def read(cls, attributes: Mapping[str, Any]) -> Codec:
+        """The codec from an estimator's fitted attributes."""
+
+    @abstractmethod
+    def attributes(self, temperature: float) -> dict[str, Any]:
+        """The fitted attributes that :meth:`read` takes, and what raw outputs are divided by."""
 
     @abstractmethod
     def encode(self, y: np.ndarray, dtype: torch.dtype) -> Tensor:
@@ -45,6 +56,42 @@ class Codec(ABC):
     def score(self, prediction: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
         """The estimator's default score from network predictions ``(..., n, k)``: ``(...)``."""
 
+    # What targets of rows that train decide
+
+    def in_units_of(
+        self,
+        y: np.ndarray,
+        weight: np.ndarray | None,
+        *,
+        standardised: bool,
+        bounds: tuple[float, float] | None,
+        reach: tuple[float, float],
+    ) -> Codec:
+        """The codec with the units that a network learns in, by the rows that train.
+
+        Parameters
+        ----------
+        standardised : bool
+            Whether the mean and the deviation of the targets are taken out.
+        bounds : tuple of float or None
+            What predictions stay within.
+        reach : tuple of float
+            What the output's link can give.
+        """
+        return self
+
+    def strata(self, y: np.ndarray) -> np.ndarray | None:
+        """What a split of rows stratifies by: their labels; None of numbers."""
+        return y
+
+    def suits_float32(self, y: np.ndarray) -> bool:
+        """Whether float32 tells the targets of rows that train apart."""
+        return True
+
+    def lacks_classes(self, y: np.ndarray) -> bool:
+        """Whether a class has no row."""
+        return False
+
 
 class RegressionCodec(Codec):
     """Real targets, standardised or as they are.
@@ -60,6 +107,7 @@ class RegressionCodec(Codec):
     """
 
     kind = "regression"
+    is_numeric = True
 
     def __init__(
         self,
@@ -79,6 +127,41 @@ class RegressionCodec(Codec):
         """The codec of targets taken as they are."""
         k = 1 if y.ndim == 1 else y.shape[1]
         return cls(np.zeros(k), np.ones(k), y.ndim == 1)
+
+    @classmethod
+    def read(cls, attributes: Mapping[str, Any]) -> RegressionCodec:
+        reach = attributes["spec_"]["output_range"]
+        return cls(
+            attributes["target_mean_"],
+            attributes["target_scale_"],
+            attributes["target_is_column_"],
+            cls.bounds if reach is None else (reach[0], reach[1]),
+        )
+
+    def attributes(self, temperature: float) -> dict[str, Any]:
+        return {
+            "target_mean_": self.mean,
+            "target_scale_": self.scale,
+            "target_is_column_": self.one_column,
+        }
+
+    def in_units_of(
+        self,
+        y: np.ndarray,
+        weight: np.ndarray | None,
+        *,
+        standardised: bool,
+        bounds: tuple[float, float] | None,
+        reach: tuple[float, float],
+    ) -> RegressionCodec:
+        codec = self.fitted(y, weight) if standardised else self
+        return codec if bounds is None else codec.within(bounds, reach)
+
+    def strata(self, y: np.ndarray) -> None:
+        return None
+
+    def suits_float32(self, y: np.ndarray) -> bool:
+        return suits_float32(y)
 
     def fitted(self, y: np.ndarray, weight: np.ndarray | None) -> RegressionCodec:
         """A codec that standardises by these rows' weighted mean and deviation."""
@@ -188,6 +271,9 @@ class _LabelCodec(Codec):
 
     classes: np.ndarray
 
+    def attributes(self, temperature: float) -> dict[str, Any]:
+        return {"classes_": self.classes, "temperature_": temperature}
+
     def units(self) -> tuple[np.ndarray, np.ndarray]:
         return np.zeros(self.n_outputs), np.ones(self.n_outputs)
 
@@ -218,6 +304,13 @@ class ClassCodec(_LabelCodec):
 
     def __init__(self, classes: np.ndarray) -> None:
         self.classes = classes
+
+    @classmethod
+    def read(cls, attributes: Mapping[str, Any]) -> ClassCodec:
+        return cls(attributes["classes_"])
+
+    def lacks_classes(self, y: np.ndarray) -> bool:
+        return len(np.unique(y)) < len(self.classes)
 
     def index(
         self,
@@ -308,6 +401,10 @@ class MultilabelCodec(_LabelCodec):
         self.n_outputs = n_labels
         self.classes = np.arange(n_labels)
 
+    @classmethod
+    def read(cls, attributes: Mapping[str, Any]) -> MultilabelCodec:
+        return cls(len(attributes["classes_"]))
+
     def encode(self, y: np.ndarray, dtype: torch.dtype) -> Tensor:
         return from_numpy(np.ascontiguousarray(y)).to(dtype)
 
@@ -317,6 +414,11 @@ class MultilabelCodec(_LabelCodec):
     def score(self, prediction: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
         """Share of rows with every label right, as scikit-learn's accuracy."""
         return _share(((prediction > 0.5) == (target > 0.5)).all(-1), weight)
+
+
+CODECS: dict[str, type[Codec]] = {
+    codec.kind: codec for codec in (RegressionCodec, BinaryCodec, MulticlassCodec, MultilabelCodec)
+}
 
 
 def _share(right: Tensor, weight: Tensor | None) -> Tensor:

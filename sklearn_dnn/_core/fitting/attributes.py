@@ -20,7 +20,7 @@ from .session import Session
 
 
 def fitted_attributes(session: Session, outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """All fitted attributes but the codec's, as NumPy arrays and plain Python values.
+    """All fitted attributes, as NumPy arrays and plain Python values.
 
     A user's own components, which no name stands for, are kept as they are. Where the session
     asks for several members, arrays have a leading member axis, and curves are means over the
@@ -77,7 +77,7 @@ def fitted_attributes(session: Session, outcomes: Sequence[Outcome]) -> dict[str
         "lr_curve_": list(history["learning_rate"]),
         "history_": {name: list(values) for name, values in history.items()},
         "members_": [_member(outcome, judged) for outcome in outcomes],
-    } | ({} if spec.task.kind == "regression" else {"temperature_": session.temperature})
+    } | session.codec.attributes(session.temperature)
 
 
 def _member(outcome: Outcome, judged: bool) -> dict[str, Any]:
@@ -131,9 +131,10 @@ def _own_components(spec: FitSpec) -> dict[str, Any]:
     return own
 
 
-def outcomes_now(session: Session, weights: Callable[[int], Weights]) -> list[Outcome]:
-    """The outcomes as if training had ended with some weights, one a member."""
-    return [_outcome_now(p, weights(i)) for i, p in enumerate(session.progress)]
+def attributes_now(session: Session, weights: Callable[[int], Weights]) -> dict[str, Any]:
+    """The attributes as if training had ended with some weights, one a member."""
+    outcomes = [_outcome_now(p, weights(i)) for i, p in enumerate(session.progress)]
+    return fitted_attributes(session, outcomes)
 
 
 def _outcome_now(progress: Progress, weights: Weights) -> Outcome:

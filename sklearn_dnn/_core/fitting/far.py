@@ -10,11 +10,10 @@ import torch
 from ..._warnings import warn
 from ..data.targets import Codec
 from ..reading.inputs import Given
+from ..reading.targets import LARGEST_TARGET
 from ..specification import FitSpec
 from .session import Session
 
-# The largest size of targets whose squares, and sums of them, are numbers.
-LARGEST_TARGET = 1e150
 # Targets without units of their own that are no larger can't be told from 0.
 SMALLEST_TARGET = 1e-30
 # Of the derivative by raw outputs, whose square an optimizer may sum: by type.
@@ -44,20 +43,6 @@ MUCH_DROPOUT = 0.5
 STRONG_PENALTY = 0.1
 
 
-def refuse_far_targets(y: np.ndarray) -> None:
-    """Refuse numbers whose squares are none, in an array of shape (n,) or (n, k)."""
-    size = np.abs(y.reshape(len(y), -1).astype(np.float64, copy=False))
-    if size.max(initial=0.0) <= LARGEST_TARGET:
-        return
-    row, column = np.unravel_index(np.argmax(size), size.shape)
-    where = f"row {row}" if y.ndim == 1 else f"row {row} of column {column}"
-    raise ValueError(
-        f"y has {y.reshape(len(y), -1)[row, column]:g} in {where}, but squares of numbers beyond "
-        f"{LARGEST_TARGET:g} are not finite in float64. Divide y by a number of its size, or "
-        "leave the row out."
-    )
-
-
 def check_sizes_of_targets(
     spec: FitSpec, codec: Codec, given: Given, rows: np.ndarray, *, fresh: bool
 ) -> None:
@@ -68,7 +53,7 @@ def check_sizes_of_targets(
     fresh : bool
         Whether the codec has the units of these rows.
     """
-    if codec.kind != "regression" or (fresh and spec.target_scaling == "standard"):
+    if not codec.is_numeric or (fresh and spec.target_scaling == "standard"):
         return
     y = given.y[rows].astype(np.float64, copy=False).reshape(len(rows), -1)
     offset, factor = codec.units()

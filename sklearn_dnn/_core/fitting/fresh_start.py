@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from ...components.norms import BatchNorm, Norm
 from ..data.columns import MIN_COUNT, Columns, fit_columns
 from ..data.features import fit_scaling
 from ..data.splits import folds, inner_split
-from ..data.targets import Codec, RegressionCodec
+from ..data.targets import Codec
 from ..network.architecture import Architecture
 from ..network.data_dependent import scale_to_data
 from ..network.parameters import Layout
@@ -32,14 +32,14 @@ from ..specification import (
     stops_early,
     warn_of_broken_conditions,
     warn_of_missing_blocks,
-    without_validation,
 )
 from ..training.state import Progress, Streams
 from .far import check_sizes_of_targets, tell_of_strong_penalties
+from .judging import first_split
+from .request import Request, Weigher
 from .session import (
     Held,
     Session,
-    Weigher,
     member_rows,
     refuse_targets_outside,
     task_of,
@@ -58,37 +58,22 @@ SMALL, UNLIKE = 0.01, 1000.0
 
 
 def begin(
-    parameters: Mapping[str, Any],
-    given: Given,
-    codec: Codec,
-    validation: Given | None,
-    *,
-    weigher: Weigher,
-    splitter: Callable[[Any, np.ndarray], tuple[np.ndarray, np.ndarray]],
-    seed: int,
-    goes_on: bool = False,
+    request: Request, given: Given, codec: Codec, validation: Given | None, groups: Any = None
 ) -> Session:
     """A session from the first step.
 
     Parameters
     ----------
-    parameters : mapping
-        The estimator's parameters.
     given, validation : Given
-        What the user gave.
+        The tables, checked.
     codec : Codec
-        A regression codec is replaced by one with the training rows' mean and scale.
-    weigher : callable
-        ``weigher(given, rows)`` computes class weights on `rows`, and gives what multiplies
-        them into the weights of a table.
-    splitter : callable
-        ``splitter(how, rows)`` gives the first split of a scikit-learn splitter.
-    seed : int
-    goes_on : bool
-        Whether training may be gone on with later.
+        It gets the units that the rows that train ask for.
+    groups : array-like or None
+        Of the rows, for a splitter.
     """
+    parameters, seed = request.parameters, request.seed
     by_recipe = follows_recipe(
-        parameters, len(given.rows), is_sparse=sp.issparse(given.X), goes_on=goes_on
+        parameters, len(given.rows), is_sparse=sp.issparse(given.X), goes_on=request.may_go_on
     )
     parameters = settled(
         parameters,
@@ -102,7 +87,7 @@ def begin(
         refuse_too_many_members(int(parameters["n_members"]), len(given.rows))
     streams = Streams.of_members(seed, 1 if shares else int(parameters["n_members"]))
     given, rows, training, held = _parted(
-        parameters, given, codec, validation, weigher, splitter, streams[0].split
+        parameters, given, codec, validation, request.weigher(codec), groups, streams[0].split
     )
     given, held = decided(given, held, rows)
     draws = [stream.rows for stream in streams]
@@ -113,14 +98,17 @@ def begin(
     columns = _fitted_columns(parameters["input_scaling"], given, rows)
     if validation is not None and held.given.gappy:
         tell_of_new_gaps(columns, held.given.X[held.rows], given.names, held.given.unread)
-    spec = resolve(parameters, task_of(given, codec, columns, own.shape[1], judged))
-    spec = replace(spec, by_recipe=by_recipe)
-    if held is None:
-        spec = without_validation(spec)
+    task = task_of(given, codec, columns, own.shape[1], judged)
+    spec = resolve(parameters, task, by_recipe=by_recipe, is_judged=held is not None)
     refuse_targets_outside(spec, given, rows, held)
-    if isinstance(codec, RegressionCodec):
-        codec = _fitted_units(codec, spec, given, rows)
-        check_sizes_of_targets(spec, codec, given, rows, fresh=True)
+    codec = codec.in_units_of(
+        given.y[rows],
+        None if given.weight is None else given.weight[rows],
+        standardised=spec.target_scaling == "standard",
+        bounds=spec.output_range,
+        reach=(-np.inf, np.inf) if spec.output_activation is None else spec.output_activation.range,
+    )
+    check_sizes_of_targets(spec, codec, given, rows, fresh=True)
     prior = None
     if spec.bias_initializer == "prior":
         prior = _prior(spec, codec, given, rows)
@@ -156,7 +144,7 @@ def _parted(
     codec: Codec,
     validation: Given | None,
     weigher: Weigher,
-    splitter: Callable[[Any, np.ndarray], tuple[np.ndarray, np.ndarray]],
+    groups: Any,
     seed: int,
 ) -> tuple[Given, np.ndarray, np.ndarray, Held | None]:
     """The weighted table, its rows that train, those of them of each member, and what judges."""
@@ -170,20 +158,15 @@ def _parted(
         rows, judging = inner_split(
             rows,
             parameters["validation_fraction"],
-            labels=_labels(given, codec, rows),
+            labels=codec.strata(given.y[rows]),
             shuffle=parameters["shuffle"],
             seed=seed,
-            splitter=lambda how: splitter(how, given.rows),
+            splitter=lambda how: first_split(how, given.rows, given.y, groups),
         )
         if judging is not None:
             held = Held(given, judging, inner=True)
     given, rows, held = weighted(weigher, given, rows, held)
     return given, rows, rows, held
-
-
-def _labels(given: Given, codec: Codec, rows: np.ndarray) -> np.ndarray | None:
-    """The classes of rows, to stratify by, or their labels."""
-    return None if codec.kind == "regression" else given.y[rows]
 
 
 def _folds(
@@ -199,7 +182,7 @@ def _folds(
     training, judging = folds(
         rows,
         n_members,
-        labels=_labels(given, codec, rows),
+        labels=codec.strata(given.y[rows]),
         shuffle=parameters["shuffle"],
         seed=seed,
     )
@@ -273,18 +256,6 @@ def _measure_numbers(session: Session) -> None:
         for name, values in found.items():
             own[name].copy_(torch.from_numpy(values))
         member.best_statistics.copy_(member.statistics)
-
-
-def _fitted_units(
-    codec: RegressionCodec, spec: FitSpec, given: Given, rows: np.ndarray
-) -> RegressionCodec:
-    """The codec with the units that the network learns in."""
-    if spec.target_scaling == "standard":
-        codec = codec.fitted(given.y[rows], None if given.weight is None else given.weight[rows])
-    if spec.output_range is None:
-        return codec
-    assert spec.output_activation is not None
-    return codec.within(spec.output_range, spec.output_activation.range)
 
 
 def _prior(spec: FitSpec, codec: Codec, given: Given, rows: np.ndarray) -> torch.Tensor:

@@ -8,41 +8,37 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import check_scoring
 
-from ..._compat import fitted_copy, scorer_takes_weights
+from ..._compat import scorer_takes_weights
 from ..fitted.fitted import Fitted
 from ..network.weights import Weights
 from ..reading.inputs import TOLD
 from ..reading.raw_columns import as_array
+from .attributes import attributes_now
+from .request import Request
 from .session import Session
 
 
-def scorer_judge(
-    estimator: Any,
-    session: Session,
-    attributes: Callable[[Callable[[int], Weights]], dict[str, Any]],
-) -> Callable[[Weights], float] | None:
+def scorer_judge(request: Request, session: Session) -> Callable[[Weights], float] | None:
     """The score of weights that ``monitor`` asks for; None where the loss is monitored.
 
     Parameters
     ----------
-    estimator : MLPClassifier or MLPRegressor
+    request : Request
     session : Session
         Of a single member.
-    attributes : callable
-        Fitted attributes as if training had ended with the weights that a function gives.
     """
-    monitor = estimator.monitor
+    monitor = request.parameters["monitor"]
     if monitor == "loss" or session.held is None:
         return None
     given, rows = session.held.given, session.held.rows
-    scorer = check_scoring(estimator, scoring=monitor)
+    scorer = check_scoring(request.copy({}), scoring=monitor)
     extra = {}
     if given.weight is not None and scorer_takes_weights(scorer):
         extra["sample_weight"] = given.weight[rows]
     X, y = given.raw(rows), given.y[rows]
 
     def judge(weights: Weights) -> float:
-        network = fitted_copy(estimator, attributes(lambda _: weights) | {TOLD: True})
+        network = request.copy(attributes_now(session, lambda _: weights) | {TOLD: True})
         try:
             score = float(scorer(network, X, y, **extra))
         except (ValueError, TypeError) as error:

@@ -3,37 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from ..._devices import MEMORY_ERRORS, lacks_memory
 from ...callbacks._observers import Bar, Lines, shows_bar
 from ..messages import memory_advice
 from ..training.engine import INTERRUPTED, Judge, Observer, Outcome, train
 from ..training.state import Progress
-from .ending import with_hope
 from .judging import scorer_judge
+from .request import Request
 from .session import Session
 
 
 def train_session(
-    estimator: Any,
+    request: Request,
     session: Session,
-    observers: list[Observer],
+    observers: Sequence[Observer] = (),
     *,
     n_epochs: int | Sequence[int],
     patient: bool,
-) -> tuple[list[int], list[Outcome]]:
-    """Let the engine train: the members that did not diverge at once, and their outcomes."""
+) -> list[Outcome]:
+    """Let the engine train all members.
+
+    Parameters
+    ----------
+    observers : sequence of Observer
+        Beside what `verbose` shows.
+    n_epochs : int or sequence of int
+        At most; one for all members, or one a member.
+    patient : bool
+        Whether early stopping and `tol` may end it.
+    """
     with memory_advice(session.spec.device):
         training = session.training_set()
         validation = session.validation_set(training)
     n_shown = n_epochs if isinstance(n_epochs, int) else max(n_epochs)
-    bar = Bar(n_shown, type(estimator).__name__) if shows_bar(estimator.verbose) else None
+    verbose = request.parameters["verbose"]
+    bar = Bar(n_shown, request.name) if shows_bar(verbose) else None
     if bar is not None:
         observers = [*observers, bar]
-    elif estimator.verbose:
+    elif verbose:
         observers = [*observers, Lines()]
-    judges = judges_of(estimator, session)
+    judges = judges_of(request, session)
 
     def run(members: list[int]) -> list[Outcome]:
         part, whole = session.only(members), len(members) == len(session.progress)
@@ -53,11 +63,10 @@ def train_session(
     in_step = bool(observers) or session.spec.max_time is not None
     try:
         with memory_advice(session.spec.device):
-            outcomes = run(everyone) if in_step else in_parts(everyone, session.progress, run)
+            return run(everyone) if in_step else in_parts(everyone, session.progress, run)
     finally:
         if bar is not None:
             bar.close()
-    return with_hope(session, outcomes)
 
 
 def tried(progress: Sequence[Progress], run: Callable[[], list[Outcome]]) -> list[Outcome] | None:
@@ -96,10 +105,6 @@ def in_parts(
     return outcomes + in_parts(members[half:], progress, run)
 
 
-def judges_of(estimator: Any, session: Session) -> list[Judge | None]:
+def judges_of(request: Request, session: Session) -> list[Judge | None]:
     """What scores each member, as a single network."""
-    judges = []
-    for i in range(len(session.progress)):
-        alone = session.alone(i)
-        judges.append(scorer_judge(estimator, alone, estimator._attributes_now(alone)))
-    return judges
+    return [scorer_judge(request, session.alone(i)) for i in range(len(session.progress))]

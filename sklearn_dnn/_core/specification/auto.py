@@ -215,9 +215,8 @@ def plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return given | {name: v for name, v in PLAIN.items() if is_auto(given.get(name))}
 
 
-def plain_value(estimator: Any, name: str) -> Any:
-    """A parameter of an estimator, the plain value where it is left at "auto"."""
-    value = getattr(estimator, name)
+def plain_value(name: str, value: Any) -> Any:
+    """A parameter's value, the plain one where it is left at "auto"."""
     return PLAIN[name] if is_auto(value) else value
 
 

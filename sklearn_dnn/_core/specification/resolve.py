@@ -30,7 +30,7 @@ from ...components.stopping import PATIENCE, EarlyStopping
 from ...components.topologies import TOPOLOGIES
 from .auto import is_auto, plain
 from .contradictions import refuse_contradictions
-from .judging import stops_early
+from .judging import stops_early, without_validation
 from .machine import machine_of
 from .spec import FitSpec, Task
 
@@ -44,7 +44,13 @@ _STRENGTH = Interval(Real, 0, None, closed="left")
 C = TypeVar("C", bound=Component)
 
 
-def resolve(parameters: Mapping[str, Any], task: Task) -> FitSpec:
+def resolve(
+    parameters: Mapping[str, Any],
+    task: Task,
+    *,
+    by_recipe: bool = False,
+    is_judged: bool = True,
+) -> FitSpec:
     """The frozen specification of a fit.
 
     Parameters
@@ -53,6 +59,10 @@ def resolve(parameters: Mapping[str, Any], task: Task) -> FitSpec:
         The estimator's parameters, each already of an allowed type and range.
     task : Task
         What the data say.
+    by_recipe : bool
+        Whether the recipe for tables has chosen some of the parameters.
+    is_judged : bool
+        Whether there are rows that judge, if early stopping asks for them.
 
     Raises
     ------
@@ -98,11 +108,12 @@ def resolve(parameters: Mapping[str, Any], task: Task) -> FitSpec:
         ensemble=p["ensemble"],
         bootstrap=bool(p["bootstrap"]),
         member_fraction=_optional(p["member_fraction"], float),
+        by_recipe=by_recipe,
         **machine,
     )
     spec = _with_patience(spec, n_idle)
     refuse_contradictions(spec, p)
-    return spec
+    return spec if is_judged else without_validation(spec)
 
 
 def _network(
