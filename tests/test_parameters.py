@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import subprocess
+import sys
 import warnings
 from dataclasses import fields
 from importlib import resources
@@ -24,6 +26,7 @@ from sklearn_dnn.components.dropouts import DROPOUTS
 from sklearn_dnn.components.foreign import ForeignClass
 from sklearn_dnn.components.losses import LOSSES
 from sklearn_dnn.components.optimizers import SGD
+from sklearn_dnn.estimators._parameters import PARAMETERS
 
 ESTIMATORS = [MLPClassifier, MLPRegressor]
 REGISTRIES = list(FAMILIES.values())
@@ -73,22 +76,38 @@ def signature_defaults(cls):
 # One declaration of every hyperparameter
 
 
-@pytest.mark.parametrize("cls", ESTIMATORS)
-def test_signature_and_defaults_are_the_tables(cls):
-    table = {name: parameter.default for name, parameter in cls._parameters.items()}
-    assert list(signature_defaults(cls).items()) == list(table.items())
-    assert {k: type(v) for k, v in cls().get_params(deep=False).items()} == {
-        k: type(v) for k, v in table.items()
-    }
+def test_the_signatures_are_the_table():
+    ours = [signature_defaults(cls) for cls in ESTIMATORS]
+    assert set().union(*ours) == {*PARAMETERS, "loss"}
+    for cls, defaults in zip(ESTIMATORS, ours, strict=True):
+        assert list(cls._parameters) == list(defaults)
+        assert {k: type(v) for k, v in cls().get_params(deep=False).items()} == {
+            k: type(v) for k, v in defaults.items()
+        }
+    shared = set(ours[0]) & set(ours[1]) - {"loss"}
+    assert {k: ours[0][k] for k in shared} == {k: ours[1][k] for k in shared}
 
 
 @pytest.mark.parametrize("cls", ESTIMATORS)
 def test_docstring_has_the_tables_parameters_and_defaults(cls):
-    said = documented(cls)
+    said, defaults = documented(cls), signature_defaults(cls)
     assert list(said) == list(cls._parameters)
     for name, parameter in cls._parameters.items():
-        assert ast.literal_eval(said[name]) == parameter.default, name
+        assert ast.literal_eval(said[name]) == defaults[name], name
         assert parameter.text.strip().endswith("."), name
+
+
+@pytest.mark.parametrize("cls", ESTIMATORS)
+def test_docstrings_are_literal_and_written_from_the_tables(cls):
+    """Editors show what stands in the source: ``python .ci/docstrings.py`` writes it."""
+    tree = ast.parse(Path(inspect.getfile(cls)).read_text("utf-8"))
+    (written,) = (n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == cls.__name__)
+    assert ast.get_docstring(written) == inspect.getdoc(cls)
+    script = PACKAGE.parent / ".ci" / "docstrings.py"
+    found = subprocess.run(
+        [sys.executable, str(script), "--check"], capture_output=True, text=True, check=False
+    )
+    assert found.returncode == 0, found.stderr
 
 
 @pytest.mark.parametrize("cls", ESTIMATORS)

@@ -10,16 +10,11 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
-from ..._compat import from_numpy
 from ..._warnings import warn
 from ...components.norms import BatchNorm, Norm
 from ..data.columns import MIN_COUNT, Columns, fit_columns
-from ..data.features import fit_scaling
 from ..data.splits import folds, inner_split
 from ..data.targets import Codec
-from ..network.architecture import Architecture
-from ..network.data_dependent import scale_to_data
-from ..network.parameters import Layout
 from ..reading.inputs import Given, tell_of_new_gaps
 from ..specification import (
     FitSpec,
@@ -30,11 +25,11 @@ from ..specification import (
     resolve,
     settled,
     stops_early,
-    warn_of_broken_conditions,
     warn_of_missing_blocks,
 )
 from ..training.state import Progress, Streams
 from .far import check_sizes_of_targets, tell_of_strong_penalties
+from .input_scales import warn_of_scales
 from .judging import first_split
 from .request import Request, Weigher
 from .session import (
@@ -46,15 +41,11 @@ from .session import (
     tests_rates,
     weighted,
 )
+from .start_from_data import start_from_data
 from .text_columns import decided
 
 # Rates and steps of learning_rate_init="range_test".
 RANGE_OF_TEST = (1e-6, 10.0, 200)
-# Rows that are looked at to judge columns by, and the mean or deviation that is far from standard.
-SEEN_ROWS = 10_000
-FAR = 10.0
-# What is too small, where all columns are, and how unlike columns may be that are one row's.
-SMALL, UNLIKE = 0.01, 1000.0
 
 
 def begin(
@@ -78,7 +69,8 @@ def begin(
     parameters = settled(
         parameters,
         codec.kind,
-        *_shape(given),
+        len(given.rows),
+        given.X.shape[1],
         by_recipe=by_recipe,
         n_validation=None if validation is None else len(validation.rows),
     )
@@ -114,28 +106,15 @@ def begin(
         prior = _prior(spec, codec, given, rows)
     progress = [Progress.begin([spec], [stream], prior) for stream in streams]
     session = Session(spec, codec, columns, progress, given, rows, own, held, draws)
-    embedding = spec.numeric_embedding
-    if embedding is not None and embedding.measures and spec.task.n_numbers > 0:
-        _measure_numbers(session)
-    _warn_of_scales(session)
+    start_from_data(session, streams)
+    warn_of_scales(session)
     tell_of_strong_penalties(spec, given, rows)
     warn_of_missing_blocks(spec)
-    if any(initializer.data_dependent for initializer in spec.initializer):
-        data = session.training_set()
-        for member, stream, index in zip(progress, streams, own, strict=True):
-            drawn = _drawn_rows(given, index, spec.batch_size, stream.weights)
-            batch = data.features.rows(torch.from_numpy(drawn))
-            scale_to_data(spec, member.theta, member.statistics, batch)
-            member.begin_from_theta(spec.optimizer)
-    if isinstance(parameters["learning_rate_init"], str) and tests_rates(parameters):
+    if tests_rates(parameters):
+        # the one number that is not settled before: it is found by training
         found = session.range_test(*RANGE_OF_TEST)
         session.spec = replace(spec, learning_rate_init=found.suggestion)
     return session
-
-
-def _shape(given: Given) -> tuple[int, int]:
-    """Rows that count, and columns."""
-    return len(given.rows), given.X.shape[1]
 
 
 def _parted(
@@ -221,89 +200,8 @@ def _fitted_columns(scaling: Any, given: Given, rows: np.ndarray) -> Columns:
     return columns
 
 
-def _drawn_rows(given: Given, rows: np.ndarray, n: int, seed: int) -> np.ndarray:
-    """`n` rows that stand for all: each is expected as often as its weight says.
-
-    They are found at equal steps along the sum of the weights of shuffled rows, so that rows of
-    equal weight come once before any comes twice.
-    """
-    rng = np.random.default_rng([seed, 1])  # apart from the draws of the weights themselves
-    shuffled = rng.permutation(rows)
-    weight = np.ones(len(rows)) if given.weight is None else given.weight[shuffled]
-    reached = np.cumsum(weight, dtype=np.float64)
-    steps = (np.arange(n) + rng.random()) * (reached[-1] / n)
-    return shuffled[np.minimum(np.searchsorted(reached, steps, side="right"), len(rows) - 1)]
-
-
-def _measure_numbers(session: Session) -> None:
-    """Write what the embedding measures on rows to train on, the same for all members.
-
-    Of many rows some stand for all, at equal steps.
-    """
-    spec, given, rows = session.spec, session.given, session.training
-    embedding, n_numbers = spec.numeric_embedding, spec.task.n_numbers
-    assert embedding is not None
-    if len(rows) > SEEN_ROWS:
-        rows = rows[np.linspace(0, len(rows) - 1, SEEN_ROWS).astype(np.int64)]
-    some = given.X[rows]
-    x = from_numpy(some.toarray() if sp.issparse(some) else np.ascontiguousarray(some))
-    x = session.encoding(gappy=given.gappy)(x)[:, :n_numbers]
-    weight = None if given.weight is None else given.weight[rows]
-    found = embedding.measure(x.cpu().numpy(), weight)
-    layout = Layout(Architecture.of(spec))
-    for member in session.progress:
-        own = layout.network(member.theta, member.statistics).embedding_statistics
-        for name, values in found.items():
-            own[name].copy_(torch.from_numpy(values))
-        member.best_statistics.copy_(member.statistics)
-
-
 def _prior(spec: FitSpec, codec: Codec, given: Given, rows: np.ndarray) -> torch.Tensor:
     """Raw outputs of the best constant prediction."""
     y = codec.encode(given.y[rows], torch.float64)
     weight = None if given.weight is None else torch.from_numpy(given.weight[rows])
     return spec.objective.best_constant(y, weight, spec.task.n_outputs)
-
-
-def _warn_of_scales(session: Session) -> None:
-    """Say so where the network gets columns as they are, and they are far from standard."""
-    norm = session.spec.input_norm
-    by_row = norm is not None and norm.input_scaling != "standard"
-    if sp.issparse(session.given.X) or not (session.spec.input_scaling is None or by_row):
-        warn_of_broken_conditions(session.spec, standardised=True)
-        return
-    some = session.training[:SEEN_ROWS]
-    fill = np.nan_to_num(session.columns.fill) if session.given.gappy else None
-    scaling = fit_scaling(session.given.X, some, None, fill)
-    seen = session.given.X[some]
-    spread = np.fmin.reduce(seen, axis=0) < np.fmax.reduce(seen, axis=0)
-    varied = spread & ~session.columns.categorical
-    mean, scale = np.abs(scaling.mean[varied]), scaling.scale[varied]
-    if by_row:
-        _warn_of_unlike_columns(norm, np.hypot(mean, scale))
-        warn_of_broken_conditions(session.spec, standardised=True)
-        return
-    if mean.size and (mean.max() > FAR or scale.max() > FAR):
-        warn(
-            f"input_scaling=None, but columns of X have means up to {mean.max():.3g} and standard "
-            f"deviations up to {scale.max():.3g}; networks train badly on such. Use "
-            "input_scaling='standard', or scale X before."
-        )
-    elif mean.size and scale.max() < SMALL and mean.max() < SMALL:
-        warn(
-            "input_scaling=None, but no column of X has a mean or a standard deviation above "
-            f"{max(scale.max(), mean.max()):.3g}; a network learns little from numbers so small. "
-            "Use input_scaling='standard', or scale X before."
-        )
-    near = (mean < 0.5) & (scale > 0.5) & (scale < 2.0)
-    warn_of_broken_conditions(session.spec, standardised=bool(near.all()))
-
-
-def _warn_of_unlike_columns(norm: Any, size: np.ndarray) -> None:
-    """Say so where a norm of rows meets a column beside which others are nothing."""
-    if size.size and size.max() > UNLIKE * size.min():
-        warn(
-            f"input_scaling={norm!r} normalises each row, but columns of X differ in size from "
-            f"{size.min():.3g} to {size.max():.3g}, so that the small ones are lost beside the "
-            "large. Use input_scaling='standard' or 'batch_norm', or scale X before."
-        )

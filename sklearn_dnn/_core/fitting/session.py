@@ -325,4 +325,6 @@ def refuse_targets_outside(
 
 
 def tests_rates(parameters: Mapping[str, Any]) -> bool:
-    return parameters["learning_rate_init"] == "range_test"
+    """Whether the learning rate is found by a range test."""
+    rate = parameters["learning_rate_init"]
+    return isinstance(rate, str) and rate == "range_test"

@@ -68,7 +68,7 @@ def go_on(request: Request, earlier: Earlier, given: Given, validation: Given | 
     spec = replace(resolve(parameters, task), by_recipe=before["by_recipe"])
     if not (spec.mixes_precision and weights[0].coefs[0].dtype == np.float32):
         spec = replace(spec, dtype=str(weights[0].coefs[0].dtype))
-    if isinstance(parameters["learning_rate_init"], str) and tests_rates(parameters):
+    if tests_rates(parameters):
         # the rate that the first call found
         spec = replace(spec, learning_rate_init=before["learning_rate_init"])
     _refuse_other_shape(spec, before, weights[0])
