@@ -326,7 +326,7 @@ def test_every_call_says_the_way_out_once(monkeypatch, error):
     model = network().fit(X, Y)
     places = {
         "_core.fitting.running.train": lambda: clone(model).fit(X, Y),
-        "estimators._base.open_session": lambda: clone(model).partial_fit(X, Y),
+        "_core.fitting.opening.read_training": lambda: clone(model).partial_fit(X, Y),
         "_core.fitted.fitted.table_outputs": lambda: model.predict(X),
         "_core.fitting.calibration.raw_outputs": lambda: MLPClassifier(
             (3,), early_stopping=True, calibration="temperature", max_iter=2

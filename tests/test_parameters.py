@@ -457,13 +457,12 @@ def imports(module):
 
 def test_imports_are_read_as_python_reads_them():
     assert ("_compat", "sklearn_dnn._compat.Interval") in set(imports("components.stopping"))
-    assert ("specification", "sklearn_dnn._core.specification.FitSpec") in set(
-        imports("network.kernels")
-    )
-    assert ("data.features", "sklearn_dnn._core.data.features.Features") in set(
-        imports("data.batches")
-    )
-    assert (None, "torch.Tensor") in set(imports("training.step"))
+    core = "sklearn_dnn._core"
+    known = set(imports("_core.network.kernels"))
+    assert ("_core.specification", f"{core}.specification.FitSpec") in known
+    known = set(imports("_core.data.batches"))
+    assert ("_core.data.features", f"{core}.data.features.Features") in known
+    assert (None, "torch.Tensor") in set(imports("_core.training.step"))
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -331,7 +331,8 @@ class StackingBackend(ParallelBackendBase):
         with parallel_config(backend=self.pool):
             results = Parallel(n_jobs=self._n_workers, return_as=how)(tasks)
             try:
-                yield from results
+                for result in results:  # noqa: UP028 - which would close them first
+                    yield result
             except GeneratorExit:
                 if isinstance(results, Generator):  # closed, it would warn of what is left
                     with suppress(KeyboardInterrupt):
