@@ -16,7 +16,7 @@ from ..network.architecture import Architecture
 from ..network.parameters import Layout
 from ..network.weights import Weights
 from ..reading.inputs import Given, tell_of_new_gaps
-from ..specification import FitSpec, is_auto, resolve, settled, without_validation
+from ..specification import MIXED, FitSpec, is_auto, resolve, settled, stops_early
 from ..training.state import Progress, Streams, driven_schedules
 from .earlier import Earlier, saved_members
 from .far import check_sizes_of_targets, tell_of_strong_penalties
@@ -65,19 +65,19 @@ def go_on(request: Request, earlier: Earlier, given: Given, validation: Given | 
     task = task_of(given, codec, earlier.columns, own.shape[1], held is not None)
     first = before["task"]["float32_targets"]  # later rows change no type
     task = replace(task, float32_targets=first)
-    spec = replace(resolve(parameters, task), by_recipe=before["by_recipe"])
-    if not (spec.mixes_precision and weights[0].coefs[0].dtype == np.float32):
-        spec = replace(spec, dtype=str(weights[0].coefs[0].dtype))
-    if tests_rates(parameters):
-        # the rate that the first call found
-        spec = replace(spec, learning_rate_init=before["learning_rate_init"])
+    stops = stops_early(parameters["early_stopping"], task.n_samples, task.has_validation)
+    if held is None and stops:
+        _tell_no_part_is_held(asked, before, saved)
+    spec = resolve(
+        _as_begun(parameters, before, weights[0]),
+        task,
+        by_recipe=before["by_recipe"],
+        is_judged=held is not None or not stops,
+    )
     _refuse_other_shape(spec, before, weights[0])
     refuse_targets_outside(spec, given, rows, held)
     check_sizes_of_targets(spec, codec, given, rows, fresh=False)
     tell_of_strong_penalties(spec, given, rows)
-    if held is None and spec.early_stopping:
-        _tell_no_part_is_held(asked, before, saved)
-        spec = without_validation(spec)
     if saved is not None:
         progress = _all_restored(spec, before, saved, fresh)
     else:
@@ -101,6 +101,19 @@ def _renew(session: Session, members: Sequence[Mapping[str, Any]]) -> None:
             progress.patience[0].count = progress.patience[0].unbeaten = 0
         if member["end_reason"] == "diverged" and not session.spec.early_stopping:
             progress.patience[0].forget()  # an epoch's loss is that of weights within it
+
+
+def _as_begun(
+    parameters: Mapping[str, Any], before: Mapping[str, Any], weights: Weights
+) -> dict[str, Any]:
+    """The parameters with what the first call found, and training can't change on its way."""
+    kept = {}
+    dtype = str(weights.coefs[0].dtype)
+    if not (parameters["dtype"] == MIXED and dtype == "float32"):
+        kept["dtype"] = dtype
+    if tests_rates(parameters):
+        kept["learning_rate_init"] = before["learning_rate_init"]
+    return {**parameters, **kept}
 
 
 def refuse_what_ends(request: Request, session: Session) -> None:

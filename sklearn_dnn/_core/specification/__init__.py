@@ -5,15 +5,16 @@ Below this package nobody reads the estimator and nothing is "auto".
 
 from .auto import PLAIN, RECIPE_PATIENCE, follows_recipe, is_auto, plain_value, settled
 from .contradictions import warn_of_broken_conditions, warn_of_missing_blocks
-from .judging import holds_out_folds, stops_early, without_validation
+from .judging import holds_out_folds, stops_early
 from .machine import CUDA_WORK, device_of_stack, members_at_once, members_that_fit, step_work
 from .resolve import hidden_sizes, resolve
 from .size import refuse_too_large, refuse_too_many_members
-from .spec import COLUMNS, FitSpec, Task, is_on, objective, structure
+from .spec import COLUMNS, MIXED, FitSpec, Task, is_on, objective, structure
 
 __all__ = [
     "COLUMNS",
     "CUDA_WORK",
+    "MIXED",
     "PLAIN",
     "RECIPE_PATIENCE",
     "FitSpec",
@@ -37,5 +38,4 @@ __all__ = [
     "structure",
     "warn_of_broken_conditions",
     "warn_of_missing_blocks",
-    "without_validation",
 ]

@@ -27,6 +27,9 @@ from ...components.schedules import Schedule
 from ...components.stopping import EarlyStopping
 from ...components.topologies import Topology
 
+# The type that computes products in bfloat16, on float32 parameters.
+MIXED = "mixed_bfloat16"
+
 
 @dataclass(frozen=True)
 class Task:
@@ -242,7 +245,7 @@ class FitSpec:
     @property
     def mixes_precision(self) -> bool:
         """Whether products are computed in bfloat16, on float32 parameters."""
-        return self.dtype == "mixed_bfloat16"
+        return self.dtype == MIXED
 
     @property
     def torch_dtype(self) -> torch.dtype:
