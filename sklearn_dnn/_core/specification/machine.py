@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from ..._devices import free_memory, is_present, read_device
+from ..._devices import CPU, GPU, checked_device, free_memory, is_present
 from ..._threads import available_threads
 from ...components.architectures import HiddenModule
 from ...components.embeddings import NumericEmbedding
@@ -43,10 +43,10 @@ def machine_of(
         work *= n_members
     together = n_members if optimizer.stackable and not shares else 1
     device = _resolve_device(p["device"], work * together)
-    if p["device"] == "auto" and optimizer.needs_gpu and is_present("cuda"):
-        device = "cuda"
+    if p["device"] == "auto" and optimizer.needs_gpu and is_present(GPU):
+        device = GPU
     dtype = _resolve_dtype(p["dtype"], task.dtype, work)
-    if device == "cpu":
+    if device == CPU:
         together = min(together, _at_once(hidden, sizes, batch_size, dtype))
     n_threads = _resolve_threads(p["n_threads"], work * together)
     return {"device": device, "n_threads": n_threads, "dtype": dtype}
@@ -89,7 +89,7 @@ def step_work(layer_sizes: tuple[int, ...], batch_size: int) -> int:
 
 def members_at_once(spec: FitSpec) -> int:
     """Members of a stack that are worth training in one call of each kernel."""
-    if spec.device != "cpu":
+    if spec.device != CPU:
         return 2**31  # a GPU takes as many as it has memory for
     hidden = spec.hidden_layer_sizes
     sizes = _sizes(hidden, spec.task, spec.numeric_embedding)
@@ -123,27 +123,8 @@ def _at_once(
 
 def _resolve_device(value: str | torch.device, work: int) -> str:
     if value == "auto":
-        return "cuda" if work >= CUDA_WORK and torch.cuda.is_available() else "cpu"
-    try:
-        name, device = read_device(value)
-    except RuntimeError as error:
-        raise ValueError(
-            "The 'device' parameter must be 'auto' or a torch device such as 'cpu', 'cuda' or "
-            f"'cuda:1'. Got {value!r} instead."
-        ) from error
-    if device.type == "cuda":
-        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-        if (device.index or 0) >= count:
-            raise ValueError(
-                f"device={value!r} was asked for, but torch sees {count} CUDA devices. Use "
-                "device='cpu' or 'auto', or install a CUDA build of torch and its driver."
-            )
-    elif device.type != "cpu":
-        raise ValueError(
-            "The 'device' parameter must be 'auto', 'cpu', 'cuda' or 'cuda:<index>'. "
-            f"Got {value!r} instead."
-        )
-    return name
+        return GPU if work >= CUDA_WORK and is_present(GPU) else CPU
+    return checked_device(value)
 
 
 def _resolve_threads(value: int | None, work: int) -> int:

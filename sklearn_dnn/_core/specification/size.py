@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
-import torch
+from ..._devices import whole_memory
 
 # Weights, gradient, best weights: of each number that is trained so many copies are kept.
 COPIES = 3
 # Bytes of a member beside its numbers: its generators alone.
 OF_A_MEMBER = 10_000
-ADDRESSABLE = 2**47
 GIBIBYTE = 2**30
 
 
@@ -23,7 +20,7 @@ def refuse_too_many_members(n_members: int, n_rows: int) -> None:
     """
     if n_members == 1:
         return
-    needed, there = n_members * (OF_A_MEMBER + 8 * n_rows), _memory("cpu")
+    needed, there = n_members * (OF_A_MEMBER + 8 * n_rows), whole_memory("cpu")
     if needed > there:
         raise ValueError(
             f"n_members={n_members} takes {_size(needed)} for the members' chance and rows alone, "
@@ -56,7 +53,7 @@ def refuse_too_large(
         (device, n_parameters * n_members * itemsize * COPIES),
         ("cpu", n_parameters * 8),
     ):
-        there = _memory(where)
+        there = whole_memory(where)
         if needed > there:
             of = "" if n_members == 1 else f" in each of {n_members} members"
             raise ValueError(
@@ -64,16 +61,6 @@ def refuse_too_large(
                 f"{_size(needed)} at least, but {where!r} has {_size(there)}. Use smaller layers"
                 f"{' or fewer members' if of else ''}; (100,) is usual."
             )
-
-
-def _memory(device: str) -> int:
-    """Bytes of a device's memory, or what can be addressed where the system does not tell."""
-    if torch.device(device).type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[1])
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
-        return ADDRESSABLE
 
 
 def _count(n: int) -> str:
