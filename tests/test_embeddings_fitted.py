@@ -20,7 +20,7 @@ from sklearn_dnn import model_selection as ours
 from sklearn_dnn._core.data.batches import Batch, TrainingSet
 from sklearn_dnn._core.data.features import Features, Standardiser
 from sklearn_dnn._core.fitted.fitted import Fitted
-from sklearn_dnn._core.fitting import fresh_start, start_from_data, warm_start
+from sklearn_dnn._core.fitting import fresh_start, warm_start
 from sklearn_dnn._core.network.architecture import Architecture
 from sklearn_dnn._core.network.mlp import hidden
 from sklearn_dnn._core.network.parameters import Layout
@@ -474,7 +474,7 @@ def test_bins_are_measured_on_the_standardised_rows_to_train_on():
 
 
 def test_many_rows_are_represented_by_some(monkeypatch):
-    monkeypatch.setattr(start_from_data, "SEEN_ROWS", 50)
+    monkeypatch.setattr(fresh_start, "SEEN_ROWS", 50)
     X, y = numbers(200)
     fitted = model(numeric_embedding=PiecewiseLinear(n_bins=4), max_iter=1).fit(X, y)
     some = X[np.linspace(0, 199, 50).astype(int)]

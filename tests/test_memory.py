@@ -328,7 +328,7 @@ def test_every_call_says_the_way_out_once(monkeypatch, error):
         "_core.fitting.running.train": lambda: clone(model).fit(X, Y),
         "_core.fitting.opening.read_training": lambda: clone(model).partial_fit(X, Y),
         "_core.fitted.fitted.table_outputs": lambda: model.predict(X),
-        "_core.fitting.calibration.raw_outputs": lambda: MLPClassifier(
+        "_core.fitting.ending.raw_outputs": lambda: MLPClassifier(
             (3,), early_stopping=True, calibration="temperature", max_iter=2
         ).fit(X, Y > 0),
     }

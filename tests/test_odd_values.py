@@ -22,7 +22,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_dnn import MLPClassifier, MLPRegressor, __version__, components
 from sklearn_dnn._core import messages
-from sklearn_dnn._core.specification import size
+from sklearn_dnn._core.specification import machine as size
 from sklearn_dnn.callbacks import FunctionCallback, GradientActivationMonitor
 from sklearn_dnn.cli import main
 from sklearn_dnn.compare._fold import run_fold

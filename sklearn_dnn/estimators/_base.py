@@ -26,12 +26,10 @@ from .._core.fitted.exports import member_of, module_of
 from .._core.fitted.fitted import Fitted, beside_each_other
 from .._core.fitted.states import refuse_other_format
 from .._core.fitted.summary import summary
-from .._core.fitting.attributes import attributes_now, fitted_attributes
-from .._core.fitting.earlier import Earlier
-from .._core.fitting.ending import Ended, end
+from .._core.fitting.ending import Ended, attributes_now, end, fitted_attributes
 from .._core.fitting.opening import open_session
 from .._core.fitting.refit import trained_on_all
-from .._core.fitting.request import Arguments, Request
+from .._core.fitting.request import Arguments, Earlier, Request
 from .._core.fitting.running import train_session
 from .._core.fitting.transaction import all_or_nothing
 from .._core.fitting.weights import get_weights, set_weights

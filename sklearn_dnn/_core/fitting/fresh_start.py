@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,12 +10,17 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
+from ..._compat import from_numpy
 from ..._warnings import warn
 from ...components.norms import BatchNorm, Norm
 from ..data.columns import MIN_COUNT, Columns, fit_columns
 from ..data.splits import folds, inner_split
 from ..data.targets import Codec
+from ..network.architecture import Architecture
+from ..network.data_dependent import scale_to_data
+from ..network.parameters import Layout
 from ..reading.inputs import Given, tell_of_new_gaps
+from ..reading.raw_columns import as_array
 from ..specification import (
     FitSpec,
     follows_recipe,
@@ -28,9 +33,7 @@ from ..specification import (
     warn_of_missing_blocks,
 )
 from ..training.state import Progress, Streams
-from .far import check_sizes_of_targets, tell_of_strong_penalties
-from .input_scales import warn_of_scales
-from .judging import first_split
+from .far import check_sizes_of_targets, tell_of_strong_penalties, warn_of_scales
 from .request import Request, Weigher
 from .session import (
     Held,
@@ -41,11 +44,14 @@ from .session import (
     tests_rates,
     weighted,
 )
-from .start_from_data import start_from_data
 from .text_columns import decided
 
 # Rates and steps of learning_rate_init="range_test".
 RANGE_OF_TEST = (1e-6, 10.0, 200)
+
+
+# Rows that embeddings are measured on, at most.
+SEEN_ROWS = 10_000
 
 
 def begin(
@@ -106,7 +112,7 @@ def begin(
         prior = _prior(spec, codec, given, rows)
     progress = [Progress.begin([spec], [stream], prior) for stream in streams]
     session = Session(spec, codec, columns, progress, given, rows, own, held, draws)
-    start_from_data(session, streams)
+    _start_from_data(session, streams)
     warn_of_scales(session)
     tell_of_strong_penalties(spec, given, rows)
     warn_of_missing_blocks(spec)
@@ -205,3 +211,87 @@ def _prior(spec: FitSpec, codec: Codec, given: Given, rows: np.ndarray) -> torch
     y = codec.encode(given.y[rows], torch.float64)
     weight = None if given.weight is None else torch.from_numpy(given.weight[rows])
     return spec.objective.best_constant(y, weight, spec.task.n_outputs)
+
+
+def _start_from_data(session: Session, streams: Sequence[Streams]) -> None:
+    """Let embeddings, and initializers that ask for it, look at rows that train.
+
+    Parameters
+    ----------
+    session : Session
+        Its networks are as their initializers drew them.
+    streams : sequence of Streams
+        Of chance, one a member.
+    """
+    spec = session.spec
+    embedding = spec.numeric_embedding
+    if embedding is not None and embedding.measures and spec.task.n_numbers > 0:
+        _measure_numbers(session)
+    if any(initializer.data_dependent for initializer in spec.initializer):
+        data = session.training_set()
+        for member, stream, rows in zip(session.progress, streams, session.rows, strict=True):
+            drawn = _drawn_rows(session.given, rows, spec.batch_size, stream.weights)
+            batch = data.features.rows(torch.from_numpy(drawn))
+            scale_to_data(spec, member.theta, member.statistics, batch)
+            member.begin_from_theta(spec.optimizer)
+
+
+def _drawn_rows(given: Given, rows: np.ndarray, n: int, seed: int) -> np.ndarray:
+    """`n` rows that stand for all: each is expected as often as its weight says.
+
+    They are found at equal steps along the sum of the weights of shuffled rows, so that rows of
+    equal weight come once before any comes twice.
+    """
+    rng = np.random.default_rng([seed, 1])  # apart from the draws of the weights themselves
+    shuffled = rng.permutation(rows)
+    weight = np.ones(len(rows)) if given.weight is None else given.weight[shuffled]
+    reached = np.cumsum(weight, dtype=np.float64)
+    steps = (np.arange(n) + rng.random()) * (reached[-1] / n)
+    return shuffled[np.minimum(np.searchsorted(reached, steps, side="right"), len(rows) - 1)]
+
+
+def _measure_numbers(session: Session) -> None:
+    """Write what the embedding measures on rows to train on, the same for all members.
+
+    Of many rows some stand for all, at equal steps.
+    """
+    spec, given, rows = session.spec, session.given, session.training
+    embedding, n_numbers = spec.numeric_embedding, spec.task.n_numbers
+    assert embedding is not None
+    if len(rows) > SEEN_ROWS:
+        rows = rows[np.linspace(0, len(rows) - 1, SEEN_ROWS).astype(np.int64)]
+    some = given.X[rows]
+    x = from_numpy(some.toarray() if sp.issparse(some) else np.ascontiguousarray(some))
+    x = session.encoding(gappy=given.gappy)(x)[:, :n_numbers]
+    weight = None if given.weight is None else given.weight[rows]
+    found = embedding.measure(x.cpu().numpy(), weight)
+    layout = Layout(Architecture.of(spec))
+    for member in session.progress:
+        own = layout.network(member.theta, member.statistics).embedding_statistics
+        for name, values in found.items():
+            own[name].copy_(torch.from_numpy(values))
+        member.best_statistics.copy_(member.statistics)
+
+
+def first_split(
+    how: Any, rows: np.ndarray, y: np.ndarray, groups: Any
+) -> tuple[np.ndarray, np.ndarray]:
+    """The first split of a scikit-learn splitter, as positions in `rows`."""
+    positions = rows.reshape(-1, 1)
+    if groups is not None:
+        groups = np.asarray(as_array(groups))
+        if len(groups) != len(y):
+            raise ValueError(
+                f"groups has {len(groups)} rows, but X has {len(y)}. Give one group a row of X."
+            )
+        groups = groups[rows]
+    try:
+        for training, judging in how.split(positions, y[rows], groups):
+            return training, judging
+    except ValueError as error:
+        error.add_note(f"It is the splitter validation_fraction={how!r} that refused these rows.")
+        raise
+    raise ValueError(
+        f"The splitter validation_fraction={how!r} gave no split. Give one with at least one, or "
+        "a fraction."
+    )

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
+import numpy as np
+from sklearn.metrics import check_scoring
+
+from ..._compat import scorer_takes_weights
 from ..._devices import MEMORY_ERRORS, lacks_memory
 from ...callbacks._observers import Bar, Lines, shows_bar
+from ..fitted.fitted import Fitted
 from ..messages import memory_advice
+from ..network.weights import Weights
+from ..reading.inputs import TOLD
 from ..training.engine import INTERRUPTED, Judge, Observer, Outcome, train
 from ..training.state import Progress
-from .judging import scorer_judge
+from .ending import attributes_now
 from .request import Request
 from .session import Session
 
@@ -108,3 +116,48 @@ def in_parts(
 def judges_of(request: Request, session: Session) -> list[Judge | None]:
     """What scores each member, as a single network."""
     return [scorer_judge(request, session.alone(i)) for i in range(len(session.progress))]
+
+
+def scorer_judge(request: Request, session: Session) -> Callable[[Weights], float] | None:
+    """The score of weights that ``monitor`` asks for; None where the loss is monitored.
+
+    Parameters
+    ----------
+    request : Request
+    session : Session
+        Of a single member.
+    """
+    monitor = request.parameters["monitor"]
+    if monitor == "loss" or session.held is None:
+        return None
+    given, rows = session.held.given, session.held.rows
+    scorer = check_scoring(request.copy({}), scoring=monitor)
+    extra = {}
+    if given.weight is not None and scorer_takes_weights(scorer):
+        extra["sample_weight"] = given.weight[rows]
+    X, y = given.raw(rows), given.y[rows]
+
+    def judge(weights: Weights) -> float:
+        network = request.copy(attributes_now(session, lambda _: weights) | {TOLD: True})
+        try:
+            score = float(scorer(network, X, y, **extra))
+        except (ValueError, TypeError) as error:
+            if not _outputs_are_finite(network, X):
+                return np.nan
+            raise ValueError(
+                f"monitor={monitor!r} can't score this estimator on its validation part: "
+                f"{str(error).rstrip('.')}. Choose another scorer, or monitor='loss'."
+            ) from error
+        if not np.isfinite(score) and _outputs_are_finite(network, X):
+            raise ValueError(
+                f"monitor={monitor!r} gave {score}, which is no score. Choose another scorer, or "
+                "monitor='loss'."
+            )
+        return score
+
+    return judge
+
+
+def _outputs_are_finite(network: Any, X: Any) -> bool:
+    """Whether a score that is none is the scorer's fault, not that of a fit which diverges."""
+    return bool(np.isfinite(Fitted(network).raw(X)).all())

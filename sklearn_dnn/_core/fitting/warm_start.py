@@ -18,9 +18,8 @@ from ..network.weights import Weights
 from ..reading.inputs import Given, tell_of_new_gaps
 from ..specification import MIXED, FitSpec, is_auto, resolve, settled, stops_early
 from ..training.state import Progress, Streams, driven_schedules
-from .earlier import Earlier, saved_members
 from .far import check_sizes_of_targets, tell_of_strong_penalties
-from .request import Request, Weigher
+from .request import Earlier, Request, Weigher, saved_members
 from .session import (
     Held,
     Session,
