@@ -6,7 +6,7 @@ from dataclasses import replace
 from numbers import Real
 
 from ..data.targets import Codec
-from ..messages import memory_advice, told_of
+from ..messages import memory_advice, naming_input
 from ..reading.inputs import Given, read_difficulty, read_validation
 from .fresh_start import begin
 from .request import Arguments, Request
@@ -59,7 +59,7 @@ def _read_validation(
     request: Request, arguments: Arguments, given: Given, codec: Codec
 ) -> Given | None:
     """The validation set that the caller gave, checked; None where there is none."""
-    with told_of("the validation set (X_val, y_val, sample_weight_val)"):
+    with naming_input("the validation set (X_val, y_val, sample_weight_val)"):
         validation = read_validation(
             request.read,
             arguments.X_val,
