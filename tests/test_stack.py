@@ -14,7 +14,8 @@ from sklearn_dnn import MLPClassifier, MLPRegressor, components
 from sklearn_dnn._core.data import batches
 from sklearn_dnn._core.data import features as features_module
 from sklearn_dnn._core.data.batches import Batcher, TrainingSet
-from sklearn_dnn._core.data.features import Features, Standardiser, fit_scaling
+from sklearn_dnn._core.data.features import Features, Standardiser
+from sklearn_dnn._core.data.scaling import fit_scaling
 from sklearn_dnn._core.data.targets import (
     BinaryCodec,
     MulticlassCodec,

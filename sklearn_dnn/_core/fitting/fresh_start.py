@@ -14,7 +14,7 @@ from ..._compat import from_numpy
 from ..._warnings import warn
 from ...components.norms import BatchNorm, Norm
 from ..data.columns import MIN_COUNT, Columns, fit_columns
-from ..data.features import fit_scaling
+from ..data.scaling import fit_scaling
 from ..data.splits import folds, inner_split
 from ..data.targets import Codec, RegressionCodec
 from ..network.architecture import Architecture

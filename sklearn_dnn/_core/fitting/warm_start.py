@@ -12,7 +12,7 @@ import torch
 
 from ..._warnings import warn
 from ..data.columns import Columns
-from ..data.features import has_gaps
+from ..data.scaling import has_gaps
 from ..data.targets import Codec
 from ..network.architecture import Architecture
 from ..network.parameters import Layout

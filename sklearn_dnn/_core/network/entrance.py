@@ -19,7 +19,7 @@ from torch import Tensor
 
 from ...components.embeddings import CODE_SIZE
 from .architecture import CODES, Architecture
-from .parameters import Network
+from .views import Network
 
 
 def normed(

@@ -17,7 +17,7 @@ from .entrance import embedded
 from .fold import folded, folds
 from .inputs import inputs_module
 from .members import entering, heads, joined
-from .parameters import Layer, Network
+from .views import Layer, Network
 from .weights import Weights
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ...components.norms import Norm
 from .architecture import Architecture
-from .parameters import NOTHING, Layer, Network
+from .views import NOTHING, Layer, Network
 
 
 def folds(architecture: Architecture) -> bool:

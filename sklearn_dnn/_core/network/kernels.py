@@ -12,7 +12,7 @@ from ...components.dropouts import DropoutRule, Memory
 from ..specification import FitSpec
 from .architecture import Architecture
 from .mlp import Noise, affine, on
-from .parameters import Layer, Network
+from .views import Layer, Network
 
 # Numbers of all members' first gradients up to which they stay in a core's cache.
 CACHED = 2**17

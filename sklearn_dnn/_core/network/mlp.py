@@ -16,7 +16,7 @@ from .architecture import Architecture
 from .chance import seeded
 from .entrance import embedded, normed
 from .members import entering, heads, repeated, split
-from .parameters import Layer, Network
+from .views import Layer, Network
 
 _INPUT_DROPOUT = Dropout()
 

@@ -13,9 +13,10 @@ from torch import Tensor
 
 from ..._compat import from_numpy
 from ..._threads import limit_threads
-from ..data.features import Encoding, Features, Table
+from ..data.features import Encoding, Features
+from ..data.scaling import Table
 from ..network.mlp import Evaluator, InTurn
-from ..network.parameters import Layer
+from ..network.views import Layer
 
 # Bytes of one layer's output that stay in a core's cache, and that keep a GPU busy.
 PIECE_BYTES = {"cpu": 2**20, "cuda": 2**28}

@@ -18,7 +18,8 @@ from ..network.embedded_kernel import EmbeddedKernel
 from ..network.kernels import DenseKernel, SharedKernel, has_kernel
 from ..network.members import repeated
 from ..network.mlp import Noise, affine, hidden, outputs_of
-from ..network.parameters import Layout, Network
+from ..network.parameters import Layout
+from ..network.views import Network
 from ..specification import FitSpec
 from .numbers import column, is_on, per_row
 
