@@ -14,17 +14,8 @@ from ..._warnings import warn
 from ..data.order import steps
 from ..messages import DivergedError
 from ..specification import RECIPE_PATIENCE, FitSpec, is_auto
-from ..training.engine import (
-    DIVERGED,
-    INTERRUPTED,
-    LEAST_EPOCHS,
-    MAX_ITER,
-    PATIENCE,
-    TIME,
-    TOL,
-    Outcome,
-    rises,
-)
+from ..training.divergence import LEAST_EPOCHS, rises
+from ..training.ends import DIVERGED, INTERRUPTED, MAX_ITER, PATIENCE, TIME, TOL, Outcome
 from .far import divergence_advice, lower_noises
 from .session import Session
 

@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from ..._interruption import in_loop
 from ..._warnings import warn
 from ..messages import memory_advice
-from ..training.engine import DIVERGED, INTERRUPTED, TIME, Outcome
+from ..training.ends import DIVERGED, INTERRUPTED, TIME, Outcome
 from .opening import open_session
 from .running import train_session
 from .session import SIZES, Session
