@@ -26,7 +26,7 @@ from sklearn_dnn._core.specification import Task, resolve, structure
 from sklearn_dnn._core.training.engine import train
 from sklearn_dnn._core.training.evaluate import ValidationSet
 from sklearn_dnn._core.training.state import Progress, Streams
-from sklearn_dnn._core.training.step import Step
+from sklearn_dnn._core.training.step import TrainingStep
 from sklearn_dnn._threads import limit_threads
 from sklearn_dnn.components import (
     SGD,
@@ -734,7 +734,7 @@ def test_dropout_has_the_mean_and_the_variance_of_each_members_rate():
         batch_size=N_ROWS,
     )
     progress = stack.begin(stack.everyone)
-    step = Step(stack.specs, progress)
+    step = TrainingStep(stack.specs, progress)
     (batch,) = Batcher(stack.data, N_ROWS, False, False).epoch(progress.orders).batches
     n_draws = 2000
     with limit_threads(1):

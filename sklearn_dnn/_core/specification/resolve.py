@@ -14,7 +14,7 @@ import numpy as np
 from ..._compat import Interval
 from ..._warnings import warn
 from ...components.activations import ACTIVATIONS, Activation, as_activation
-from ...components.architectures import DEEPEST, Architecture, HiddenModule
+from ...components.architectures import DEEPEST, HiddenModule, LayerSizes
 from ...components.augmentations import as_augmentations
 from ...components.base import Component, shown
 from ...components.constraints import CONSTRAINTS
@@ -153,9 +153,9 @@ def hidden_sizes(value: Any) -> tuple[int, ...] | HiddenModule:
     ValueError
         If a size is not a positive integer.
     """
-    if isinstance(value, Architecture | HiddenModule):
+    if isinstance(value, LayerSizes | HiddenModule):
         value.validate()
-        return value.sizes() if isinstance(value, Architecture) else value
+        return value.sizes() if isinstance(value, LayerSizes) else value
     try:
         sizes = list(islice(value, DEEPEST + 1))
     except TypeError:  # one, or an array without axes

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ..data.batches import Batcher, Epoch, TrainingSet
+from ..data.batches import Batcher, EpochData, TrainingSet
 from ..network.mlp import Evaluator
 from ..network.weights import Weights
 from ..specification import FitSpec
@@ -22,7 +22,7 @@ from .kept import KeptWeights
 from .numbers import column
 from .stacks import fresh_optimizer
 from .state import DRIVEN, Progress
-from .step import Step
+from .step import TrainingStep
 from .stopping import Patience
 
 Judge = Callable[[Weights], float]
@@ -51,7 +51,7 @@ class StackRun:
         self.specs, self.progress, self.members = list(specs), progress, members
         self.data, self.validation, self.watch = data, validation, watch
         self.spec = spec = specs[0]
-        self.step = Step(specs, progress)
+        self.step = TrainingStep(specs, progress)
         self.layout = self.step.layout
         judged = self.layout.network(progress.judged, progress.statistics)
         self.network = Evaluator(judged, self.step.architecture)
@@ -130,7 +130,7 @@ class StackRun:
         return records
 
     def _steps(
-        self, epoch: Epoch, started: float
+        self, epoch: EpochData, started: float
     ) -> tuple[list[tuple[float, float]], float | Tensor, bool]:
         """Step over the batches: losses of each member, the last rate, never converged."""
         progress, spec, step = self.progress, self.spec, self.step
@@ -155,7 +155,7 @@ class StackRun:
         penalised = bare + penalties / (weight * (meter.n_batches / steps))
         return list(zip(penalised.tolist(), bare.tolist(), strict=True)), rate, False
 
-    def _iterate(self, epoch: Epoch) -> tuple[list[tuple[float, float]], float, bool]:
+    def _iterate(self, epoch: EpochData) -> tuple[list[tuple[float, float]], float, bool]:
         """One iteration of an optimizer that needs the whole objective."""
         (batch,) = epoch.batches
         state, step = self.progress.optimizer, self.step
