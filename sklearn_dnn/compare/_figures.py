@@ -52,7 +52,7 @@ def corrected_t_test(differences: np.ndarray, test_to_train: float) -> float:
     return float(2 * stats.t.sf(abs(t), df=k - 1))
 
 
-def is_ours(estimator: object) -> bool:
+def is_ours(estimator: Any) -> bool:
     """Whether the estimator, or a step within it, is one of this package's networks."""
     parts = [estimator]
     if offers(estimator, "get_params"):

@@ -68,11 +68,11 @@ def _cause(error: Exception) -> str:
 
 def check_outputs(outputs: Iterable[str | None], inputs: Iterable[str | None]) -> None:
     """Refuse before minutes of work what could not be written after it, or would be lost by it."""
-    outputs = [path for path in outputs if path is not None]
-    for path in outputs:
+    written = [path for path in outputs if path is not None]
+    for path in written:
         _check_output(path)
     seen: dict[Any, str] = {}
-    for path in [*(path for path in inputs if path is not None), *outputs]:
+    for path in [*(path for path in inputs if path is not None), *written]:
         identity = _identity(path)
         if identity is None:
             continue

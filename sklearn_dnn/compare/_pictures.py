@@ -105,8 +105,8 @@ def pictures(comparison: Figures) -> str:
             continue
         try:
             drawn = _svg(_draw(picture, comparison), name, f"{picture.title}. {picture.caption}")
-        except NoPictureError as reason:
-            text = f"Left out: {escaped(reason)}"
+        except NoPictureError as error:
+            text = f"Left out: {escaped(error)}"
         # The page is worth more than any of its pictures: Ctrl-C skips one that takes long.
         except KeyboardInterrupt:
             text = "Left out: it was interrupted."

@@ -110,9 +110,10 @@ def time_against_score(comparison: Figures) -> Figure:
     low, high = score_limits([np.array([point[3]]) for point in points], score_sign(scorer))
     axes.set_xscale("log")
     handles = []
-    for place, name, seconds, mean in points:
+    shown = [(seconds, float(np.clip(mean, low, high))) for _, _, seconds, mean in points]
+    for (place, name, _, _), (x, y) in zip(points, shown, strict=True):
         (handle,) = axes.plot(
-            seconds, np.clip(mean, low, high), "o", color=colour_of(comparison, name),
+            x, y, "o", color=colour_of(comparison, name),
             markersize=8, markeredgecolor="white", clip_on=False,
             label=f"{place}  {shorten(name, 22)}",
         )  # fmt: skip
@@ -125,7 +126,7 @@ def time_against_score(comparison: Figures) -> Figure:
         str(place) if low <= mean <= high else f"{place} ({mean:.3g})"
         for place, _, _, mean in points
     ]
-    number_points(axes, handles, texts)
+    number_points(axes, shown, texts)
     axes.grid()
     axes.set_xlabel("mean time of one fit [seconds, logarithmic]")
     short_numbers(axes.yaxis)
@@ -218,7 +219,9 @@ def predicted_against_true(comparison: Figures) -> Figure:
     true, predicted = (values.astype(float) for values in known(comparison))
     unit = shorten(comparison.target, 28)
     figure, (axes, below) = canvas(6.0, 2)
-    axes.get_gridspec().set_height_ratios([1.6, 1])
+    grid = axes.get_gridspec()
+    assert grid is not None  # as of all panels of a canvas
+    grid.set_height_ratios([1.6, 1])
     if true.size > MANY_POINTS:
         cells = axes.hexbin(
             true, predicted, gridsize=32, mincnt=1, bins="log", cmap="cividis_r", linewidths=0.1

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
-    from matplotlib.lines import Line2D
 
 WIDTH = 4.5  # inches
 ROW = 0.27  # inches a line of a picture with one line a model or column
@@ -142,24 +141,25 @@ def _short(value: float, _: int) -> str:
     return f"{value:g}"
 
 
-def number_points(axes: Axes, points: list[Line2D], texts: list[str]) -> None:
-    """Write each point's text beside it, on the side that is the least crowded."""
+def number_points(axes: Axes, points: list[tuple[float, float]], texts: list[str]) -> None:
+    """Write each point's text beside it, on the side that is the least crowded.
+
+    The horizontal axis is logarithmic.
+    """
     ends = np.log10(axes.get_xlim()), axes.get_ylim()
-    xy = np.array([[np.log10(p.get_xdata()[0]), p.get_ydata()[0]] for p in points])
+    xy = np.array([[np.log10(x), y] for x, y in points])
     low, high = np.array(ends).T
     sides = ("left", "center", "right", "center")
     taken = list((xy - low) / (high - low) * (230, 190))  # about points of the page
-    for place, (point, home) in enumerate(zip(points, list(taken), strict=True)):
-        others = np.array(
-            [spot for index, spot in enumerate(taken) if index != place] or [[1e9] * 2]
-        )
+    for i, home in enumerate(list(taken)):
+        others = np.array([spot for j, spot in enumerate(taken) if j != i] or [[1e9] * 2])
         moves = [(10 * x, 10 * y) for x, y in ((1, 0), (0, 1), (-1, 0), (0, -1))]
         room = [np.hypot(*(others - home - move).T).min() for move in moves]
         # The first of those with enough room, so that most numbers stand to the right.
-        best = next((i for i, free in enumerate(room) if free > 12), int(np.argmax(room)))
+        best = next((k for k, free in enumerate(room) if free > 12), int(np.argmax(room)))
         taken.append(home + moves[best])
         axes.annotate(
-            texts[place], (point.get_xdata()[0], point.get_ydata()[0]),
+            texts[i], points[i],
             xytext=(0.6 * moves[best][0], moves[best][1]), textcoords="offset points",
             ha=sides[best], va="center", fontsize=9.5,
         )  # fmt: skip

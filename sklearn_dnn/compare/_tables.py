@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 import pandas as pd
@@ -95,8 +96,7 @@ def read_file(path: str | Path) -> pd.DataFrame:
 
 def _check_header(path: Path) -> None:
     """Refuse what pandas would silently mend: duplicate names, and rows with a field too many."""
-    opener = gzip.open if path.name.lower().endswith(".gz") else open
-    opened = partial(opener, path, "rt", encoding="utf-8-sig", newline="")
+    opened = partial(_opened, path)
     mark = separator_of(opened)
     if mark is not None:
         raise TableProblem(f"{str(path)!r} has {mark!r} between its columns; {ADVICE}.")
@@ -107,6 +107,13 @@ def _check_header(path: Path) -> None:
             f"{str(path)!r} has rows of {len(first)} fields but names for {len(header)} columns; "
             "name every column, or remove the comma that ends the lines."
         )
+
+
+def _opened(path: Path) -> TextIO:
+    """The text of a file, unpacked where it is packed."""
+    if path.name.lower().endswith(".gz"):
+        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
+    return path.open(encoding="utf-8-sig", newline="")
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
