@@ -27,8 +27,9 @@ from sklearn_dnn._core.specification import Task, resolve
 from sklearn_dnn._core.training import gradients as gradients_module
 from sklearn_dnn._core.training.engine import train
 from sklearn_dnn._core.training.evaluate import ValidationSet
-from sklearn_dnn._core.training.state import Progress, Streams
+from sklearn_dnn._core.training.state import Progress
 from sklearn_dnn._core.training.step import TrainingStep
+from sklearn_dnn._core.training.streams import Streams
 from sklearn_dnn.components import (
     BatchNorm,
     Dropout,

@@ -25,8 +25,9 @@ from sklearn_dnn._core.data.targets import (
 from sklearn_dnn._core.specification import Task, resolve, structure
 from sklearn_dnn._core.training.engine import train
 from sklearn_dnn._core.training.evaluate import ValidationSet
-from sklearn_dnn._core.training.state import Progress, Streams
+from sklearn_dnn._core.training.state import Progress
 from sklearn_dnn._core.training.step import TrainingStep
+from sklearn_dnn._core.training.streams import Streams
 from sklearn_dnn._threads import limit_threads
 from sklearn_dnn.components import (
     SGD,

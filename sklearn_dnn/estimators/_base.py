@@ -39,7 +39,8 @@ from .._core.messages import component_advice, memory_advice, refuse_columns, re
 from .._core.network.weights import Weights
 from .._core.reading.inputs import Given
 from .._core.specification import plain_value
-from .._core.training.engine import INTERRUPTED, Observer, Outcome
+from .._core.training.ends import INTERRUPTED, Outcome
+from .._core.training.engine import Observer
 from .._core.training.range_test import RangeTest
 from .._threads import torch_ready
 from ..callbacks._observers import CallbackObserver

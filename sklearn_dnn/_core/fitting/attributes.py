@@ -13,7 +13,7 @@ from ..fitted.fitted import PARTS
 from ..fitted.states import STATE_FORMAT
 from ..network.weights import Weights
 from ..specification import FitSpec
-from ..training.engine import MAX_ITER, Outcome
+from ..training.ends import MAX_ITER, Outcome
 from ..training.numbers import mean_record
 from ..training.state import Progress
 from .session import Session

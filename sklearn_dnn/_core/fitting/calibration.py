@@ -12,7 +12,7 @@ from ..._threads import limit_threads
 from ..messages import memory_advice
 from ..network.architecture import Architecture
 from ..network.mlp import Evaluator
-from ..training.engine import Outcome
+from ..training.ends import Outcome
 from ..training.forward import raw_outputs
 from ..training.temperature import POWER, fitted_temperature
 from .session import Session

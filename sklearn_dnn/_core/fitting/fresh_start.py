@@ -34,7 +34,8 @@ from ..specification import (
     warn_of_missing_blocks,
     without_validation,
 )
-from ..training.state import Progress, Streams
+from ..training.state import Progress
+from ..training.streams import Streams
 from .far import check_sizes_of_targets, tell_of_strong_penalties
 from .session import (
     Held,

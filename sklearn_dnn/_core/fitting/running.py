@@ -8,7 +8,9 @@ from typing import Any
 from ..._devices import MEMORY_ERRORS, lacks_memory
 from ...callbacks._observers import Bar, Lines, shows_bar
 from ..messages import memory_advice
-from ..training.engine import INTERRUPTED, Judge, Observer, Outcome, train
+from ..training.ends import INTERRUPTED, Outcome
+from ..training.engine import Observer, train
+from ..training.stack_run import Judge
 from ..training.state import Progress
 from .ending import with_hope
 from .judging import scorer_judge

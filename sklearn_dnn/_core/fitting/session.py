@@ -20,7 +20,8 @@ from ..reading.inputs import Given
 from ..specification import FitSpec, Task
 from ..training.evaluate import ValidationSet
 from ..training.range_test import RangeTest, range_test
-from ..training.state import Progress, generator
+from ..training.state import Progress
+from ..training.streams import generator
 
 # What the largest weight of a row may be, and the inverse of what it must be.
 LARGEST_WEIGHT = 1e30

@@ -23,7 +23,8 @@ from ..data.targets import BinaryCodec, Codec, MulticlassCodec
 from ..messages import memory_error
 from ..reading.inputs import Given
 from ..specification import device_of_stack, members_that_fit, plain_value, structure
-from ..training.engine import MAX_ITER, Observer, Outcome, train
+from ..training.ends import MAX_ITER, Outcome
+from ..training.engine import Observer, train
 from .fresh_start import begin
 from .judging import first_split
 from .opening import read_training, refuse_targets
