@@ -9,7 +9,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -128,7 +128,7 @@ def as_csv(result: pd.DataFrame) -> str:
     }
     whole = result.assign(**texts).rename(columns=defused)
     cut = any(_CUTS.search(str(text)) for text in [*whole.columns, *_different(texts.values())])
-    quoting = csv.QUOTE_NONNUMERIC if cut else csv.QUOTE_MINIMAL
+    quoting: Literal[0, 2] = csv.QUOTE_NONNUMERIC if cut else csv.QUOTE_MINIMAL
     return whole.to_csv(index=False, lineterminator="\n", quoting=quoting)
 
 

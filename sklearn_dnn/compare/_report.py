@@ -100,8 +100,8 @@ def _spread(values: np.ndarray) -> tuple[float, float]:
 
 def _against_best(comparison: Figures, name: str) -> tuple[float, float]:
     """How much worse a model's score is than the best one's (0 or more), and the p-value."""
-    row = comparison.to_frame().loc[name]
-    return abs(float(row["difference"])), float(row["p_value"])
+    frame = comparison.to_frame()
+    return abs(float(frame.at[name, "difference"])), float(frame.at[name, "p_value"])
 
 
 def _verdict(p_value: float) -> str:
