@@ -16,7 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 from .._compat import offers
-from .._core.data.encoder import Parts, encode
+from .._core.data.encoder import PlanTensors, encode
 from .._core.fitted.fitted import Fitted
 from .._core.fitting.text_columns import decided_by_all
 from .._core.network.mlp import affine, hidden
@@ -240,7 +240,7 @@ class Opened:
     def _open(self, fitted: Fitted) -> None:
         """Make tensors that gradients can be taken by."""
         self.loss = fitted.loss
-        self._inputs = Parts.of(fitted.columns, torch.float64, "cpu")
+        self._inputs = PlanTensors.of(fitted.columns, torch.float64, "cpu")
         architecture = fitted.architecture
         network = fitted.weights.network(torch.float64, "cpu")
         layers = [layer._replace(weight=layer.weight.clone()) for layer in network.layers]

@@ -10,7 +10,7 @@ import pandas as pd
 
 from .._core.messages import DivergedError
 from .._core.specification import hidden_sizes, plain_value
-from .._core.training.engine import DIVERGED
+from .._core.training.ends import DIVERGED
 from ..components.architectures import HiddenModule
 from ._network import free_optimizer, plain_copy, quiet, require_network, take
 

@@ -13,17 +13,9 @@ from sklearn.exceptions import ConvergenceWarning
 from ..._warnings import warn
 from ..data.order import steps
 from ..specification import RECIPE_PATIENCE, FitSpec, is_auto
-from ..training.engine import (
-    DIVERGED,
-    INTERRUPTED,
-    LEAST_EPOCHS,
-    MAX_ITER,
-    PATIENCE,
-    TIME,
-    TOL,
-    Outcome,
-    rises,
-)
+from ..training.divergence import LEAST_EPOCHS, rises
+from ..training.ends import DIVERGED, PATIENCE, TIME, TOL
+from ..training.engine import INTERRUPTED, MAX_ITER, Outcome
 from .far import divergence_advice, lower_noises
 from .session import Session
 

@@ -20,7 +20,8 @@ from ..network.architecture import Architecture
 from ..network.mlp import Evaluator
 from ..network.weights import Weights
 from ..specification import FitSpec
-from ..training.engine import DIVERGED, MAX_ITER, Outcome
+from ..training.ends import DIVERGED
+from ..training.engine import MAX_ITER, Outcome
 from ..training.forward import raw_outputs
 from ..training.numbers import mean_record
 from ..training.state import Progress

@@ -11,7 +11,7 @@ import scipy.sparse as sp
 import torch
 
 from ..._warnings import warn
-from ..data.features import has_gaps
+from ..data.scaling import has_gaps
 from ..network.architecture import Architecture
 from ..network.parameters import Layout
 from ..network.weights import Weights

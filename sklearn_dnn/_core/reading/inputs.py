@@ -19,7 +19,7 @@ from ..._compat import check_sample_weight, num_samples
 from ..._warnings import warn
 from ...components.base import shown
 from ..data.columns import Columns
-from ..data.features import Table, has_gaps
+from ..data.scaling import Table, has_gaps
 from .labels import without_gaps
 from .raw_columns import as_array, as_table, needs_reading, refuse_lazy
 from .tables import ADVICE, Reading, learn_reading, read_as_before, reading_of

@@ -14,9 +14,10 @@ from torch import Tensor
 from ..._compat import from_numpy
 from ..._devices import kind_of
 from ..._threads import limit_threads
-from ..data.features import Encoding, Features, Table
+from ..data.features import Encoding, Features
+from ..data.scaling import Table
 from ..network.mlp import Evaluator, InTurn
-from ..network.parameters import Layer
+from ..network.views import Layer
 
 LEAST_ROWS = 64
 
