@@ -97,8 +97,8 @@ FAMILIES = {
         "momentum (``momentum_schedule``), on dropout's rates (``dropout_schedule``) or on the "
         "decay (``weight_decay_schedule``). All times are in epochs. The little curves show the "
         "factor, from 0 up, over 30 epochs, for the defaults; that of ``performance`` is for a "
-        "loss that falls for ten epochs. :doc:`../auto_examples/training/plot_schedules` draws some "
-        "in full, and a function may be one; see :doc:`../adding_a_schedule`.",
+        "loss that falls for ten epochs. :doc:`../auto_examples/training/plot_schedules` draws "
+        "some in full, and a function may be one; see :doc:`../adding_a_schedule`.",
     ),
     "constraints": Family(
         "Constraints",

@@ -140,8 +140,8 @@ built = stage(
 # ``presets.param_distributions`` is a space whose hyperparameters hang together: rate, batch size,
 # momentum, penalty, depth and width. It is wide, so many candidates are poor. Successive halving
 # does not train them to the end: all get few epochs (``resource="max_iter"``), the best third gets
-# three times as many, and so on. A slow learner can be thrown out that way; the linear schedule, which
-# ends at a rate of nothing in every round, makes short runs better heralds of long ones.
+# three times as many, and so on. A slow learner can be thrown out that way; the linear schedule,
+# which ends at a rate of nothing in every round, makes short runs better heralds of long ones.
 
 halving = HalvingRandomSearchCV(
     MLPClassifier(schedule="linear", random_state=0),

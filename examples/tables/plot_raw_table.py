@@ -4,9 +4,9 @@ A raw table, straight in
 
 A network with its defaults takes a data frame as it is: text, missing values, numbers of any scale.
 It trains eight networks at once, each of which holds out another eighth of the rows to keep its
-best epoch by, and a classifier fits one temperature by the held-out rows, so that its probabilities can
-be taken at their word. Here are the block groups of the California housing table: which of them are
-dearer than 250000 dollars?
+best epoch by, and a classifier fits one temperature by the held-out rows, so that its probabilities
+can be taken at their word. Here are the block groups of the California housing table: which of them
+are dearer than 250000 dollars?
 """
 
 import os
