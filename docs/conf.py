@@ -48,6 +48,7 @@ sphinx_gallery_conf = {
     "filename_pattern": r"/plot_",
     "subsection_order": [f"../examples/{group}" for group in gallery.GROUPS],
     "within_subsection_order": "gallery.place",
+    "default_thumb_file": str(_root / "docs/images/stack.svg"),
     "download_all_examples": False,
     "show_memory": False,
     "show_signature": False,
