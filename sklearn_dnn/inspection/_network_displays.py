@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._axes import BLUE, GREEN, ORANGE, PINK, axes_for
 from ._layers import activations, layer_statistics
-from ._network import refuse_ensemble, require_network
+from ._network import MLP, refuse_ensemble, require_network
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,7 +40,7 @@ class LayerStatisticsDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator: Any,
+        estimator: MLP,
         X: Any,
         y: Any = None,
         *,
@@ -127,7 +127,7 @@ class WeightsDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator: Any,
+        estimator: MLP,
         *,
         kind: Literal["image", "histogram"] = "image",
         layer: int = 0,
@@ -240,7 +240,7 @@ class ActivationsDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator: Any, X: Any, *, bins: int = 30, ax: Axes | None = None
+        cls, estimator: MLP, X: Any, *, bins: int = 30, ax: Axes | None = None
     ) -> ActivationsDisplay:
         """Plot the activations of a fitted estimator on these rows."""
         return cls(activations(estimator, X)).plot(ax, bins=bins)

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from ..components.schedules import SCHEDULES, Schedule
 from ._axes import BLUE, GREEN, ORANGE, PINK, axes_for
 from ._judge import Coverage, coverage_curve
-from ._network import require_network
+from ._network import MLP, require_network
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,7 +67,7 @@ class TrainingCurvesDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator: Any, *, ax: Axes | None = None, score: bool = False, rate: bool = False
+        cls, estimator: MLP, *, ax: Axes | None = None, score: bool = False, rate: bool = False
     ) -> TrainingCurvesDisplay:
         """Plot the history of a fitted estimator.
 
@@ -172,7 +173,9 @@ class RangeTestDisplay:
         The second is None without a suggestion.
     """
 
-    def __init__(self, rates: Any, losses: Any, suggestion: float | None = None) -> None:
+    def __init__(
+        self, rates: ArrayLike, losses: ArrayLike, suggestion: float | None = None
+    ) -> None:
         self.rates = rates
         self.losses = losses
         self.suggestion = suggestion
@@ -226,7 +229,7 @@ class ScheduleDisplay:
     line_ : matplotlib Line2D
     """
 
-    def __init__(self, epochs: Any, rates: Any, *, name: str = "schedule") -> None:
+    def __init__(self, epochs: ArrayLike, rates: ArrayLike, *, name: str = "schedule") -> None:
         self.epochs = epochs
         self.rates = rates
         self.name = name
@@ -264,7 +267,7 @@ class ScheduleDisplay:
         return cls(epochs, learning_rate_init * factors, name=name).plot(ax)
 
     @classmethod
-    def from_estimator(cls, estimator: Any, *, ax: Axes | None = None) -> ScheduleDisplay:
+    def from_estimator(cls, estimator: MLP, *, ax: Axes | None = None) -> ScheduleDisplay:
         """Plot the rates that a fitted estimator was trained with: each epoch's last step's."""
         require_network(estimator, "ScheduleDisplay.from_estimator")
         check_is_fitted(estimator)
@@ -306,7 +309,9 @@ class CoverageDisplay:
     line_ : matplotlib Line2D
     """
 
-    def __init__(self, coverage: Any, accuracy: Any, *, name: str | None = None) -> None:
+    def __init__(
+        self, coverage: ArrayLike, accuracy: ArrayLike, *, name: str | None = None
+    ) -> None:
         self.coverage = coverage
         self.accuracy = accuracy
         self.name = name

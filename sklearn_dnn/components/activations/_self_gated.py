@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..._compat import StrOptions, gelu_backward, hardswish_backward, mish_backward, silu_backward
+from ..base import computed
 from ._base import ACTIVATIONS, Activation
 
 
@@ -46,7 +47,7 @@ class Gelu(Activation):
     def __init__(self, approximate: Literal["none", "tanh"] = "none") -> None:
         self.approximate = approximate
 
-    @property
+    @computed
     def range(self) -> tuple[float, float]:
         """From the bottom of its dip up."""
         return (

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..._compat import Interval
+from ..base import computed
 from ._base import LOSSES, ElementwiseLoss
 from ._constants import inverse_softplus, weighted_mean, weighted_quantile
 
@@ -67,7 +68,7 @@ class Quantile(ElementwiseLoss):
             return (float(self.quantile),)
         return tuple(float(q) for q in self.quantile)
 
-    @property
+    @computed
     def outputs_per_target(self) -> int:
         return len(self.levels)
 

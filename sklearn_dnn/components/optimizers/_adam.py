@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..._compat import fused_adam_
-from ._base import OPTIMIZERS, Optimizer, Shapes, cast
+from ._base import OPTIMIZERS, Coefficients, Optimizer, Shapes, State, cast
 from ._moments import (
     BELOW_ONE,
     NON_NEGATIVE,
@@ -33,7 +33,9 @@ class _AdamRule(Optimizer):
     def _more_state(self, theta: Tensor, shapes: Shapes) -> dict[str, Tensor]:
         return {"step": new_step(theta)}
 
-    def _update(self, theta, grad, state, rate, c) -> None:
+    def _update(
+        self, theta: Tensor, grad: Tensor, state: State, rate: float, c: Coefficients
+    ) -> None:
         mean, square = state["mean"], state["square"]
         beta_1, beta_2, epsilon = c["beta_1"], c["beta_2"], c["epsilon"]
         if is_plain(c):

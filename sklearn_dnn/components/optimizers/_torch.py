@@ -9,8 +9,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..base import computed
 from ..foreign import ForeignClass
-from ._base import Coefficient, Move, Optimizer, Shapes, kept_shapes, matrices, n_weights
+from ._base import (
+    Coefficient,
+    Coefficients,
+    Move,
+    Optimizer,
+    Shapes,
+    State,
+    kept_shapes,
+    matrices,
+    n_weights,
+)
 
 
 class TorchOptimizer(ForeignClass, Optimizer):
@@ -48,18 +59,18 @@ class TorchOptimizer(ForeignClass, Optimizer):
     stackable = False
     rate_linear = False
 
-    @property
+    @computed
     def default_rate(self) -> float:
         """The default of ``lr``, or 0.001."""
         rate = self._argument("lr")
         return float(rate) if isinstance(rate, int | float) else 0.001
 
-    @property
+    @computed
     def momentum_name(self) -> str | None:
         """``momentum`` or ``beta_1``, as the class has."""
         return next(iter(self.coefficients()), None)
 
-    @property
+    @computed
     def needs_gpu(self) -> bool:
         """Whether ``capturable=True`` is given, which torch allows on a GPU alone."""
         return bool(self._argument("capturable"))
@@ -143,7 +154,9 @@ class TorchOptimizer(ForeignClass, Optimizer):
     def _more_state(self, theta: Tensor, shapes: Shapes) -> dict[str, Tensor]:
         return {"shapes": kept_shapes(shapes)}
 
-    def _update(self, theta, grad, state, rate, c) -> None:
+    def _update(
+        self, theta: Tensor, grad: Tensor, state: State, rate: float, c: Coefficients
+    ) -> None:
         self.bind(theta, grad, state, state["shapes"].tolist())(rate, c)
 
 
