@@ -268,7 +268,7 @@ class Registry(Generic[C]):
         parameters = dict(plain)
         return self._by_class_name[parameters.pop("component")](**parameters)
 
-    def resolve(self, value: str | C) -> C:
+    def resolve(self, value: object) -> C:
         """A checked component from a name or a component.
 
         Raises

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -46,7 +46,7 @@ class LayerStatisticsDisplay:
         *,
         kind: Literal["activations", "shares", "gradients"] = "activations",
         ax: Axes | None = None,
-    ) -> LayerStatisticsDisplay:
+    ) -> Self:
         """Plot :func:`layer_statistics` of a fitted estimator; gradients need `y`."""
         return cls(layer_statistics(estimator, X, y)).plot(ax, kind=kind)
 
@@ -55,7 +55,7 @@ class LayerStatisticsDisplay:
         ax: Axes | None = None,
         *,
         kind: Literal["activations", "shares", "gradients"] = "activations",
-    ) -> LayerStatisticsDisplay:
+    ) -> Self:
         """Draw one point a layer.
 
         Parameters
@@ -134,7 +134,7 @@ class WeightsDisplay:
         shape: tuple[int, int] | None = None,
         max_units: int = 25,
         ax: Axes | None = None,
-    ) -> WeightsDisplay:
+    ) -> Self:
         """Plot the weights of a fitted estimator; the rest is as in `plot`."""
         require_network(estimator, "WeightsDisplay.from_estimator")
         check_is_fitted(estimator)
@@ -150,7 +150,7 @@ class WeightsDisplay:
         layer: int = 0,
         shape: tuple[int, int] | None = None,
         max_units: int = 25,
-    ) -> WeightsDisplay:
+    ) -> Self:
         """Draw the weights.
 
         Parameters
@@ -241,11 +241,11 @@ class ActivationsDisplay:
     @classmethod
     def from_estimator(
         cls, estimator: MLP, X: Any, *, bins: int = 30, ax: Axes | None = None
-    ) -> ActivationsDisplay:
+    ) -> Self:
         """Plot the activations of a fitted estimator on these rows."""
         return cls(activations(estimator, X)).plot(ax, bins=bins)
 
-    def plot(self, ax: Axes | None = None, *, bins: int = 30) -> ActivationsDisplay:
+    def plot(self, ax: Axes | None = None, *, bins: int = 30) -> Self:
         """Draw one histogram a layer.
 
         Parameters

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -68,7 +68,7 @@ class TrainingCurvesDisplay:
     @classmethod
     def from_estimator(
         cls, estimator: MLP, *, ax: Axes | None = None, score: bool = False, rate: bool = False
-    ) -> TrainingCurvesDisplay:
+    ) -> Self:
         """Plot the history of a fitted estimator.
 
         Parameters
@@ -93,7 +93,7 @@ class TrainingCurvesDisplay:
         ax: Axes | None = None,
         score: bool = False,
         rate: bool = False,
-    ) -> TrainingCurvesDisplay:
+    ) -> Self:
         """Plot a history: a mapping such as ``history_``, with at least "loss"."""
         display = cls(
             history["loss"],
@@ -104,9 +104,7 @@ class TrainingCurvesDisplay:
         )
         return display.plot(ax, score=score, rate=rate)
 
-    def plot(
-        self, ax: Axes | None = None, *, score: bool = False, rate: bool = False
-    ) -> TrainingCurvesDisplay:
+    def plot(self, ax: Axes | None = None, *, score: bool = False, rate: bool = False) -> Self:
         """Draw the curves.
 
         Parameters
@@ -181,11 +179,11 @@ class RangeTestDisplay:
         self.suggestion = suggestion
 
     @classmethod
-    def from_result(cls, result: Any, *, ax: Axes | None = None) -> RangeTestDisplay:
+    def from_result(cls, result: Any, *, ax: Axes | None = None) -> Self:
         """Plot what a range test found: an object with `rates`, `losses` and `suggestion`."""
         return cls(result.rates, result.losses, result.suggestion).plot(ax)
 
-    def plot(self, ax: Axes | None = None) -> RangeTestDisplay:
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw the losses, with a logarithmic axis of rates.
 
         Parameters
@@ -243,7 +241,7 @@ class ScheduleDisplay:
         steps_per_epoch: int = 10,
         learning_rate_init: float = 1.0,
         ax: Axes | None = None,
-    ) -> ScheduleDisplay:
+    ) -> Self:
         """Plot a schedule without training.
 
         Parameters
@@ -267,7 +265,7 @@ class ScheduleDisplay:
         return cls(epochs, learning_rate_init * factors, name=name).plot(ax)
 
     @classmethod
-    def from_estimator(cls, estimator: MLP, *, ax: Axes | None = None) -> ScheduleDisplay:
+    def from_estimator(cls, estimator: MLP, *, ax: Axes | None = None) -> Self:
         """Plot the rates that a fitted estimator was trained with: each epoch's last step's."""
         require_network(estimator, "ScheduleDisplay.from_estimator")
         check_is_fitted(estimator)
@@ -275,7 +273,7 @@ class ScheduleDisplay:
         name = estimator.spec_["schedule"]["component"]
         return cls(np.arange(1, len(rates) + 1), rates, name=name).plot(ax)
 
-    def plot(self, ax: Axes | None = None) -> ScheduleDisplay:
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw the rates.
 
         Parameters
@@ -319,7 +317,7 @@ class CoverageDisplay:
     @classmethod
     def from_estimator(
         cls, estimator: Any, X: Any, y: Any, *, name: str | None = None, ax: Axes | None = None
-    ) -> CoverageDisplay:
+    ) -> Self:
         """Plot :func:`coverage_curve` of a fitted classifier on these rows."""
         name = type(estimator).__name__ if name is None else name
         return cls.from_curve(coverage_curve(estimator, X, y), name=name, ax=ax)
@@ -327,11 +325,11 @@ class CoverageDisplay:
     @classmethod
     def from_curve(
         cls, curve: Coverage, *, name: str | None = None, ax: Axes | None = None
-    ) -> CoverageDisplay:
+    ) -> Self:
         """Plot what :func:`coverage_curve` returned."""
         return cls(curve.coverage, curve.accuracy, name=name).plot(ax)
 
-    def plot(self, ax: Axes | None = None) -> CoverageDisplay:
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw the curve.
 
         Parameters

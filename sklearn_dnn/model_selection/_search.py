@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from os import PathLike
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import sklearn.model_selection as searches
@@ -87,7 +87,7 @@ class GridSearchCV(StackedSearch, searches.GridSearchCV):
         self.checkpoint = checkpoint
         self.progress = progress
 
-    def fit(self, X: Any, y: Any = None, **params: Any) -> GridSearchCV:
+    def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
         """Search, and refit the best candidate.
 
         Parameters
@@ -164,7 +164,7 @@ error_score, return_train_score
         self.progress = progress
         self.early_termination = early_termination
 
-    def fit(self, X: Any, y: Any = None, **params: Any) -> RandomizedSearchCV:
+    def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
         """Search, and refit the best candidate.
 
         Parameters
@@ -248,7 +248,7 @@ scoring, refit, error_score, return_train_score, random_state, n_jobs, verbose
         self.progress = progress
         self.continue_training = continue_training
 
-    def fit(self, X: Any, y: Any = None, **params: Any) -> HalvingGridSearchCV:
+    def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
         """Search, and refit the best candidate.
 
         Parameters
@@ -329,7 +329,7 @@ n_jobs, verbose
         self.progress = progress
         self.continue_training = continue_training
 
-    def fit(self, X: Any, y: Any = None, **params: Any) -> HalvingRandomSearchCV:
+    def fit(self, X: Any, y: Any = None, **params: Any) -> Self:
         """Search, and refit the best candidate.
 
         Parameters

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -71,8 +72,8 @@ class BatchNorm(Norm):
     def forward(
         self,
         z: Tensor,
-        parameters: dict[str, Tensor],
-        buffers: dict[str, Tensor],
+        parameters: Mapping[str, Tensor],
+        buffers: Mapping[str, Tensor],
         training: bool,
         counts: Tensor | None = None,
     ) -> Tensor:
@@ -107,8 +108,8 @@ class BatchNorm(Norm):
     def _weighted(
         self,
         z: Tensor,
-        parameters: dict[str, Tensor],
-        buffers: dict[str, Tensor],
+        parameters: Mapping[str, Tensor],
+        buffers: Mapping[str, Tensor],
         counts: Tensor,
     ) -> Tensor:
         """A training pass in which a row of weight 2 is the row twice."""
@@ -128,8 +129,8 @@ class BatchNorm(Norm):
 
     def fold(
         self,
-        parameters: dict[str, Tensor],
-        buffers: dict[str, Tensor],
+        parameters: Mapping[str, Tensor],
+        buffers: Mapping[str, Tensor],
     ) -> tuple[Tensor, Tensor] | None:
         scale = parameters["weight"] / (buffers["variance"] + self.epsilon).sqrt()
         return scale, parameters["bias"] - buffers["mean"] * scale
@@ -166,7 +167,7 @@ class WeightNorm(Norm):
         lengths = torch.linalg.vector_norm(weight, dim=-2, keepdim=weight.dim() > 2)
         return {"gain": lengths}
 
-    def weight(self, weight: Tensor, parameters: dict[str, Tensor]) -> Tensor:
+    def weight(self, weight: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
         lengths = torch.linalg.vector_norm(weight, dim=-2, keepdim=True)
         # A zero column is divided by 1: it is 0 instead of 0 / 0.
         return weight * (parameters["gain"] / torch.where(lengths > 0, lengths, 1.0))
@@ -174,8 +175,8 @@ class WeightNorm(Norm):
     def forward(
         self,
         z: Tensor,
-        parameters: dict[str, Tensor],
-        buffers: dict[str, Tensor],
+        parameters: Mapping[str, Tensor],
+        buffers: Mapping[str, Tensor],
         training: bool,
         counts: Tensor | None = None,
     ) -> Tensor:
@@ -183,8 +184,8 @@ class WeightNorm(Norm):
 
     def fold(
         self,
-        parameters: dict[str, Tensor],
-        buffers: dict[str, Tensor],
+        parameters: Mapping[str, Tensor],
+        buffers: Mapping[str, Tensor],
     ) -> tuple[Tensor, Tensor] | None:
         gain = parameters["gain"]
         return torch.ones_like(gain), torch.zeros_like(gain)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numbers
-from typing import TypeVar
+from typing import Any, Self, TypeVar
 
 import torch
 from torch import Tensor
@@ -60,7 +60,7 @@ class Lookahead(Optimizer):
         self.k = k
         self.alpha = alpha
 
-    def set_params(self, **params: object) -> Lookahead:
+    def set_params(self, **params: Any) -> Self:
         """Set parameters, or nested ones of the inner optimizer."""
         inner = params.get("optimizer", self.optimizer)
         for name in params:
