@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ...components.activations import Activation
 from ...components.losses import Loss
+from ...components.norms import Norm
 from ..data.columns import Columns
 from .architecture import Architecture
 from .chance import seeded
@@ -46,6 +47,9 @@ class TorchNetwork(nn.Module):
     suits_float32 : bool
         Whether float32 tells targets apart; otherwise predictions are float64.
     """
+
+    target_mean: Tensor
+    target_scale: Tensor
 
     def __init__(
         self,
@@ -141,7 +145,9 @@ def _linear(layer: Layer, weight: Tensor | None = None) -> nn.Linear:
     return linear
 
 
-def _norm_module(norm, width: int, vectors: dict[str, Tensor], dtype: torch.dtype) -> nn.Module:
+def _norm_module(
+    norm: Norm, width: int, vectors: dict[str, Tensor], dtype: torch.dtype
+) -> nn.Module:
     module = norm.module(width).to(dtype)
     for name, there in norm.module_names.items():
         getattr(module, there).data.copy_(vectors[name])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -198,7 +198,7 @@ class _Start:
 
 
 def _fill_norm(
-    norm: Norm, weight: Tensor, learnt: dict[str, Tensor], measured: dict[str, Tensor]
+    norm: Norm, weight: Tensor, learnt: Mapping[str, Tensor], measured: Mapping[str, Tensor]
 ) -> None:
     for name, vector in norm.start_vectors(weight).items():
         learnt[name].copy_(vector)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -142,7 +142,7 @@ class Step:
         if isinstance(factors, float):
             factors = [factors] * len(self.specs)
 
-        def rates(read) -> float | Tensor:
+        def rates(read: Callable[[FitSpec], float]) -> float | Tensor:
             return per_row(
                 column([read(s) * f for s, f in zip(self.specs, factors, strict=True)], self.theta)
             )
