@@ -42,7 +42,7 @@ class Component(NamesReadOnce, ABC, BaseEstimator):
     between its own parameters into :meth:`_check`.
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
+    _parameter_constraints: ClassVar[dict[str, Any]] = {}
 
     def validate(self) -> None:
         """Refuse bad parameters.

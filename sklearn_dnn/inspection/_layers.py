@@ -128,7 +128,7 @@ def _gradients(opened: Opened, seen: Pass, y: Any) -> list[tuple[float, float]]:
 def _verdicts(frame: pd.DataFrame) -> list[str]:
     verdicts = []
     by_gradient = "signal_gradient" in frame
-    scales = frame["signal_gradient" if by_gradient else "signal"] if len(frame) else []
+    scales: Any = frame["signal_gradient" if by_gradient else "signal"] if len(frame) else []
     for layer, row in enumerate(frame.itertuples()):
         reference = scales.iloc[-1 if by_gradient else 0]
         scale = scales.iloc[layer]

@@ -15,6 +15,7 @@ from ._network import MLP, refuse_ensemble, require_network
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
 
 
 class LayerStatisticsDisplay:
@@ -33,6 +34,9 @@ class LayerStatisticsDisplay:
     lines_ : dict of str to matplotlib Line2D
         Curves by the names of their columns.
     """
+
+    ax_: Axes
+    figure_: Figure | SubFigure
 
     def __init__(self, statistics: pd.DataFrame) -> None:
         self.statistics = statistics
@@ -121,6 +125,9 @@ class WeightsDisplay:
         One a layer, of histograms.
     """
 
+    ax_: Axes
+    figure_: Figure | SubFigure
+
     def __init__(self, coefs: Sequence[np.ndarray]) -> None:
         self.coefs = coefs
 
@@ -186,10 +193,10 @@ class WeightsDisplay:
         self.image_, self.patches_ = None, []
         if kind == "histogram":
             for i, coef in enumerate(self.coefs):
-                _, _, patches = ax.hist(
+                found: Any = ax.hist(
                     np.ravel(coef), bins=30, density=True, histtype="step", label=f"layer {i}"
                 )
-                self.patches_ += list(patches)
+                self.patches_ += list(found[2])
             ax.set(xlabel="weight", ylabel="density")
             ax.legend()
             return self
@@ -235,6 +242,9 @@ class ActivationsDisplay:
         One a layer.
     """
 
+    ax_: Axes
+    figure_: Figure | SubFigure
+
     def __init__(self, activations: Sequence[np.ndarray]) -> None:
         self.activations = activations
 
@@ -262,7 +272,7 @@ class ActivationsDisplay:
         self.densities_, self.edges_, self.patches_ = [], [], []
         colours = (BLUE, ORANGE, GREEN, PINK)
         for i, values in enumerate(self.activations):
-            density, edges, patches = ax.hist(
+            found: Any = ax.hist(
                 np.ravel(values),
                 bins=bins,
                 density=True,
@@ -270,6 +280,7 @@ class ActivationsDisplay:
                 color=colours[i % len(colours)],
                 label=f"hidden layer {i + 1}",
             )
+            density, edges, patches = found
             self.densities_.append(density)
             self.edges_.append(edges)
             self.patches_ += list(patches)

@@ -16,6 +16,7 @@ from ._network import MLP, require_network
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
 
 
 def _numbers(values: Sequence[float | None] | None) -> np.ndarray | None:
@@ -49,6 +50,9 @@ class TrainingCurvesDisplay:
     score_ax_, rate_ax_ : matplotlib Axes or None
         Axes of the score and of the rate, where they were asked for.
     """
+
+    ax_: Axes
+    figure_: Figure | SubFigure
 
     def __init__(
         self,
@@ -125,6 +129,12 @@ class TrainingCurvesDisplay:
                 "score=True asks for the validation score, but there was no validation part: fit "
                 "with early_stopping=True or with X_val and y_val."
             )
+        rates = self.learning_rate
+        if rate and rates is None:
+            raise ValueError(
+                "rate=True asks for the learning rate, but the history has none: give "
+                "learning_rate=..., one value an epoch."
+            )
         ax = axes_for(self, ax)
         epochs = np.arange(1, len(self.loss) + 1)
         (self.loss_line_,) = ax.plot(epochs - 0.5, self.loss, color=BLUE, label="training loss")
@@ -140,16 +150,15 @@ class TrainingCurvesDisplay:
         ax.set_xlabel("epoch")
         ax.set_ylabel("loss")
         lines = [self.loss_line_, self.validation_line_, self.best_line_]
-        if score:
+        if score and scores is not None:
             self.score_ax_ = ax.twinx()
             self.score_ax_.set_ylabel("validation score")
             lines += self.score_ax_.plot(epochs, scores, color=GREEN, label="validation score")
-        if rate:
+        if rate and rates is not None:
             self.rate_ax_ = ax.twinx()
             if score:  # beside the axis of the score
                 self.rate_ax_.spines["right"].set_position(("axes", 1.18))
             self.rate_ax_.set(ylabel="learning rate", yscale="log")
-            rates = self.learning_rate
             lines += self.rate_ax_.plot(epochs, rates, color=PINK, label="learning rate")
         ax.legend(handles=[line for line in lines if line is not None])
         return self
@@ -170,6 +179,9 @@ class RangeTestDisplay:
     line_, suggestion_line_ : matplotlib Line2D
         The second is None without a suggestion.
     """
+
+    ax_: Axes
+    figure_: Figure | SubFigure
 
     def __init__(
         self, rates: ArrayLike, losses: ArrayLike, suggestion: float | None = None
@@ -226,6 +238,9 @@ class ScheduleDisplay:
     ax_, figure_ : matplotlib Axes and Figure
     line_ : matplotlib Line2D
     """
+
+    ax_: Axes
+    figure_: Figure | SubFigure
 
     def __init__(self, epochs: ArrayLike, rates: ArrayLike, *, name: str = "schedule") -> None:
         self.epochs = epochs
@@ -306,6 +321,9 @@ class CoverageDisplay:
     ax_, figure_ : matplotlib Axes and Figure
     line_ : matplotlib Line2D
     """
+
+    ax_: Axes
+    figure_: Figure | SubFigure
 
     def __init__(
         self, coverage: ArrayLike, accuracy: ArrayLike, *, name: str | None = None

@@ -74,7 +74,8 @@ class Checkpoint:
 
     def load(self, calls: Sequence[Call]) -> dict[int, Any]:
         """Results that are there, by the positions of their calls."""
-        identity, tables = Identity(), {}
+        identity = Identity()
+        tables: dict[int, str] = {}
         self._keys = {id(call): _key(call, identity, tables) for call in calls}
         of_others = self._versions_by_fit()
         found: dict[int, Any] = {}

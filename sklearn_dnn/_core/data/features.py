@@ -8,9 +8,9 @@ gathered, made dense and encoded batch by batch.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias, TypeGuard
 
 import numpy as np
 import scipy.sparse as sp
@@ -31,7 +31,10 @@ LEAST_VARIANCE, LEAST_MEAN = 1e-280, 1e-100
 # A spread of so many of the steps between numbers of a type is one of rounding.
 DIGITS = 100
 
-Table = np.ndarray | sp.csr_matrix | sp.csr_array
+Table: TypeAlias = np.ndarray | sp.csr_matrix | sp.csr_array
+
+# SciPy tells checkers of types nothing: what this is true of is no ndarray to them
+is_sparse: Callable[[object], TypeGuard[Any]] = sp.issparse
 
 
 class Scaling(NamedTuple):
@@ -43,7 +46,7 @@ class Scaling(NamedTuple):
 
 def has_gaps(X: Table) -> bool:
     """Whether a table of finite numbers and NaN has any NaN; a sparse one can't."""
-    if sp.issparse(X) or X.size == 0:
+    if is_sparse(X) or X.size == 0:
         return False
     return bool(np.isnan(np.min(X)))
 
@@ -106,9 +109,10 @@ def _center_constants(
         return
     low, high = np.full(len(flat), np.inf), np.full(len(flat), -np.inf)
     for _, chunk in _chunks(X, rows, fill, flat):
-        ends = (chunk.min(axis=0), chunk.max(axis=0))
-        ends = [end.toarray().ravel() if sp.issparse(end) else end for end in ends]
-        low, high = np.fmin(low, ends[0]), np.fmax(high, ends[1])
+        least, most = chunk.min(axis=0), chunk.max(axis=0)
+        if is_sparse(chunk):
+            least, most = least.toarray().ravel(), most.toarray().ravel()
+        low, high = np.fmin(low, least), np.fmax(high, most)
     constant = low == high
     mean[flat[constant]], scale[flat[constant]] = low[constant], 1.0
     spread = high - low
@@ -135,12 +139,12 @@ def _moments(
     factor: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Means, variances and scales of all columns, or of some times a factor each."""
-    scaler = StandardScaler(with_mean=not sp.issparse(X))
+    scaler = StandardScaler(with_mean=not is_sparse(X))
     for part, chunk in _chunks(X, rows, fill, columns):
         if factor is None:
             read = chunk
         else:
-            read = chunk.multiply(factor).tocsr() if sp.issparse(chunk) else chunk * factor
+            read = chunk.multiply(factor).tocsr() if is_sparse(chunk) else chunk * factor
         scaler.partial_fit(read, None, None if sample_weight is None else sample_weight[part])
     # A CSR chunk's means are computed for its variances, and kept.
     found = (scaler.mean_, scaler.var_, scaler.scale_)
@@ -155,7 +159,7 @@ def _peaks(
     peak = np.zeros(len(columns))
     for _, chunk in _chunks(X, rows, fill, columns):
         largest = abs(chunk).max(axis=0)
-        np.maximum(peak, largest.toarray().ravel() if sp.issparse(largest) else largest, out=peak)
+        np.maximum(peak, largest.toarray().ravel() if is_sparse(largest) else largest, out=peak)
     return peak
 
 
@@ -168,7 +172,7 @@ def _chunks(
     for start in range(0, n, step):
         part = slice(start, start + step) if rows is None else rows[start : start + step]
         chunk = X[part]
-        if sp.issparse(chunk):
+        if is_sparse(chunk):
             if not chunk.has_canonical_format:
                 chunk = chunk.copy()  # it may be X itself
                 chunk.sum_duplicates()
@@ -312,7 +316,7 @@ class Features:
         """The whole table, encoded where it is to stay a piece at a time."""
         n, p = self.X.shape
         raw = self.encoding.by_member
-        if raw and not sp.issparse(self.X) and self.X.flags.c_contiguous:
+        if raw and not is_sparse(self.X) and self.X.flags.c_contiguous:
             return from_numpy(self.X).to(self.encoding.device)
         own = torch.float32 if self.X.dtype == np.float32 else torch.float64
         dtype = own if raw else self.encoding.dtype
@@ -332,7 +336,7 @@ class Features:
 
     def _read(self, index: np.ndarray) -> Tensor:
         """A copy of rows in the table's own type, in a buffer that the next call reuses."""
-        if sp.issparse(self.X):
+        if is_sparse(self.X):
             return torch.from_numpy(self.X[index].toarray())
         if len(index) > len(self._buffer):
             self._buffer = np.empty((len(index), self.X.shape[1]), dtype=self.X.dtype)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -129,8 +130,9 @@ class TorchEnsemble(nn.Module):
         self.networks = nn.ModuleList(networks)
 
     def forward(self, x: Tensor) -> Tensor:
-        first = self.networks[0]
-        return first.in_units(first.together(torch.stack([n.raw(x) for n in self.networks])))
+        networks: Any = self.networks  # a list of modules has lost their type
+        first = networks[0]
+        return first.in_units(first.together(torch.stack([n.raw(x) for n in networks])))
 
 
 def _linear(layer: Layer, weight: Tensor | None = None) -> nn.Linear:
@@ -207,7 +209,8 @@ class _Joined(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         skip = inputs = x
-        for layer in self.hidden:
+        hidden: Any = self.hidden  # a list of modules has lost their type
+        for layer in hidden:
             x = layer["branch"](x)
             if isinstance(layer["join"], Join):
                 x = layer["join"](x, skip)
@@ -301,7 +304,7 @@ class _Heads(nn.Module):
 class _Function(nn.Module):
     """An activation component as a module, with what it has learned."""
 
-    def __init__(self, activation: Activation, learned: dict[str, Tensor]) -> None:
+    def __init__(self, activation: Activation, learned: Mapping[str, Tensor]) -> None:
         super().__init__()
         self.activation = activation
         self.learned = nn.ParameterDict({k: nn.Parameter(t.clone()) for k, t in learned.items()})

@@ -360,7 +360,7 @@ class _Run:
         penalised = bare + penalties / (weight * (meter.n_batches / steps))
         return list(zip(penalised.tolist(), bare.tolist(), strict=True)), rate, False
 
-    def _iterate(self, epoch: Epoch) -> tuple[list[tuple[float, float]], float, bool]:
+    def _iterate(self, epoch: Epoch) -> tuple[list[tuple[float, float]], float | Tensor, bool]:
         """One iteration of an optimizer that needs the whole objective."""
         (batch,) = epoch.batches
         state, step = self.progress.optimizer, self.step

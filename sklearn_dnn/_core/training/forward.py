@@ -7,13 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 
 import numpy as np
-import scipy.sparse as sp
 import torch
 from torch import Tensor
 
 from ..._compat import from_numpy
 from ..._threads import limit_threads
-from ..data.features import Encoding, Features, Table
+from ..data.features import Encoding, Features, Table, is_sparse
 from ..network.mlp import Evaluator, InTurn
 from ..network.parameters import Layer
 
@@ -124,4 +123,4 @@ def _alone(work: Callable[[], None]) -> None:
 
 def _tensor(rows: Table) -> Tensor:
     """Rows as a dense tensor."""
-    return from_numpy(rows.toarray() if sp.issparse(rows) else np.ascontiguousarray(rows))
+    return from_numpy(rows.toarray() if is_sparse(rows) else np.ascontiguousarray(rows))

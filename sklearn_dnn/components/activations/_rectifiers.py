@@ -159,7 +159,7 @@ class Prelu(Activation):
         self.initial_slope = initial_slope
 
     @computed
-    def parameter_starts(self) -> dict[str, float]:
+    def parameter_starts(self) -> Mapping[str, float]:
         """The slopes, one a unit."""
         return {"slope": float(self.initial_slope)}
 

@@ -59,7 +59,8 @@ class Gelu(Activation):
         return functional.gelu(z, approximate=self.approximate)
 
     def apply(self, z: Tensor, out: Tensor) -> None:
-        functional.gelu(z, approximate=self.approximate, out=out)
+        # torch's stub has no `out`
+        functional.gelu(z, approximate=self.approximate, out=out)  # type: ignore[call-arg]
 
     def gradient(self, grad: Tensor, saved: Tensor, out: Tensor) -> None:
         gelu_backward(grad, saved, approximate=self.approximate, grad_input=out)

@@ -82,13 +82,14 @@ class BatchNorm(Norm):
         # Members side by side are one wide layer to torch's kernel: (m, b, k) -> (b, m * k).
         rows_first = z.movedim(-2, 0)
         mean, variance = buffers["mean"].reshape(-1), buffers["variance"].reshape(-1)
-        one_row = training and z.shape[-2] == 1
         # functional.batch_norm refuses one row; what it calls does not.
+        one_row = training and z.shape[-2] == 1
         normalized = torch.batch_norm(
             rows_first.flatten(1),
             parameters["weight"].reshape(-1),
             parameters["bias"].reshape(-1),
-            *((None, None) if one_row else (mean, variance)),
+            None if one_row else mean,
+            None if one_row else variance,
             training,
             1.0 - self.momentum,
             self.epsilon,

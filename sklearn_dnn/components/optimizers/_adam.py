@@ -25,7 +25,7 @@ from ._moments import (
 class _AdamRule(Optimizer):
     """The step that Adam, AdamW and AMSGrad share."""
 
-    slots = ("mean", "square")
+    slots: ClassVar[tuple[str, ...]] = ("mean", "square")
     varying = ("beta_1", "beta_2", "epsilon")
     momentum_name = "beta_1"
     _amsgrad: ClassVar[bool] = False
@@ -37,25 +37,24 @@ class _AdamRule(Optimizer):
         self, theta: Tensor, grad: Tensor, state: State, rate: float, c: Coefficients
     ) -> None:
         mean, square = state["mean"], state["square"]
-        beta_1, beta_2, epsilon = c["beta_1"], c["beta_2"], c["epsilon"]
         if is_plain(c):
-            step = state["step"].add_(1)
             fused_adam_(
                 [theta],
                 [grad],
                 [mean],
                 [square],
                 [state["largest"]] if self._amsgrad else [],
-                [step],
+                [state["step"].add_(1)],
                 lr=rate,
-                beta1=beta_1,
-                beta2=beta_2,
+                beta1=c["beta_1"],
+                beta2=c["beta_2"],
                 weight_decay=0.0,
-                eps=epsilon,
+                eps=c["epsilon"],
                 amsgrad=self._amsgrad,
                 maximize=False,
             )
             return
+        beta_1, beta_2, epsilon = c["beta_1"], c["beta_2"], c["epsilon"]
         step = advance(state)
         correction_1, correction_2 = 1 - beta_1**step, 1 - beta_2**step
         average_(mean, grad, beta_1)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, overload
 
 import torch
 from torch import Tensor
@@ -178,6 +178,14 @@ def matrices(row: Tensor, shapes: Shapes) -> list[Tensor]:
     assert len(row) == 1, "matrices are cut from one member's row"
     pieces = row[0, : n_weights(shapes)].split([n_in * n_out for n_in, n_out in shapes])
     return [piece.view(*shape) for piece, shape in zip(pieces, shapes, strict=True)]
+
+
+@overload
+def cast(value: Tensor, theta: Tensor) -> Tensor: ...
+
+
+@overload
+def cast(value: Coefficient, theta: Tensor) -> Coefficient: ...
 
 
 def cast(value: Coefficient, theta: Tensor) -> Coefficient:

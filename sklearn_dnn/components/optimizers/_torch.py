@@ -139,7 +139,7 @@ class TorchOptimizer(ForeignClass, Optimizer):
         state = twin.start(theta, ((2, 3),))
         with torch.no_grad():
             move = twin.bind(theta, torch.ones_like(theta), state, ((2, 3),))
-            move(0.001, twin.coefficients())
+            move(0.001, dict(twin.coefficients()))
 
     def _signature(self) -> dict[str, inspect.Parameter]:
         return dict(inspect.signature(self.wrapped).parameters)
@@ -183,7 +183,7 @@ def _saved(
 ) -> dict[str, Tensor]:
     """The state of an optimizer as tensors."""
     (group,) = live.param_groups
-    saved = {}
+    saved: State = {}
     for name in extra:
         if isinstance(group[name], Tensor | bool | int | float):
             saved |= _encoded("group", name, group[name])
