@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from os import PathLike
-from typing import Any, Self
+from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
 import sklearn.model_selection as searches
+from sklearn.base import BaseEstimator
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401 - makes two of them known
 
 from ._ending import StackedSearch, stacks_of
 
 Scoring = str | Callable[..., Any] | Sequence[str] | Mapping[str, Any] | None
+Grid = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+Folds: TypeAlias = (
+    int | searches.BaseCrossValidator | searches.BaseShuffleSplit | Iterable[Any] | None
+)
 
 
 class GridSearchCV(StackedSearch, searches.GridSearchCV):
@@ -58,16 +63,16 @@ class GridSearchCV(StackedSearch, searches.GridSearchCV):
 
     def __init__(
         self,
-        estimator: Any,
-        param_grid: Any,
+        estimator: BaseEstimator,
+        param_grid: Grid,
         *,
         scoring: Scoring = None,
         n_jobs: int | None = None,
         refit: bool | str | Callable[..., Any] = True,
-        cv: Any = None,
+        cv: Folds = None,
         verbose: int = 0,
         pre_dispatch: int | str = "2*n_jobs",
-        error_score: Any = np.nan,
+        error_score: float | Literal["raise"] = np.nan,
         return_train_score: bool = False,
         checkpoint: str | PathLike[str] | None = None,
         progress: bool = False,
@@ -129,18 +134,18 @@ error_score, return_train_score
 
     def __init__(
         self,
-        estimator: Any,
-        param_distributions: Any,
+        estimator: BaseEstimator,
+        param_distributions: Grid,
         *,
         n_iter: int = 10,
         scoring: Scoring = None,
         n_jobs: int | None = None,
         refit: bool | str | Callable[..., Any] = True,
-        cv: Any = None,
+        cv: Folds = None,
         verbose: int = 0,
         pre_dispatch: int | str = "2*n_jobs",
         random_state: int | np.random.RandomState | None = None,
-        error_score: Any = np.nan,
+        error_score: float | Literal["raise"] = np.nan,
         return_train_score: bool = False,
         checkpoint: str | PathLike[str] | None = None,
         progress: bool = False,
@@ -207,18 +212,18 @@ scoring, refit, error_score, return_train_score, random_state, n_jobs, verbose
 
     def __init__(
         self,
-        estimator: Any,
-        param_grid: Any,
+        estimator: BaseEstimator,
+        param_grid: Grid,
         *,
         factor: float = 3,
         resource: str = "n_samples",
         max_resources: int | str = "auto",
         min_resources: int | str = "exhaust",
         aggressive_elimination: bool = False,
-        cv: Any = 5,
+        cv: Folds = 5,
         scoring: Scoring = None,
         refit: bool | Callable[..., Any] = True,
-        error_score: Any = np.nan,
+        error_score: float | Literal["raise"] = np.nan,
         return_train_score: bool = True,
         random_state: int | np.random.RandomState | None = None,
         n_jobs: int | None = None,
@@ -286,8 +291,8 @@ n_jobs, verbose
 
     def __init__(
         self,
-        estimator: Any,
-        param_distributions: Any,
+        estimator: BaseEstimator,
+        param_distributions: Grid,
         *,
         n_candidates: int | str = "exhaust",
         factor: float = 3,
@@ -295,10 +300,10 @@ n_jobs, verbose
         max_resources: int | str = "auto",
         min_resources: int | str = "smallest",
         aggressive_elimination: bool = False,
-        cv: Any = 5,
+        cv: Folds = 5,
         scoring: Scoring = None,
         refit: bool | Callable[..., Any] = True,
-        error_score: Any = np.nan,
+        error_score: float | Literal["raise"] = np.nan,
         return_train_score: bool = True,
         random_state: int | np.random.RandomState | None = None,
         n_jobs: int | None = None,

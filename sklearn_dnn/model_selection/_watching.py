@@ -12,6 +12,7 @@ import numpy as np
 
 from .._core.fitting.stacks import Fit
 from .._core.network.weights import Weights
+from .._core.training.engine import Observer
 
 
 class SearchBar:
@@ -146,7 +147,7 @@ class Watchers:
     def __init__(self, start: int | None = None) -> None:
         self.start = start
 
-    def __call__(self, stack: Sequence[Fit]) -> list[Any]:
+    def __call__(self, stack: Sequence[Fit]) -> list[Observer]:
         if self.start is None:
             return []
         rows = [b"" if fit.rows is None else fit.rows.tobytes() for fit in stack]
