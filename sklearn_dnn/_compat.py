@@ -48,7 +48,7 @@ push_function_mode = torch._C._push_on_torch_function_stack
 # What the whole process multiplies float32 matrices in on the CPU, and what is float32.
 read_precision: Callable[[], str] = torch.get_float32_matmul_precision
 write_precision: Callable[[str], Any] = torch.set_float32_matmul_precision
-EXACT_PRECISIONS = ("highest",)
+EXACT_PRECISIONS: tuple[str, ...] = ("highest",)
 if hasattr(torch._C, "_get_fp32_precision_getter"):  # since 2.9 apart from that of CUDA
     read_precision = partial(torch._C._get_fp32_precision_getter, "mkldnn", "matmul")
     write_precision = partial(torch._C._set_fp32_precision_setter, "mkldnn", "matmul")
@@ -125,7 +125,7 @@ class NamesReadOnce:
     @classmethod
     @cache
     def _get_param_names(cls) -> list[str]:
-        return super()._get_param_names()
+        return super()._get_param_names()  # type: ignore[misc]  # of the estimator it is mixed into
 
 
 def callbacks_of(estimator: Any) -> list[Any]:

@@ -245,6 +245,7 @@ class Call:
                 return self.function(*self.args, **self.kwargs)
         with whole_fit():
             result = self._with(Prepared(self))
+        assert self.fit is not None
         if isinstance(result, dict) and "fit_time" in result:
             result["fit_time"] += self.fit.seconds
         return result
