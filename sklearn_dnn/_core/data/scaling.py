@@ -95,9 +95,10 @@ def _center_constants(
         return
     low, high = np.full(len(flat), np.inf), np.full(len(flat), -np.inf)
     for _, chunk in _chunks(X, rows, fill, flat):
-        ends = (chunk.min(axis=0), chunk.max(axis=0))
-        ends = [end.toarray().ravel() if sp.issparse(end) else end for end in ends]
-        low, high = np.fmin(low, ends[0]), np.fmax(high, ends[1])
+        least, most = chunk.min(axis=0), chunk.max(axis=0)
+        if is_sparse(chunk):
+            least, most = least.toarray().ravel(), most.toarray().ravel()
+        low, high = np.fmin(low, least), np.fmax(high, most)
     constant = low == high
     mean[flat[constant]], scale[flat[constant]] = low[constant], 1.0
     spread = high - low

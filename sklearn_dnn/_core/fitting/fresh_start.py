@@ -32,7 +32,8 @@ from ..specification import (
     stops_early,
     warn_of_missing_blocks,
 )
-from ..training.state import Progress, Streams
+from ..training.state import Progress
+from ..training.streams import Streams
 from .far import check_sizes_of_targets, tell_of_strong_penalties, warn_of_scales
 from .request import Request, Weigher
 from .session import (
@@ -94,7 +95,7 @@ def begin(
     in_folds = held is not None and held.by_member
     judged = validation is not None or (in_folds and is_auto(parameters["early_stopping"]))
     columns = _fitted_columns(parameters["input_scaling"], given, rows)
-    if validation is not None and held.given.gappy:
+    if validation is not None and held is not None and held.given.gappy:
         tell_of_new_gaps(columns, held.given.X[held.rows], given.names, held.given.unread)
     task = task_of(given, codec, columns, own.shape[1], judged)
     spec = resolve(parameters, task, by_recipe=by_recipe, is_judged=held is not None)

@@ -17,7 +17,8 @@ from ..network.parameters import Layout
 from ..network.weights import Weights
 from ..reading.inputs import Given, tell_of_new_gaps
 from ..specification import MIXED, FitSpec, is_auto, resolve, settled, stops_early
-from ..training.state import Progress, Streams, driven_schedules
+from ..training.state import Progress, driven_schedules
+from ..training.streams import Streams
 from .far import check_sizes_of_targets, tell_of_strong_penalties
 from .request import Earlier, Request, Weigher, saved_members
 from .session import (
