@@ -220,7 +220,7 @@ def test_penalties_leave_embeddings_alone(embedding):
 def test_the_first_layer_reads_numbers_then_what_passes_then_vectors():
     spec = spec_of(numeric_embedding=WAVES)
     a = Architecture.of(spec)
-    assert a.sizes[0] == spec.n_entering == 3 * N_NUMBERS + N_PASSED + 2 * CODE_SIZE
+    assert a.sizes[0] == 3 * N_NUMBERS + N_PASSED + 2 * CODE_SIZE
     assert (a.n_numbers, a.n_columns) == (N_NUMBERS, N_NUMBERS + N_PASSED + 2)
     progress = begun([spec])
     network = Layout(a).network(progress.theta, progress.statistics)
@@ -549,7 +549,7 @@ def test_weights_are_set_and_predict():
 def test_a_search_over_the_scale_is_one_stack(monkeypatch):
     X, y = numbers()
     sizes = []
-    known = sklearn_dnn._core.fitting.stacks.train_stack
+    known = sklearn_dnn.estimators._stacks.train_stack
     backend = sklearn_dnn.model_selection._backend
 
     def noted(stack, *args, **kwargs):

@@ -12,10 +12,11 @@ from sklearn.base import clone
 from sklearn.model_selection import KFold
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
-from sklearn_dnn._core.fitting import running, stacks
+from sklearn_dnn._core.fitting import running
 from sklearn_dnn._core.specification import machine
 from sklearn_dnn._core.training import engine
 from sklearn_dnn._core.training.step import Step
+from sklearn_dnn.estimators import _stacks
 from sklearn_dnn.model_selection import (
     GridSearchCV,
     HalvingGridSearchCV,
@@ -82,7 +83,7 @@ class Memory:
             return known(own, *args, **kwargs)
 
         monkeypatch.setattr(Step, "__call__", call)
-        monkeypatch.setattr(stacks, "train", noted)
+        monkeypatch.setattr(_stacks, "train", noted)
         monkeypatch.setattr(running, "train", noted)
 
 
@@ -325,9 +326,9 @@ def test_every_call_says_the_way_out_once(monkeypatch, error):
     model = network().fit(X, Y)
     places = {
         "_core.fitting.running.train": lambda: clone(model).fit(X, Y),
-        "estimators._base.open_session": lambda: clone(model).partial_fit(X, Y),
+        "_core.fitting.opening.read_training": lambda: clone(model).partial_fit(X, Y),
         "_core.fitted.fitted.table_outputs": lambda: model.predict(X),
-        "_core.fitting.calibration.raw_outputs": lambda: MLPClassifier(
+        "_core.fitting.ending.raw_outputs": lambda: MLPClassifier(
             (3,), early_stopping=True, calibration="temperature", max_iter=2
         ).fit(X, Y > 0),
     }

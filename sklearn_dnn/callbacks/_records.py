@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from sklearn.callback import CallbackContext
 
-from .._files import replacing
+from .._files import begin_once, replacing
 from .._warnings import warn
 from ._epochs import Epoch, EpochCallback, Fit
 
@@ -169,10 +169,11 @@ class CSVLogger(EpochCallback):
         with self._lock:
             anew = not (self._begun or self.append)
             self._begun = True
-            if anew or not path.exists() or path.stat().st_size == 0:
+            if anew:
                 with replacing(path) as begun:
                     begun.write(line(self.columns).encode())
                 return
+            begin_once(path, line(self.columns).encode())
         with path.open(encoding="utf-8", newline="") as file:
             found = next(csv.reader(file), [])
         if found != list(self.columns):

@@ -107,7 +107,7 @@ def plain_copy(estimator: Any, **changes: Any) -> Any:
 
 def free_optimizer(estimator: Any) -> Any:
     """The estimator's optimizer as a component without decay of its own."""
-    optimizer = clone(OPTIMIZERS.resolve(plain_value(estimator, "optimizer")))
+    optimizer = clone(OPTIMIZERS.resolve(plain_value("optimizer", estimator.optimizer)))
     if "weight_decay" in optimizer.get_params(deep=False):
         optimizer.set_params(weight_decay=0.0)
     return optimizer

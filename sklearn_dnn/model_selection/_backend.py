@@ -14,14 +14,15 @@ from joblib import Parallel, delayed, parallel_config
 from joblib.parallel import ParallelBackendBase, ThreadingBackend
 
 from .._compat import TerminatedWorkerError, shares_memory
-from .._core.fitting.stacks import Fit, open_stacks, train_stack
 from .._core.training.engine import Observer
 from .._interruption import loop
 from .._warnings import warn
+from ..estimators._stacks import Fit, open_stacks, train_stack
 from ._calls import Call
 from ._checkpoint import Checkpoint
 from ._plan import units
 from ._results import is_of_use, judged_together, undone
+from ._waiting import waited_for
 from ._watching import BarObserver, SearchBar, Watchers
 
 # Times that work is done again after a worker was lost.
@@ -318,12 +319,19 @@ class StackingBackend(ParallelBackendBase):
                     result = function(*args, **kwargs)
                 yield result
             return
+        if not shares_memory(self.pool):
+            yield from self._in_pool(tasks)
+            return
+        with waited_for() as does:
+            yield from self._in_pool(delayed(does)(task, *args) for task, args, _ in tasks)
+
+    def _in_pool(self, tasks: Iterable[Any]) -> Iterator[Any]:
         # Ray's workers, as other pools, give all results at the end
         how = "generator_unordered" if self.pool.supports_return_generator else "list"
         with parallel_config(backend=self.pool):
             results = Parallel(n_jobs=self._n_workers, return_as=how)(tasks)
             try:
-                for result in results:
+                for result in results:  # noqa: UP028 - which would close them first
                     yield result
             except GeneratorExit:
                 if isinstance(results, Generator):  # closed, it would warn of what is left

@@ -21,10 +21,10 @@ from .._compat import (
     propagated_callbacks,
     safe_split,
 )
-from .._core.fitting.stacks import Fit, why_not
 from .._core.specification import follows_recipe, hidden_sizes, settled, step_work
 from .._interruption import whole_fit
 from .._warnings import Line, asked_at, users_line
+from ..estimators._stacks import Fit, why_not
 from ._composites import (
     may_hold_network,
     network_of,

@@ -19,7 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from ..._compat import from_numpy
-from ..._devices import free_memory
+from ..._devices import free_memory, kind_of
 
 # Bytes of a standardised copy that are cheaper to hold than to gather again and again.
 RESIDENT_BYTES = 64 * 2**20
@@ -326,9 +326,10 @@ class Features:
 
     def _fits(self) -> bool:
         needed = self.X.shape[0] * self.width * self.encoding.dtype.itemsize
-        if torch.device(self.encoding.device).type == "cuda":
-            return needed <= free_memory(self.encoding.device) // 3
-        return needed <= RESIDENT_BYTES
+        share = kind_of(self.encoding.device).resident_share
+        if share is None:
+            return needed <= RESIDENT_BYTES
+        return needed <= share * free_memory(self.encoding.device)
 
     def _read(self, index: np.ndarray) -> Tensor:
         """A copy of rows in the table's own type, in a buffer that the next call reuses."""

@@ -22,6 +22,7 @@ from ...components.topologies import Plain
 from ..data.columns import Columns
 from ..data.encoder import encoding_for
 from ..data.features import Encoding, Scaling, Standardiser
+from ..data.targets import CODECS, Codec
 from ..messages import memory_advice, tell_of_overflow
 from ..network.architecture import Architecture
 from ..network.fold import folded, folds
@@ -139,6 +140,12 @@ class Fitted:
             n_shared=self.n_shared,
             embedding=self._component("numeric_embedding"),
         )
+
+    @property
+    def codec(self) -> Codec:
+        """What knows the units or labels of targets."""
+        e = self.estimator
+        return CODECS[e.spec_["task"]["kind"]].read(vars(e))
 
     @property
     def loss(self) -> Loss:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from ..._interruption import in_loop
+from ..._interruption import in_loop, raise_if_stopped
 from ..._threads import limit_threads
 from ..data.batches import Batcher, Epoch, TrainingSet
 from ..network.mlp import Evaluator
@@ -179,6 +179,7 @@ class _Runs:
                 for observer in self.observers:
                     observer.epoch_begins(epoch, self._weights)
                 records: dict[int, dict[str, Any]] = {}
+                raise_if_stopped()
                 ended: dict[int, str] = {}
                 epoch_started = perf_counter()
                 for run in self.runs:
