@@ -69,6 +69,15 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             raise
 
 
+def begin_once(path: str | os.PathLike[str], head: bytes) -> None:
+    """Put a first line into a file that is not there, or empty; of several processes one does."""
+    with _naming(path), open(path, "ab") as file:
+        with suppress(OSError):  # a file system without locks
+            _lock(file, wait=True)
+        if os.fstat(file.fileno()).st_size == 0:
+            file.write(head)
+
+
 def check_writable(path: str | os.PathLike[str]) -> None:
     """Raise at once what `replacing` would begin with, before minutes of work; change nothing."""
     with _naming(path):

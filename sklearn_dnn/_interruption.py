@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from types import FrameType
 
 _IN_LOOP: ContextVar[bool] = ContextVar("in_loop", default=False)
+_STOP: ContextVar[threading.Event | None] = ContextVar("stop", default=None)
 
 
 def in_loop() -> bool:
@@ -30,6 +31,26 @@ def loop() -> Iterator[None]:
         yield
     finally:
         _IN_LOOP.reset(token)
+
+
+@contextmanager
+def stopped_by(event: threading.Event) -> Iterator[None]:
+    """Within the block, networks stop at the end of an epoch once an event is set.
+
+    Ctrl-C and errors reach one thread; so those that work beside it need not go on for nothing.
+    """
+    token = _STOP.set(event)
+    try:
+        yield
+    finally:
+        _STOP.reset(token)
+
+
+def raise_if_stopped() -> None:
+    """Raise KeyboardInterrupt if the event of :func:`stopped_by` is set."""
+    event = _STOP.get()
+    if event is not None and event.is_set():
+        raise KeyboardInterrupt("What this fit was for has ended.")
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from ._compat import (
     read_precision,
     write_precision,
 )
+from ._devices import KINDS
 
 _IMPORTED_IN = os.getpid()
 
@@ -83,7 +84,7 @@ def _as_in_a_new_thread() -> Iterator[Any]:
     """What has to be entered for it."""
     if in_forked_child():
         yield limit_threads(1)
-    for device in ("cpu", "cuda"):
+    for device in KINDS:
         if torch.is_autocast_enabled(device):
             yield torch.autocast(device, enabled=False)
     if count_function_modes():

@@ -16,7 +16,7 @@ from sklearn.metrics import get_scorer, roc_auc_score
 from sklearn.model_selection import GroupKFold, PredefinedSplit, cross_val_score
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
-from sklearn_dnn._core.specification.resolve import hidden_sizes
+from sklearn_dnn._core.specification import hidden_sizes
 from sklearn_dnn.components import (
     SGD,
     Adam,

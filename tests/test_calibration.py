@@ -11,6 +11,7 @@ from sklearn.model_selection import GridSearchCV as TheirGridSearchCV
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
 from sklearn_dnn._core.fitting.opening import open_session
+from sklearn_dnn._core.fitting.request import Arguments
 from sklearn_dnn._core.training.temperature import (
     BOUNDS,
     GRID,
@@ -135,7 +136,7 @@ def test_folds_use_every_row_with_the_member_that_did_not_see_it():
     X, y = TABLE
     asked = PLAIN | {"n_members": 4, "validation_fraction": "folds", "input_scaling": None}
     network = MLPClassifier(**asked, calibration="temperature").fit(X, y)
-    session = open_session(network, X, y, going_on=False)
+    session = open_session(network._request(), Arguments(X, y))
     raw = np.concatenate(
         [network.member(i).decision_function(X[rows]) for i, rows in enumerate(session.held.rows)]
     )

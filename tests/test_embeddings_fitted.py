@@ -27,8 +27,9 @@ from sklearn_dnn._core.network.parameters import Layout
 from sklearn_dnn._core.specification import Task, resolve, structure
 from sklearn_dnn._core.training import gradients as gradients_module
 from sklearn_dnn._core.training.engine import train
-from sklearn_dnn._core.training.state import Progress, Streams
-from sklearn_dnn._core.training.step import Step
+from sklearn_dnn._core.training.state import Progress
+from sklearn_dnn._core.training.step import TrainingStep
+from sklearn_dnn._core.training.streams import Streams
 from sklearn_dnn.components import (
     BatchNorm,
     Dropout,
@@ -121,7 +122,7 @@ def a_step(specs, levels=LEVELS):
     x = x.to(progress.theta.dtype)
     y = torch.randn(*x.shape[:-1], 1, dtype=x.dtype, generator=torch.Generator().manual_seed(2))
     with torch.no_grad():
-        return Step(specs, progress), Batch(x, y, 1 / 9, 9.0, slice(0, 9))
+        return TrainingStep(specs, progress), Batch(x, y, 1 / 9, 9.0, slice(0, 9))
 
 
 def gradient(monkeypatch, specs, by_hand, **how):
@@ -220,7 +221,7 @@ def test_penalties_leave_embeddings_alone(embedding):
 def test_the_first_layer_reads_numbers_then_what_passes_then_vectors():
     spec = spec_of(numeric_embedding=WAVES)
     a = Architecture.of(spec)
-    assert a.sizes[0] == spec.n_entering == 3 * N_NUMBERS + N_PASSED + 2 * CODE_SIZE
+    assert a.sizes[0] == 3 * N_NUMBERS + N_PASSED + 2 * CODE_SIZE
     assert (a.n_numbers, a.n_columns) == (N_NUMBERS, N_NUMBERS + N_PASSED + 2)
     progress = begun([spec])
     network = Layout(a).network(progress.theta, progress.statistics)
@@ -549,7 +550,7 @@ def test_weights_are_set_and_predict():
 def test_a_search_over_the_scale_is_one_stack(monkeypatch):
     X, y = numbers()
     sizes = []
-    known = sklearn_dnn._core.fitting.stacks.train_stack
+    known = sklearn_dnn.estimators._stacks.train_stack
     backend = sklearn_dnn.model_selection._backend
 
     def noted(stack, *args, **kwargs):

@@ -17,10 +17,10 @@ from sklearn.model_selection import KFold
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
-from sklearn_dnn._core.fitting.stacks import Fit, open_stacks, train_stack
 from sklearn_dnn.callbacks import FunctionCallback
 from sklearn_dnn.components import HiddenModule, TorchOptimizer
 from sklearn_dnn.components.initializers import Initializer
+from sklearn_dnn.estimators._stacks import Fit, open_stacks, train_stack
 from sklearn_dnn.model_selection import GridSearchCV
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

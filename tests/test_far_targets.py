@@ -13,7 +13,7 @@ from sklearn.metrics import r2_score
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
-from sklearn_dnn._core.data import targets
+from sklearn_dnn._core.data import numbers
 from sklearn_dnn._core.data.targets import RegressionCodec
 from sklearn_dnn.components import Dropout, Quantile
 from sklearn_dnn.model_selection import GridSearchCV, cross_validate
@@ -120,7 +120,7 @@ def test_bounds_hold_after_rounding():
     ],
 )
 def test_which_targets_float32_tells_apart(y, suits):
-    assert targets.suits_float32(np.array(y)) is suits
+    assert numbers.suits_float32(np.array(y)) is suits
 
 
 def shifted(parameters, predict, *, offset=1.7e9, scale=20.0, y=Z):

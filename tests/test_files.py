@@ -436,6 +436,18 @@ IN_PLACE = {
 ADDS_LINES = ("callbacks/_records.py", "append")
 
 
+def test_of_several_processes_one_begins_a_file(tmp_path, monkeypatch):
+    path = tmp_path / "rows.csv"
+    another = b"a,b\n1,2\n"  # what a process that is sooner writes
+    monkeypatch.setattr(_files, "_lock", lambda *_, **__: path.write_bytes(another))
+    _files.begin_once(path, b"a,b\n")
+    assert path.read_bytes() == another
+    monkeypatch.undo()
+    for _ in range(2):
+        _files.begin_once(tmp_path / "other.csv", b"a,b\n")
+    assert (tmp_path / "other.csv").read_bytes() == b"a,b\n"
+
+
 def writes_in_place(source):
     """(function, line) of each call that writes to a file otherwise than by `replacing`."""
     found = []

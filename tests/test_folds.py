@@ -10,6 +10,7 @@ from sklearn.model_selection import GridSearchCV as TheirGridSearchCV
 from sklearn_dnn import MLPClassifier, MLPRegressor
 from sklearn_dnn._core.data.splits import folds
 from sklearn_dnn._core.fitting.opening import open_session
+from sklearn_dnn._core.fitting.request import Arguments
 from sklearn_dnn.components import EarlyStopping
 from sklearn_dnn.model_selection import GridSearchCV
 
@@ -80,7 +81,7 @@ class _Part:
 def test_the_first_member_equals_a_network_alone():
     X, y = make_classification(103, 6, random_state=0)
     ensemble = MLPClassifier(**PLAIN, input_scaling=None, dtype="float64").fit(X, y)
-    session = open_session(ensemble, X, y, going_on=False)
+    session = open_session(ensemble._request(), Arguments(X, y))
     part = _Part(session.rows[0], session.held.rows[0])
     single = MLPClassifier(
         **PLAIN | {"n_members": 1, "validation_fraction": part, "early_stopping": True},
@@ -101,7 +102,7 @@ def test_all_rows_are_learnt_from_and_scalings_are_of_all():
     X, y = make_regression(50, 3, random_state=0)
     network = MLPRegressor(**PLAIN).fit(X, y)
     np.testing.assert_allclose(network.input_mean_, X.mean(0))
-    session = open_session(network, X, y, going_on=False)
+    session = open_session(network._request(), Arguments(X, y))
     assert set(session.rows.ravel()) == set(range(50))
 
 
@@ -109,11 +110,11 @@ def test_weights_groups_and_draws_of_rows():
     X, y = make_classification(103, 6, random_state=0)
     weight = np.arange(103) % 3 * 1.0
     network = MLPClassifier(**PLAIN).fit(X, y, sample_weight=weight)
-    session = open_session(network, X, y, weight, going_on=False)
+    session = open_session(network._request(), Arguments(X, y, weight))
     assert np.all(weight[session.rows] > 0)
     assert np.all(weight[session.held.rows] > 0)
     drawn = MLPClassifier(**PLAIN, bootstrap=True)
-    session = open_session(drawn, X, y, going_on=False)
+    session = open_session(drawn._request(), Arguments(X, y))
     for own, held in zip(session.rows, session.held.rows, strict=True):
         assert not np.intersect1d(own, held).size
         assert len(np.unique(own)) < len(own)

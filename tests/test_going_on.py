@@ -654,25 +654,6 @@ def test_what_ends_with_training_begins_anew_and_all_else_goes_on(data, cls, nam
 
 
 @ESTIMATORS
-def test_a_fit_kept_with_one_beginning_for_all_goes_on(data, cls):
-    X, y = data
-    parameters = {"schedule": "linear", "warm_start": True} | DECAYED
-    now, then = (
-        make(cls, max_iter=4, weight_decay_schedule=Exponential(), **parameters) for _ in range(2)
-    )
-    for model in (now, then):
-        model.fit(X, y)
-        model.fit(X, y)
-    origins = then._progress["progress"].pop("origins")
-    assert origins["learning_rate"] == 4
-    then._progress["progress"]["origin"] = now._progress["progress"]["origins"]["weight_decay"] = 4
-    for model in (now, then):
-        model.partial_fit(X, y)
-    assert now.lr_curve_ == then.lr_curve_
-    assert all(map(np.array_equal, now.coefs_, then.coefs_))
-
-
-@ESTIMATORS
 def test_a_schedule_with_a_horizon_of_its_own_runs_once(data, cls):
     X, y = data
     schedule = Linear(final_factor=0.5, horizon=4)

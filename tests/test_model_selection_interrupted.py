@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
+import time
 from pathlib import Path
 
 import joblib
@@ -26,7 +26,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_dnn import MLPClassifier
 from sklearn_dnn import model_selection as ours
-from sklearn_dnn._core.training import engine
+from sklearn_dnn._core.training.stack_run import StackRun
 from sklearn_dnn.compare import _pictures, compare_models
 from sklearn_dnn.components import EarlyStopping, HiddenModule
 from sklearn_dnn.inspection import bias_variance
@@ -120,7 +120,7 @@ class Key:
         self.n_epochs, self.at, self.after = 0, None, AFTER
         AFTER.clear()
         JUDGED.append(self)
-        epoch, lock = engine._Run.epoch, threading.Lock()
+        epoch, lock = StackRun.epoch, threading.Lock()
 
         def counted(run, started):
             with lock:
@@ -130,7 +130,7 @@ class Key:
                 raise KeyboardInterrupt
             return epoch(run, started)
 
-        monkeypatch.setattr(engine._Run, "epoch", counted)
+        monkeypatch.setattr(StackRun, "epoch", counted)
 
     def press_in_fit(self, i):
         """Press within the i-th fit of a search like the one before, counted from 0."""
@@ -218,27 +218,22 @@ def test_errors_are_to_be_raised(key):
         search.fit(X, Y)
 
 
-@contextmanager
-def in_threads():
-    """Fits that Ctrl-C left go on; the filters they restore at their end are the process's."""
-    before = set(threading.enumerate())
-    with joblib.parallel_config("threading"):
-        yield
-    for thread in set(threading.enumerate()) - before:
-        thread.join(60)
-        assert not thread.is_alive()
-
-
 @pytest.mark.parametrize("kind", ["lbfgs", "max_time", "behind"])
 def test_in_threads(kind, key):
     whole = splits(search_of(kind).fit(X, Y))
     key.press_in_fit(4)
-    with pytest.warns(UserWarning, match="Interrupted by the user"), in_threads():
+    with (
+        joblib.parallel_config("threading"),
+        pytest.warns(UserWarning, match="Interrupted by the user"),
+    ):
         search = search_of(kind, n_jobs=2).fit(X, Y)
+    n_epochs = key.n_epochs
     found = splits(search)
     assert np.isnan(found).any()
     done = np.isfinite(found)
     np.testing.assert_array_equal(found[done], whole[done])
+    time.sleep(0.1)
+    assert key.n_epochs == n_epochs  # nobody trains on for nothing
 
 
 class Breaks(ClassifierMixin, BaseEstimator):
@@ -259,7 +254,10 @@ class Breaks(ClassifierMixin, BaseEstimator):
 
 def test_what_threads_have_done_counts_though_nobody_has_fetched_it_yet():
     search = ours.GridSearchCV(Breaks(), {"code": [0, 1, 2]}, cv=2, n_jobs=2)
-    with pytest.warns(UserWarning, match="Interrupted by the user: [34] of 6 fits"), in_threads():
+    with (
+        joblib.parallel_config("threading"),
+        pytest.warns(UserWarning, match="Interrupted by the user: [34] of 6 fits"),
+    ):
         search.fit(X, Y)
     assert np.isfinite(splits(search)).all(axis=1).any()
 

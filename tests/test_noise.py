@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,8 +13,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Ridge
 
-from sklearn_dnn import MLPClassifier, MLPRegressor
-from sklearn_dnn._core.training import forward
+from sklearn_dnn import MLPClassifier, MLPRegressor, _devices
 from sklearn_dnn.components import (
     Adversarial,
     AlphaDropout,
@@ -218,7 +218,8 @@ def test_a_shared_mask_is_one_thinned_network(table):
 )
 def test_a_pass_over_many_pieces_is_one_network(table, noise, monkeypatch):
     X, y = table
-    monkeypatch.setattr(forward, "PIECE_BYTES", {"cpu": 1})  # 64 rows a piece
+    small = replace(_devices.KINDS["cpu"], piece_bytes=1)
+    monkeypatch.setitem(_devices.KINDS, "cpu", small)  # 64 rows a piece
     same = np.repeat(X[:1], 200, axis=0)
     model = make((16, 16), **noise).fit(X, y)
     one, other = (model.set_params(random_state=i).predict(same, n_samples=1) for i in (0, 1))
@@ -231,7 +232,8 @@ def test_a_pass_over_many_pieces_is_one_network(table, noise, monkeypatch):
 
 def test_rows_draw_for_themselves_in_every_piece(table, monkeypatch):
     X, y = table
-    monkeypatch.setattr(forward, "PIECE_BYTES", {"cpu": 1})  # 64 rows a piece
+    small = replace(_devices.KINDS["cpu"], piece_bytes=1)
+    monkeypatch.setitem(_devices.KINDS, "cpu", small)  # 64 rows a piece
     same = np.repeat(X[:1], 192, axis=0)
     rules = [Dropout(0.5, shared=True), GaussianDropout(0.4)]
     found = make((16, 16), dropout=rules).fit(X, y).predict(same, n_samples=1)

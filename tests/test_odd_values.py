@@ -22,7 +22,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_dnn import MLPClassifier, MLPRegressor, __version__, components
 from sklearn_dnn._core import messages
-from sklearn_dnn._core.specification import size
+from sklearn_dnn._core.specification import machine as size
 from sklearn_dnn.callbacks import FunctionCallback, GradientActivationMonitor
 from sklearn_dnn.cli import main
 from sklearn_dnn.compare._fold import run_fold
@@ -329,9 +329,9 @@ def test_the_size_that_is_told_is_the_size():
 
 def test_the_memory_decides(monkeypatch):
     n = (3 + 1) * 50 + 51
-    monkeypatch.setattr(size, "_memory", lambda _: n * 8 * size.COPIES)
+    monkeypatch.setattr(size, "whole_memory", lambda _: n * 8 * size.COPIES)
     fit(MLPRegressor((50,), max_iter=1, dtype="float64"))
-    monkeypatch.setattr(size, "_memory", lambda _: n * 8 * size.COPIES - 1)
+    monkeypatch.setattr(size, "whole_memory", lambda _: n * 8 * size.COPIES - 1)
     with pytest.raises(ValueError, match=rf"hidden_layer_sizes=\(50,\) has {n} parameters"):
         fit(MLPRegressor((50,), max_iter=1, dtype="float64"))
 

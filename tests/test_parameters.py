@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import subprocess
+import sys
 import warnings
 from dataclasses import fields
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from sklearn_dnn.components.dropouts import DROPOUTS
 from sklearn_dnn.components.foreign import ForeignClass
 from sklearn_dnn.components.losses import LOSSES
 from sklearn_dnn.components.optimizers import SGD
+from sklearn_dnn.estimators._parameters import PARAMETERS
 
 ESTIMATORS = [MLPClassifier, MLPRegressor]
 REGISTRIES = list(FAMILIES.values())
@@ -73,22 +75,38 @@ def signature_defaults(cls):
 # One declaration of every hyperparameter
 
 
-@pytest.mark.parametrize("cls", ESTIMATORS)
-def test_signature_and_defaults_are_the_tables(cls):
-    table = {name: parameter.default for name, parameter in cls._parameters.items()}
-    assert list(signature_defaults(cls).items()) == list(table.items())
-    assert {k: type(v) for k, v in cls().get_params(deep=False).items()} == {
-        k: type(v) for k, v in table.items()
-    }
+def test_the_signatures_are_the_table():
+    ours = [signature_defaults(cls) for cls in ESTIMATORS]
+    assert set().union(*ours) == {*PARAMETERS, "loss"}
+    for cls, defaults in zip(ESTIMATORS, ours, strict=True):
+        assert list(cls._parameters) == list(defaults)
+        assert {k: type(v) for k, v in cls().get_params(deep=False).items()} == {
+            k: type(v) for k, v in defaults.items()
+        }
+    shared = set(ours[0]) & set(ours[1]) - {"loss"}
+    assert {k: ours[0][k] for k in shared} == {k: ours[1][k] for k in shared}
 
 
 @pytest.mark.parametrize("cls", ESTIMATORS)
 def test_docstring_has_the_tables_parameters_and_defaults(cls):
-    said = documented(cls)
+    said, defaults = documented(cls), signature_defaults(cls)
     assert list(said) == list(cls._parameters)
     for name, parameter in cls._parameters.items():
-        assert ast.literal_eval(said[name]) == parameter.default, name
+        assert ast.literal_eval(said[name]) == defaults[name], name
         assert parameter.text.strip().endswith("."), name
+
+
+@pytest.mark.parametrize("cls", ESTIMATORS)
+def test_docstrings_are_literal_and_written_from_the_tables(cls):
+    """Editors show what stands in the source: ``python .ci/docstrings.py`` writes it."""
+    tree = ast.parse(Path(inspect.getfile(cls)).read_text("utf-8"))
+    (written,) = (n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == cls.__name__)
+    assert ast.get_docstring(written) == inspect.getdoc(cls)
+    script = PACKAGE.parent / ".ci" / "docstrings.py"
+    found = subprocess.run(
+        [sys.executable, str(script), "--check"], capture_output=True, text=True, check=False
+    )
+    assert found.returncode == 0, found.stderr
 
 
 @pytest.mark.parametrize("cls", ESTIMATORS)
@@ -359,146 +377,3 @@ def test_nested_parameters_reach_components(cls):
     model = cls(optimizer=SGD()).set_params(optimizer__momentum=0.5)
     assert model.optimizer.momentum == 0.5
     assert model.get_params()["optimizer__momentum"] == 0.5
-
-
-# Floors
-
-FLOORS = {
-    "_compat": 0,
-    "_version": 0,
-    "_threads": 0,
-    "_show_versions": 0,
-    "_warnings": 0,
-    "_files": 0,
-    "_terminal": 0,
-    "_interruption": 0,
-    "_devices": 0,
-    "_core": 0,  # the package itself, which holds nothing
-    "components.base": 0,
-    "components": 1,
-    "_core.messages": 2,
-    "_core.specification": 2,
-    "_core.data": 2,
-    "_core.network": 3,
-    "_core.training": 4,
-    "_core.reading": 5,
-    "callbacks": 5,
-    "_core.fitted": 6,
-    "_core.fitting": 7,
-    "estimators": 8,
-    "model_selection": 9,
-    "inspection": 9,
-    "persistence": 9,
-    "presets": 9,
-    "datasets": 9,
-    "compare": 9,
-    "": 10,  # the package itself, which shows its best
-    "cli": 11,  # the commands over all of it
-    "__main__": 11,
-}
-MODULES = {
-    ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix("__init__").rstrip("."):
-    path
-    for path in sorted(PACKAGE.rglob("*.py"))
-}  # fmt: skip
-
-
-def is_package(module):
-    return MODULES[module].name == "__init__.py"
-
-
-def floor(module):
-    known = [name for name in FLOORS if module == name or (module.startswith(f"{name}.") and name)]
-    assert known, f"{module} stands on no floor"
-    return FLOORS[max(known, key=len)]
-
-
-def imports(module):
-    """(module within the package or None, full name) of everything a module imports."""
-    for node in ast.walk(ast.parse(MODULES[module].read_text())):
-        if isinstance(node, ast.Import):
-            names = [(alias.name, "") for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            source = node.module or ""
-            if node.level:
-                here = module.split(".") if is_package(module) else module.split(".")[:-1]
-                kept = here[: len(here) - node.level + 1]
-                source = ".".join(p for p in ["sklearn_dnn", *kept, source] if p)
-            names = [(source, alias.name) for alias in node.names]
-        else:
-            continue
-        for source, name in names:
-            top, _, inner = source.partition(".")
-            if top != "sklearn_dnn":
-                yield None, f"{source}.{name}".rstrip(".")
-                continue
-            deeper = f"{inner}.{name}".strip(".")
-            yield (deeper if deeper in MODULES else inner), f"{source}.{name}"
-
-
-def test_imports_are_read_as_python_reads_them():
-    assert ("_compat", "sklearn_dnn._compat.Interval") in set(imports("components.stopping"))
-    assert ("specification", "sklearn_dnn._core.specification.FitSpec") in set(
-        imports("network.kernels")
-    )
-    assert ("data.features", "sklearn_dnn._core.data.features.Features") in set(
-        imports("data.batches")
-    )
-    assert (None, "torch.Tensor") in set(imports("training.step"))
-
-
-@pytest.mark.parametrize("module", MODULES)
-def test_a_module_imports_from_its_own_floor_or_below(module):
-    for source, name in imports(module):
-        if source is not None:
-            assert source in MODULES, name
-            assert floor(source) <= floor(module), f"{module} imports {name} from above"
-
-
-@pytest.mark.parametrize("module", [m for m in MODULES if m.startswith("components.")])
-def test_families_of_components_do_not_import_each_other(module):
-    own = module.removeprefix("components.")
-    family = f"components.{own.split('.')[0]}"
-    allowed = {"_compat", "_warnings", "components.base", "components.foreign"}
-    used = {source for source, _ in imports(module) if source is not None} - allowed
-    assert all(source == family or source.startswith(f"{family}.") for source in used)
-
-
-def test_tools_do_not_import_each_other():
-    for module in (m for m in MODULES if floor(m) == 9):
-        others = {s.split(".")[0] for s, _ in imports(module) if s is not None and floor(s) == 9}
-        assert others <= {module.split(".")[0]}
-
-
-@pytest.mark.parametrize("module", [m for m in MODULES if m != "_compat"])
-def test_private_names_of_others_enter_by_one_door(module):
-    private = re.compile(r"(^|\.)_(?!_)")
-    outside = [name for source, name in imports(module) if source is None]
-    assert not [name for name in outside if private.search(name)]
-    tops = {name.split(".")[0] for name in outside}
-    for node in ast.walk(ast.parse(MODULES[module].read_text())):
-        if isinstance(node, ast.Attribute) and private.match(node.attr):
-            root = node.value
-            while isinstance(root, ast.Attribute):
-                root = root.value
-            assert not (isinstance(root, ast.Name) and root.id in tops), ast.unparse(node)
-
-
-def test_the_estimators_alone_know_scikit_learns_estimator_api():
-    for module in MODULES:
-        if floor(module) in {1, 3, 4}:
-            others = {name for source, name in imports(module) if source is None}
-            assert not {name for name in others if name.split(".")[0] == "sklearn"}, module
-
-
-def test_modules_import_without_extras():
-    extras = {"tqdm", "polars", "skops", "dask", "distributed", "matplotlib", "pyarrow"}
-    for module, path in MODULES.items():
-        for node in ast.parse(path.read_text()).body:
-            if isinstance(node, ast.Import | ast.ImportFrom):
-                names = {a.name for a in node.names} | {getattr(node, "module", None) or ""}
-                assert not {name.split(".")[0] for name in names} & extras, module
-
-
-def test_package_is_typed():
-    assert resources.files("sklearn_dnn").joinpath("py.typed").is_file()

@@ -27,11 +27,11 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 import sklearn_dnn.model_selection as stacked
 from sklearn_dnn import MLPClassifier, MLPRegressor
 from sklearn_dnn._core.data.columns import MAX_LEVELS
-from sklearn_dnn._core.fitting.stacks import Fit, open_stacks
 from sklearn_dnn._core.reading.tables import Reading
 from sklearn_dnn.callbacks import EpochScoring
 from sklearn_dnn.components import EarlyStopping
 from sklearn_dnn.components.embeddings import CODE_SIZE
+from sklearn_dnn.estimators._stacks import Fit, open_stacks
 from sklearn_dnn.inspection import fgsm, initial_loss, layer_statistics, sanity_check
 from sklearn_dnn.persistence import TRUSTED_TYPES
 

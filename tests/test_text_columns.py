@@ -22,9 +22,9 @@ from sklearn.preprocessing import StandardScaler
 import sklearn_dnn.model_selection as stacked
 from sklearn_dnn import MLPClassifier, MLPRegressor
 from sklearn_dnn._core.data.texts import SEEN_CELLS, Texts, read_numbers, without_marks
-from sklearn_dnn._core.fitting.stacks import Fit, open_stacks
 from sklearn_dnn.compare import compare_models
 from sklearn_dnn.compare._columns import describe_columns
+from sklearn_dnn.estimators._stacks import Fit, open_stacks
 from sklearn_dnn.inspection import sanity_check
 from sklearn_dnn.persistence import TRUSTED_TYPES
 

@@ -317,7 +317,7 @@ def texts_in(node: ast.AST) -> list[str]:
 
 
 # Another module that makes the texts of one.
-MADE_IN = {"estimators/_deciding.py": "data/texts.py"}
+MADE_IN = {"_core/fitting/text_columns.py": "_core/data/texts.py"}
 
 
 def sites() -> list[tuple[str, list[str]]]:

@@ -137,7 +137,7 @@ def test_the_recipe_for_tables(cls, parameters, dtype):
 def test_scalings_of_tables(scaling):
     model = MLPRegressor((6,), input_scaling=scaling, max_iter=2)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sklearn_dnn._core.fitting.fresh_start.FAR", np.inf)
+        patch.setattr("sklearn_dnn._core.fitting.far.FAR", np.inf)
         first, second = ((TABLE.iloc[rows], PRICE[rows]) for rows in ORDERS)
         passes_on(model, first, second, TABLE)
 

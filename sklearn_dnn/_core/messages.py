@@ -139,7 +139,7 @@ def tell_of_overflow(results: np.ndarray, *, is_double: bool) -> None:
 
 
 @contextmanager
-def told_of(what: str) -> Iterator[None]:
+def naming_input(what: str) -> Iterator[None]:
     """Say of what an input error speaks, where its own words name X and y."""
     try:
         yield

@@ -15,7 +15,7 @@ from sklearn.callback import CallbackContext
 
 from .._threads import torch_ready
 from ._diagnosis import Sample, SampleLoss, draw_sample, look_into, module_of
-from ._epochs import Epoch, EpochCallback, Fit, check_callable, check_every
+from ._epochs import Epoch, EpochCallback, WatchedFit, check_callable, check_every
 
 
 class TensorBoard(EpochCallback):
@@ -115,7 +115,7 @@ class TensorBoard(EpochCallback):
                 writer.add_histogram(f"gradients/{name}", value, epoch.number)
             writer.add_histogram(f"activations/{layer.name}", layer.activations, epoch.number)
 
-    def _fit_ends(self, fit: Fit, fitted: Any) -> None:
+    def _fit_ends(self, fit: WatchedFit, fitted: Any) -> None:
         writer = fit.memory.get("writer")
         if writer is None:
             return

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from time import perf_counter
 from typing import Any, ClassVar
 
@@ -17,29 +18,26 @@ from .._compat import (
     CallbackSupportMixin,
     NamesReadOnce,
     fit_context,
+    fitted_copy,
     has_callbacks,
     with_callbacks,
 )
-from .._core.data.targets import Codec
 from .._core.fitted.exports import member_of, module_of
 from .._core.fitted.fitted import Fitted, beside_each_other
 from .._core.fitted.states import refuse_other_format
 from .._core.fitted.summary import summary
-from .._core.fitting.attributes import fitted_attributes, outcomes_now
-from .._core.fitting.calibration import calibrated
-from .._core.fitting.ending import tell_how_it_ended, tell_of_cut_cycle, tell_of_left_out, with_hope
+from .._core.fitting.ending import Ended, attributes_now, end, fitted_attributes
 from .._core.fitting.opening import open_session
 from .._core.fitting.refit import trained_on_all
+from .._core.fitting.request import Arguments, Earlier, Request
 from .._core.fitting.running import train_session
-from .._core.fitting.session import Session
 from .._core.fitting.transaction import all_or_nothing
-from .._core.fitting.warm_start import forgive, refuse_folds
 from .._core.fitting.weights import get_weights, set_weights
 from .._core.messages import component_advice, memory_advice, refuse_columns, refuse_functions
-from .._core.network.weights import Weights
-from .._core.reading.inputs import Given
+from .._core.reading.inputs import read_given
+from .._core.reading.targets import TargetReader
 from .._core.specification import plain_value
-from .._core.training.engine import INTERRUPTED, Observer, Outcome
+from .._core.training.engine import Observer
 from .._core.training.range_test import RangeTest
 from .._threads import torch_ready
 from ..callbacks._observers import CallbackObserver
@@ -60,29 +58,12 @@ class BaseMLP(
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
     _parameters: ClassVar[dict[str, Parameter]] = {}
-    _numeric_targets: ClassVar[bool]
     # names of arrays around the network, and the attributes that hold them
     _target_arrays: ClassVar[dict[str, str]]
 
-    # What differs between classification and regression
-
     @abstractmethod
-    def _read_targets(
-        self, given: Given, classes: Any, *, going_on: bool, same_classes: bool = False
-    ) -> tuple[Given, Codec]:
-        """Checked targets, and the codec that knows their units or labels."""
-
-    @abstractmethod
-    def _fitted_codec(self) -> Codec:
-        """The codec, from fitted attributes."""
-
-    @abstractmethod
-    def _codec_attributes(self, codec: Codec) -> dict[str, Any]:
-        """The fitted attributes that :meth:`_fitted_codec` reads."""
-
-    @abstractmethod
-    def _weigher(self, codec: Codec, given: Given, rows: np.ndarray) -> Callable[[Given], Given]:
-        """What multiplies class weights, computed on `rows`, into a table's weights."""
+    def _targets(self) -> TargetReader:
+        """How targets are read: what differs between classification and regression."""
 
     # Fitting
 
@@ -141,126 +122,72 @@ class BaseMLP(
         KeyboardInterrupt
             Before the end of the first epoch. Later it ends training, with a warning.
         """
+        arguments = Arguments(
+            X, y, sample_weight, X_val, y_val, sample_weight_val, groups, difficulty
+        )
         with torch_ready():
             going_on = bool(self.warm_start) and self.__sklearn_is_fitted__()
-            validation = (X_val, y_val, sample_weight_val)
-            table, seed = (X, y, sample_weight), self._draw_seed()
-            with memory_advice(self.device):
-                session = open_session(
-                    self,
-                    *table,
-                    validation,
-                    groups,
-                    difficulty=difficulty,
-                    going_on=going_on,
-                    seed=seed,
-                )
-            if session.spec.refits and self.warm_start:
-                raise ValueError(
-                    f"early_stopping={self.early_stopping!r} trains a new network at the end, "
-                    "which warm_start=True can't go on from. Set refit=False or warm_start=False."
-                )
-            if self.warm_start:
-                refuse_folds(session, "warm_start=True")
-            if going_on:
-                forgive(session, self.members_)
-            root = self._init_callback_context(max_subtasks=session.spec.max_iter)
+            request = self._request(going_on=going_on)
+            session = open_session(request, arguments)
+            spec = session.spec
+            root = self._init_callback_context(max_subtasks=spec.max_iter)
             metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
             told = {"estimator": self, "X": X, "y": y, "metadata": metadata}
             root.call_on_fit_task_begin(**told)
             observers: list[Observer] = []
             if has_callbacks(self):
-                now = self._attributes_now(session)
+                now = partial(attributes_now, session)
                 observers.append(CallbackObserver(self, root, X, y, metadata, now, session.part))
-            n_members, began = len(session.progress), perf_counter()
-            kept, outcomes = train_session(
-                self, session, observers, n_epochs=session.spec.max_iter, patient=True
+            began = perf_counter()
+            outcomes = train_session(
+                request, session, observers, n_epochs=spec.max_iter, patient=True
             )
-            session = calibrated(session.only(kept), outcomes)
-            judged = session.held is not None and all(o.best_iter > 0 for o in outcomes)
-            interrupted = any(o.end_reason == INTERRUPTED for o in outcomes)
-            if session.spec.refits and judged and not interrupted:
+            ended = end(request, session, outcomes)
+            if spec.refits:
                 left = None if self.max_time is None else began + self.max_time - perf_counter()
-                session, outcomes = trained_on_all(
-                    self, table, difficulty, session, outcomes, kept, left
-                )
-            self._store(session, outcomes, keep_progress=bool(self.warm_start))
-            tell_how_it_ended(session, outcomes, warn_of_max_iter=True)
-            tell_of_cut_cycle(session, outcomes, self.schedule)
-            tell_of_left_out(session, outcomes, n_members - len(kept))
+                ended = trained_on_all(request, arguments, ended, left)
+            self._store(ended)
+            ended.tell()
             root.call_on_fit_task_end(
                 **told,
-                reconstruction_attributes=lambda: self._attributes(session, outcomes),
+                reconstruction_attributes=lambda: fitted_attributes(ended.session, ended.outcomes),
             )
             return self
+
+    def _partial_fit(self, arguments: Arguments) -> BaseMLP:
+        """One epoch over the rows given."""
+        with torch_ready():
+            request = self._request(going_on=self.__sklearn_is_fitted__(), in_calls=True)
+            session = open_session(request, arguments)
+            outcomes = train_session(request, session, n_epochs=1, patient=False)
+            ended = end(request, session, outcomes)
+            self._store(ended)
+            ended.tell()
+            return self
+
+    def _request(self, *, going_on: bool = False, in_calls: bool = False) -> Request:
+        """What this estimator asks of a fit."""
+        targets = self._targets()
+        return Request(
+            parameters={name: getattr(self, name) for name in self._parameters},
+            targets=targets,
+            read=partial(read_given, self, y_numeric=targets.is_numeric),
+            copy=partial(fitted_copy, self),
+            name=type(self).__name__,
+            seed=self._draw_seed(),
+            draw_seed=self._draw_seed,
+            earlier=Earlier.of(self) if going_on else None,
+            in_calls=in_calls,
+        )
 
     def _draw_seed(self) -> int:
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
-    def _partial_fit(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any,
-        validation: tuple[Any, Any, Any],
-        classes: Any = None,
-    ) -> BaseMLP:
-        """One epoch over the rows given."""
-        with torch_ready():
-            with memory_advice(self.device):
-                session = open_session(
-                    self,
-                    X,
-                    y,
-                    sample_weight,
-                    validation,
-                    going_on=self.__sklearn_is_fitted__(),
-                    classes=classes,
-                    piecewise=True,
-                )
-            refuse_folds(session, "partial_fit")
-            n_members = len(session.progress)
-            kept, outcomes = train_session(self, session, [], n_epochs=1, patient=False)
-            session = calibrated(session.only(kept), outcomes)
-            self._store(session, outcomes, keep_progress=True)
-            tell_how_it_ended(session, outcomes, warn_of_max_iter=False)
-            tell_of_left_out(session, outcomes, n_members - len(kept))
-            return self
-
-    def _finish(self, session: Session, outcomes: list[Outcome]) -> None:
-        """End a fit that was trained elsewhere, beside others."""
-        kept, outcomes = with_hope(session, outcomes)
-        n_left_out = len(session.progress) - len(kept)
-        with torch_ready():
-            session = calibrated(session.only(kept), outcomes)
-            self._store(session, outcomes, keep_progress=bool(self.warm_start))
-        tell_how_it_ended(session, outcomes, warn_of_max_iter=True)
-        tell_of_cut_cycle(session, outcomes, self.schedule)
-        tell_of_left_out(session, outcomes, n_left_out)
-
     # State: written in one place, as NumPy arrays and plain Python values
 
-    def _store(self, session: Session, outcomes: list[Outcome], *, keep_progress: bool) -> None:
+    def _store(self, ended: Ended) -> None:
         vars(self).pop("_progress", None)
-        vars(self).update(self._attributes(session, outcomes))
-        if keep_progress:
-            held = session.held
-            states = [outcome.progress.export() for outcome in outcomes]
-            self._progress = {
-                "asked": self.early_stopping is True,
-                "progress": states if session.spec.n_networks > 1 else states[0],
-                "draws": session.draws,
-                "validation": None if held is None else held.export(),
-            }
-
-    def _attributes(self, session: Session, outcomes: list[Outcome]) -> dict[str, Any]:
-        return fitted_attributes(session, outcomes) | self._codec_attributes(session.codec)
-
-    def _attributes_now(
-        self, session: Session
-    ) -> Callable[[Callable[[int], Weights]], dict[str, Any]]:
-        """Fitted attributes as if training had ended with the weights that a function gives."""
-        return lambda weights: self._attributes(session, outcomes_now(session, weights))
+        vars(self).update(ended.attributes())
 
     def __sklearn_is_fitted__(self) -> bool:
         return "coefs_" in vars(self)
@@ -364,7 +291,7 @@ class BaseMLP(
     ) -> RangeTest:
         """A range test of the learning rate on these rows; the estimator stays as it is."""
         with torch_ready(), memory_advice(self.device):
-            session = open_session(self, X, y, sample_weight, going_on=False)
+            session = open_session(self._request(), Arguments(X, y, sample_weight))
             return session.range_test(*rates, n_steps)
 
     def get_weights(self) -> dict[str, np.ndarray]:
@@ -474,7 +401,7 @@ class BaseMLP(
     def _has_steps(self) -> bool:
         """True if the optimizer learns from batches: what ``partial_fit`` needs."""
         with torch_ready():  # one of torch's is tried
-            rule = OPTIMIZERS.resolve(plain_value(self, "optimizer"))
+            rule = OPTIMIZERS.resolve(plain_value("optimizer", self.optimizer))
         if rule.full_batch:
             raise AttributeError(
                 f"partial_fit is only available for optimizers that learn from batches; "

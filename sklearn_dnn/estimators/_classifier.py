@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from numbers import Real
 from typing import Any
 
 import numpy as np
 import torch
-from scipy import sparse as sp
 from sklearn.base import ClassifierMixin
-from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import available_if
 from torch import Tensor
 
 from .._compat import Interval, fit_context
-from .._core.data.targets import BinaryCodec, Codec, MulticlassCodec, MultilabelCodec
 from .._core.fitted.fitted import Finish, Fitted
 from .._core.fitted.sampling import over_members, sampled
+from .._core.fitting.request import Arguments
 from .._core.fitting.transaction import all_or_nothing
-from .._core.reading.inputs import Given
-from .._core.reading.labels import as_column, kind_of_labels, read_classes
-from ..components.base import shown
+from .._core.reading.targets import LabelTargets, TargetReader
 from ..components.constraints import Constraint
 from ..components.embeddings import NumericEmbedding
 from ..components.initializers import Initializer
@@ -32,196 +27,394 @@ from ..components.optimizers import Optimizer
 from ..components.stopping import EarlyStopping
 from ..components.topologies import Topology
 from ._base import BaseMLP, partial_fit_available
-from ._parameters import LOSS_OF_CLASSIFIER, parameters_text, table
+from ._parameters import LOSS_OF_CLASSIFIER, parameters_of
 
 _WEIGHT = Interval(Real, 0, None, closed="left")
 
-_NAMES = [
-    "hidden_layer_sizes",
-    "activation",
-    "topology",
-    "initializer",
-    "bias_initializer",
-    "norm",
-    "dropout",
-    "input_dropout",
-    "weight_noise",
-    "augmentation",
-    "curriculum",
-    "loss",
-    "optimizer",
-    "learning_rate_init",
-    "schedule",
-    "momentum_schedule",
-    "dropout_schedule",
-    "weight_decay_schedule",
-    "batch_size",
-    "accumulation_steps",
-    "max_iter",
-    "clip_norm",
-    "clip_value",
-    "clip_scope",
-    "alpha",
-    "l1",
-    "activity_l1",
-    "weight_decay",
-    "constraint",
-    "ema_decay",
-    "categorical_features",
-    "input_scaling",
-    "numeric_embedding",
-    "class_weight",
-    "label_smoothing",
-    "calibration",
-    "early_stopping",
-    "validation_fraction",
-    "n_iter_no_change",
-    "tol",
-    "monitor",
-    "max_time",
-    "shuffle",
-    "n_members",
-    "ensemble",
-    "bootstrap",
-    "member_fraction",
-    "warm_start",
-    "random_state",
-    "verbose",
-    "device",
-    "n_threads",
-    "dtype",
-]
-
 
 class MLPClassifier(ClassifierMixin, BaseMLP):
-    __doc__ = f"""Neural network for classification, trained by PyTorch.
+    """Neural network for classification, trained by PyTorch.
 
-Two classes, several classes, or several labels (a 0/1 indicator matrix) are learnt by dense
-layers with the components named below. A component is given by name, or as an object of
-:mod:`sklearn_dnn.components` whose own parameters a search can reach.
+    Two classes, several classes, or several labels (a 0/1 indicator matrix) are learnt by dense
+    layers with the components named below. A component is given by name, or as an object of
+    :mod:`sklearn_dnn.components` whose own parameters a search can reach.
 
-{parameters_text(table(_NAMES, LOSS_OF_CLASSIFIER))}
+    Parameters
+    ----------
+    hidden_layer_sizes : 'auto', int, tuple of int, Rectangular or HiddenModule, default='auto'
+        Units of each hidden layer. ``()`` is the linear model; an int is one layer;
+        ``Rectangular(depth, width)`` lets a search vary depth and width apart;
+        ``HiddenModule(cls, ...)`` puts a ``torch.nn.Module`` of your own in their place. "auto"
+        lets the recipe for tables (:ref:`defaults`) choose the network, and all else that is at
+        "auto". Where layers are named, on fewer than 100 rows, on a sparse table, and with
+        `warm_start` or `partial_fit`, "auto" stands for the plain values, here ``(100,)``.
 
-Attributes
-----------
-classes_ : ndarray of shape (n_classes,)
-    Labels, sorted; for an indicator matrix the numbers of its columns.
-coefs_ : list of ndarray of shape (n_in, n_out)
-    Weights of each layer; the first one's refer to standardised columns, or to what
-    `numeric_embedding` makes of them. With ``n_members > 1`` these arrays, and those of the next
-    five attributes, have a leading axis of members.
-intercepts_ : list of ndarray of shape (n_out,)
-    Biases of each layer; zeros where a norm behind it makes them redundant.
-norm_weights_, norm_statistics_ : list of dict of ndarray
-    What the norm of each hidden layer has learnt and measured.
-extra_weights_ : dict of ndarray
-    What else the network consists of, by name: learnt slopes, skip connections, the norm of the
-    inputs, embeddings, an auxiliary output, a hidden part of the user's own, and what each of the
-    members that share the network has for its own.
-embeddings_ : dict of ndarray or None
-    Of these, what `numeric_embedding` has learnt and measured, and the vectors of categories'
-    levels ("codes"); None where there are none.
-input_mean_, input_scale_ : ndarray of shape (n_features,) or None
-    The standardisation of the inputs, in front of a norm of the inputs too; NaN for columns that
-    are no numbers. None without.
-input_columns_ : dict
-    What else becomes of the columns: medians that stand for gaps, which columns have an indicator
-    of gaps, other scalings, and slots of levels.
-is_categorical_ : ndarray of bool, shape (n_features,), or None
-    Columns of categories; None without any.
-is_parsed_ : ndarray of bool, shape (n_features,), or None
-    Columns of numbers that came as text or as objects; None without any. In these a cell of text
-    that does not read as a number is a gap later on, with a warning.
-categories_ : list of ndarray
-    The levels of each column of categories that were seen in `fit`.
-n_features_in_ : int
-    Columns seen in `fit`.
-feature_names_in_ : ndarray of shape (`n_features_in_`,)
-    Their names; only where all are strings.
-members_ : list of dict
-    One a member: "n_iter", "best_iter", "end_reason", "loss_curve", "validation_loss_curve",
-    "validation_scores" and "history". The attributes below are the largest numbers of epochs,
-    the end of the member that trained longest, and means of curves over the members that were
-    still training.
-n_iter_ : int
-    Epochs that the last call of `fit` or `partial_fit` did. `t_` and the curves are of all calls
-    that went on from each other.
-t_ : int
-    Rows that training has seen.
-best_iter_ : int
-    The epoch, from 1, after which the monitored value was best.
-end_reason_ : str
-    Why training ended: "max_iter", "patience" (what early stopping watches saw no improvement),
-    "tol" (the training loss did not fall, or the gradient vanished), "target" or "baseline" (of
-    :class:`~sklearn_dnn.components.EarlyStopping`), "time", "callback", "interrupted" or
-    "diverged" (the loss was no longer finite, or rose from the first epoch on and never again
-    came below it).
-loss_ : float
-    Training loss of the last epoch, penalties included.
-best_loss_ : float or None
-    Smallest training loss; None under early stopping.
-loss_curve_ : list of float
-    Training loss of each epoch, penalties included.
-validation_loss_curve_ : list of float or None
-    Loss on the validation part after each epoch, without penalties.
-validation_scores_ : list of float or None
-    Accuracy on the validation part after each epoch, weighted as training is by
-    `sample_weight` and `class_weight`; the `monitor`'s score where one is given.
-best_validation_score_ : float or None
-    The largest of them.
-temperature_ : float
-    What `calibration` divided raw outputs by, which `coefs_` and `intercepts_` of the output
-    layer hold already; 1.0 without.
-lr_curve_ : list of float
-    Learning rate of each epoch's last step.
-history_ : dict of list
-    All of these by name, with the seconds of each epoch; ``pd.DataFrame(est.history_)``. Where
-    gradients are clipped, "gradient_norm" is an epoch's mean l2 norm of the whole gradient before
-    any clip, and "clipped" the share of its steps in which `clip_norm` or `clip_value` cut
-    something; else both are None.
-n_layers_ : int
-    Layers, inputs and outputs counted.
-n_outputs_ : int
-    Raw outputs.
-n_parameters_ : int
-    Trainable numbers.
-out_activation_ : str
-    Name of the inverse link.
-spec_ : dict
-    What was really done, as nested plain values: no "auto" is left.
-device_ : str
-    Where the network was trained.
-own_components_ : dict
-    Components of a user's own that the network was fitted with; empty without.
-state_format_ : int
-    Version of these attributes.
+    activation : 'auto', {'elu', 'celu', 'selu', 'glu', 'swiglu', 'geglu', 'identity', 'exponential', 'softplus', 'squareplus', 'sparse_plus', 'log_sigmoid', 'relu', 'relu6', 'leaky_relu', 'prelu', 'rrelu', 'gelu', 'silu', 'hard_swish', 'mish', 'softshrink', 'hardshrink', 'tanhshrink', 'logistic', 'hard_sigmoid', 'sparse_sigmoid', 'tanh', 'hard_tanh', 'softsign'}, component, or a sequence of these, default='auto'
+        Function of the hidden layers: one for all, or one a layer. A function of tensors or a
+        class of ``torch.nn`` is taken too. "auto" is "relu", or the recipe's.
 
-See Also
---------
-MLPRegressor : The same for numbers.
+    topology : {'plain', 'residual', 'wide'} or component, default='plain'
+        How layers are joined: each reads the one before it, blocks of layers are bridged, or
+        the inputs join the last hidden layer. The component may add an auxiliary output.
 
-Notes
------
-Where an array is compared bit for bit, two fits with the same int `random_state` agree on one
-machine with the same versions on the CPU. A fit leaves the process' random states, thread
-counts and defaults as they were.
+    initializer : 'auto', {'orthogonal', 'lsuv', 'fixup', 'zeros', 'constant', 'uniform', 'normal', 'truncated_normal', 'sparse', 'identity', 'glorot_normal', 'glorot_uniform', 'he_normal', 'he_uniform', 'lecun_normal', 'lecun_uniform', 'variance_scaling'}, component, or a sequence of these, default='auto'
+        How weights start: one for all layers, or one a layer, the output's the last. "auto"
+        takes what suits the activation (He for the relu family, LeCun for selu, Glorot else)
+        and Glorot for the output layer.
 
-Examples
---------
->>> from sklearn.datasets import load_iris
->>> from sklearn_dnn import MLPClassifier
->>> X, y = load_iris(return_X_y=True)
->>> clf = MLPClassifier((20,), max_iter=150, learning_rate_init=0.01, random_state=0).fit(X, y)
->>> clf.predict(X[:2])
-array([0, 0])
->>> bool(clf.score(X, y) > 0.95)
-True
-"""
+    bias_initializer : float, 'prior', name of an initializer or component, default=0.0
+        How biases start. "prior" starts the output's at the best constant prediction (the mean
+        of the targets, the log-odds of the classes, ...), the others at zero.
 
-    _numeric_targets = False
+    norm : {'batch', 'weight', 'layer', 'rms', 'group'}, 'auto', component or None, default=None
+        Normalisation of each hidden layer, in front of the activation unless the component says
+        ``position="after"``. "auto" is "batch" from four hidden layers on, where no "selu"
+        normalises by itself.
+
+    dropout : 'auto', float, {'dropout', 'alpha_dropout', 'gaussian_dropout', 'dropconnect'}, component, None, or a sequence of these, , default='auto'
+        Share of each hidden layer's units that a training step drops, after the activation: one
+        for all layers, or one a layer; None for none. ``AlphaDropout(rate)`` keeps mean and
+        variance, for selu; ``DropConnect(rate)`` drops weights. A name takes its component's
+        rate. "auto" is none, or the recipe's.
+
+    input_dropout : float or None, default=0.0
+        Share of the inputs that a training step drops; None for none.
+
+    weight_noise : float, default=0.0
+        Standard deviation of normal noise on the weights, fresh for each training step (Graves,
+        2011).
+
+    augmentation : {'input_noise', 'target_noise', 'label_noise', 'mixup', 'adversarial'}, component, callable, a sequence of these, or None, default=None
+        What happens to each batch before it is learnt from: noise on inputs or targets, mixed
+        rows, adversarial rows, or a function of your own; a sequence is applied in order.
+
+    curriculum : {'linear', 'exponential'}, component, callable or None, default=None
+        Which rows an epoch draws while training is young, by the `difficulty` given to `fit`:
+        easy ones first, and ever more of the others.
+
+    loss : {'log_loss', 'hinge', 'squared_hinge', 'focal', 'poly1'}, component or callable, default='log_loss'
+        What is minimised. A function ``f(raw, target)`` of tensors that gives the loss of each
+        row, or a loss class of ``torch.nn``, is taken too.
+
+    optimizer : 'auto', {'adam', 'adamw', 'amsgrad', 'radam', 'nadam', 'adamax', 'adagrad', 'rmsprop', 'adadelta', 'sgd', 'momentum', 'nesterov', 'ftrl', 'lbfgs', 'lookahead', 'adafactor', 'muon', 'rprop', 'lion'} or component, default='auto'
+        The update rule. Its own numbers are parameters of the component:
+        ``optimizer=SGD(momentum=0.9)`` has the nested parameter ``optimizer__momentum``.
+        "lbfgs" takes all rows at once and finds its own step length. "auto" is "adam", or the
+        recipe's.
+
+    learning_rate_init : float, 'auto' or 'range_test', default='auto'
+        Learning rate, which the schedule multiplies. "auto" is the optimizer's own (0.001 for
+        "adam"), or the recipe's; "range_test" tries rates on the training rows first and takes
+        a tenth of the one with the lowest loss.
+
+    schedule : 'auto', {'constant', 'linear', 'polynomial', 'cosine', 'step', 'piecewise', 'warmup', 'sequential', 'cyclic', 'cosine_restarts', 'one_cycle', 'momentum_cycle', 'power', 'exponential', 'inverse_time', 'inverse_scaling', 'inverse_square_root', 'performance'}, component or callable, default='auto'
+        How the learning rate changes with time; times are in epochs. "auto" is "constant", or
+        the recipe's. A schedule with a horizon ends at `max_iter` unless its component states
+        another. With `warm_start` such a schedule begins anew in each call of `fit`, and one
+        without goes on: "performance" keeps its cuts. Over calls of `partial_fit` a horizon
+        runs once, and stays at its end. A callable is ``f(t, horizon)``.
+
+    momentum_schedule : as `schedule`, or None, default=None
+        How the optimizer's momentum (or `beta_1`) changes, as a factor on it: with
+        ``schedule="one_cycle"`` the "momentum_cycle".
+
+    dropout_schedule : as `schedule`, or None, default=None
+        How the rates of `dropout` and `input_dropout` change, as a factor on them.
+
+    weight_decay_schedule : as `schedule`, or None, default=None
+        How `weight_decay` changes, as a factor on it beside that of the learning rate, which
+        multiplies it anyway.
+
+    batch_size : int, 'auto' or 'full', default='auto'
+        Rows of a step. "auto" is ``min(200, n_samples)``; "full" takes all rows at once.
+
+    accumulation_steps : int, default=1
+        Batches whose mean gradient makes one step, as one of so many times their rows would; an
+        epoch's last step takes what is left.
+
+    max_iter : int or 'auto', default='auto'
+        Epochs at most in one call of `fit`. "auto" is 200, or the recipe's.
+
+    clip_norm : float or None, default=None
+        Largest l2 norm of the gradient; a longer one is scaled down. Applied after
+        `clip_value`.
+
+    clip_value : float or None, default=None
+        Largest absolute value of each element of the gradient. Applied before `clip_norm`.
+
+    clip_scope : {'global', 'tensor'}, default='global'
+        What `clip_norm` is the norm of: the whole gradient, whose direction is kept, or each
+        weight matrix and vector by itself.
+
+    alpha : float or sequence of float, default=0.0001
+        Strength of the l2 penalty, by scikit-learn's formula: a batch's mean loss is increased
+        by ``alpha / 2 * sum(W ** 2) / n``, where n is the batch's sum of sample weights. Biases
+        are not penalised. A sequence has one a layer, the output's the last.
+
+    l1 : float or sequence of float, default=0.0
+        Strength of the l1 penalty, ``l1 * sum(abs(W)) / n``, with the n of `alpha`. Weights
+        become exactly zero (orthant-wise steps, Andrew & Gao, 2007).
+
+    activity_l1 : float, default=0.0
+        Strength of a penalty on what hidden units put out: the mean over rows of
+        ``sum(abs(a))``.
+
+    weight_decay : float, default=0.0
+        Decoupled decay: each step first multiplies the weights by ``1 - rate * weight_decay``
+        (Loshchilov & Hutter, 2019). 0 leaves the optimizer's own: "adamw" has 0.01;
+        ``AdamW(weight_decay=0.0)`` has none.
+
+    constraint : {'max_norm', 'unit_norm', 'min_max_norm', 'non_negative', 'box'}, component or None, default=None
+        What each layer's weights, and those of skip connections between layers of unlike width,
+        are brought back to after every step. Not with ``norm="weight"``.
+
+    ema_decay : float, default=0.0
+        Memory of an exponential moving average of all trained numbers, a step; above 0 the
+        average judges and predicts. The first n steps remember at most ``(1 + n) / (10 + n)``
+        (Polyak & Juditsky, 1992; 0.999 is usual).
+
+    categorical_features : 'from_dtype', array-like of bool, int or str, or None, default='from_dtype'
+        Which columns hold categories instead of numbers: a mask, positions or names.
+        "from_dtype" takes the columns of a data frame that are of a type for categories, and
+        those of text, unless all their cells that train read as finite numbers of which one at
+        least has a fraction: then they are numbers. Text that may be something else (whole
+        numbers, numbers with marks or beside a few other cells, dates) is told by a warning; it
+        is silent where the column is named here, or of a type for categories. Columns of arrays
+        are numbers: text of names is refused there, other text as in a data frame. None takes
+        all for numbers. With `warm_start` and `partial_fit` the first call decides.
+
+    input_scaling : 'auto', 'standard', 'robust', 'quantile', 'quantile_robust', 'batch_norm', norm component or None, , default='auto'
+        "standard" brings the columns of numbers to mean 0 and standard deviation 1, by the
+        training rows; `coefs_` then refer to the standardised columns. "robust" takes median
+        and inter-quartile range instead, and draws what is far out smoothly to within 3
+        (Holzmueller et al., 2024). "quantile" gives each number the normal one of its rank, and
+        "quantile_robust" the robust one beside it, which no embedding touches. "batch_norm"
+        puts a norm that is trained with the network behind "standard". A norm of rows, such as
+        ``LayerNorm()``, gets columns divided by one common number. "auto" is "standard", or the
+        recipe's.
+
+    numeric_embedding : 'auto', {'periodic', 'piecewise_linear'}, component or None, default='auto'
+        What stands in the place of each column of numbers in front of the first layer, behind
+        `input_scaling`: "periodic" has waves of trained frequencies, "piecewise_linear" how far
+        the number has come through bins of the training rows. Neither penalties nor decay act
+        on it. "auto" is None, or the recipe's.
+
+    class_weight : dict, 'balanced' or None, default=None
+        Weight of each class, multiplied with `sample_weight`. "balanced" is inversely
+        proportional to the classes' weights among the rows that train.
+
+    label_smoothing : float, default=0.0
+        Share of each target that is spread evenly over the K classes: the right one gets ``1 -
+        label_smoothing + label_smoothing / K`` (Szegedy et al., 2016).
+
+    calibration : 'auto', 'temperature' or None, default='auto'
+        "temperature" divides raw outputs by one number, `temperature_`, that is fitted by the
+        log loss of the rows that early stopping holds out (Guo et al., 2017), at 1 or more
+        where fewer than ten of them are predicted wrong, and to the power 0.75 where each
+        member held out others; the best epoch is then that of the lowest loss at any
+        temperature. An ensemble's probabilities lie halfway between the mean of its members'
+        and those of their mean raw output. "auto" is None, or the recipe's.
+
+    early_stopping : bool, 'auto' or EarlyStopping, default='auto'
+        Whether a validation part decides when to stop and which weights are kept: always the
+        best ones seen. "auto" is on above 10,000 rows, when `X_val` is given, and in the recipe
+        for tables. Without it, training ends when the training loss no longer falls, with the
+        last weights. ``EarlyStopping(...)`` has rules of its own, in place of
+        `n_iter_no_change` and `tol`.
+
+    validation_fraction : 'auto', float, 'folds' or splitter, default='auto'
+        The rows that early stopping holds out where `X_val` is not given: a share of them,
+        stratified by class (the last ones with ``shuffle=False``), or the first split of a
+        scikit-learn splitter, which gets `groups`; rows in neither of its parts are not used.
+        The only row of a class always trains. "folds" lets each of `n_members` independent
+        members hold out another ``1 / n_members`` of the rows, so that together they learn from
+        all; early stopping is then on unless it is False. "auto" is 0.1, or the recipe's.
+
+    n_iter_no_change : int, inf or 'auto', default='auto'
+        Training ends when more than this many epochs in a row did not improve the monitored
+        value by `tol`. "auto" is 10, or the recipe's, but ends nothing before a schedule has
+        come to its end; a number is obeyed.
+
+    tol : float, default=0.0001
+        Smallest improvement that counts, in units of the monitored value. For "lbfgs" also the
+        largest element of a gradient that is taken for zero.
+
+    monitor : str or callable, default='loss'
+        What early stopping watches on the validation part: the loss, or a scorer's name or a
+        callable ``scorer(estimator, X, y)``, higher being better.
+
+    max_time : float or None, default=None
+        Seconds after which training ends, at the next step, wherever a schedule then is.
+
+    shuffle : bool, default=True
+        Whether each epoch has a new order of rows.
+
+    n_members : int or 'auto', default='auto'
+        Networks that are trained side by side and predict together: an ensemble. Members differ
+        by first weights and order of rows; the first one is the network that ``n_members=1``
+        gives. Probabilities and predictions are means over members. "auto" is 1, or the
+        recipe's.
+
+    ensemble : {'independent', 'shared'}, default='independent'
+        What the members of an ensemble have in common. "independent" ones have nothing; each
+        stops, and keeps its best weights, by itself. "shared" ones are one network, in which
+        each has a factor for each input, one for each unit that the output reads, and the
+        output's biases (BatchEnsemble, Wen et al., 2020, in about the form of TabM-mini,
+        Gorishniy et al., 2025); see :doc:`/members`. Each learns every row, `loss_` is the mean
+        of theirs, and all stop together.
+
+    bootstrap : bool, default=False
+        Whether each member trains on as many rows as there are, drawn with replacement.
+
+    member_fraction : float or None, default=None
+        Share of the training rows that each member draws for itself: without replacement, or
+        with it under `bootstrap`. None takes all, or as many.
+
+    warm_start : bool, default=False
+        Whether `fit` goes on from where the last call ended (weights, optimizer, streams of
+        chance, scaling and validation part; schedules as said there) instead of beginning anew.
+
+    random_state : int, RandomState instance or None, default=None
+        Source of the first weights, the order of rows, dropout's masks and the validation part,
+        each with a stream of its own. An int gives the same fit each time.
+
+    verbose : int, default=0
+        0 is silent, 1 shows a progress bar (lines, where tqdm is not installed), 2 a line an
+        epoch.
+
+    device : str or torch.device, default='auto'
+        Where to train: a torch device such as "cpu", "cuda" or "cuda:1". "auto" takes the GPU,
+        where there is one, for steps of 2**23 multiply-adds or more. A step is one of all
+        networks that train at once: the members of an ensemble, or the fits of a search.
+
+    n_threads : int or None, default=None
+        Threads on the CPU. None respects the environment and a worker's cap, and takes one for
+        each two million multiply-adds of a step.
+
+    dtype : {'auto', 'float32', 'float64', 'mixed_bfloat16'}, default='auto'
+        Type to train in. "auto" is float64 for float64 input where a step has at most 2**19
+        multiply-adds, so that arithmetic is not its cost, else float32. "mixed_bfloat16" keeps
+        float32 numbers and multiplies in bfloat16, which is fast on hardware made for it.
+        Predictions are computed in the type of their X, those of a regressor in float64 where
+        float32 can't tell the targets of `fit` apart.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Labels, sorted; for an indicator matrix the numbers of its columns.
+    coefs_ : list of ndarray of shape (n_in, n_out)
+        Weights of each layer; the first one's refer to standardised columns, or to what
+        `numeric_embedding` makes of them. With ``n_members > 1`` these arrays, and those of the
+        next five attributes, have a leading axis of members.
+    intercepts_ : list of ndarray of shape (n_out,)
+        Biases of each layer; zeros where a norm behind it makes them redundant.
+    norm_weights_, norm_statistics_ : list of dict of ndarray
+        What the norm of each hidden layer has learnt and measured.
+    extra_weights_ : dict of ndarray
+        What else the network consists of, by name: learnt slopes, skip connections, the norm of
+        the inputs, embeddings, an auxiliary output, a hidden part of the user's own, and what
+        each of the members that share the network has for its own.
+    embeddings_ : dict of ndarray or None
+        Of these, what `numeric_embedding` has learnt and measured, and the vectors of
+        categories' levels ("codes"); None where there are none.
+    input_mean_, input_scale_ : ndarray of shape (n_features,) or None
+        The standardisation of the inputs, in front of a norm of the inputs too; NaN for columns
+        that are no numbers. None without.
+    input_columns_ : dict
+        What else becomes of the columns: medians that stand for gaps, which columns have an
+        indicator of gaps, other scalings, and slots of levels.
+    is_categorical_ : ndarray of bool, shape (n_features,), or None
+        Columns of categories; None without any.
+    is_parsed_ : ndarray of bool, shape (n_features,), or None
+        Columns of numbers that came as text or as objects; None without any. In these a cell of
+        text that does not read as a number is a gap later on, with a warning.
+    categories_ : list of ndarray
+        The levels of each column of categories that were seen in `fit`.
+    n_features_in_ : int
+        Columns seen in `fit`.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Their names; only where all are strings.
+    members_ : list of dict
+        One a member: "n_iter", "best_iter", "end_reason", "loss_curve",
+        "validation_loss_curve", "validation_scores" and "history". The attributes below are the
+        largest numbers of epochs, the end of the member that trained longest, and means of
+        curves over the members that were still training.
+    n_iter_ : int
+        Epochs that the last call of `fit` or `partial_fit` did. `t_` and the curves are of all
+        calls that went on from each other.
+    t_ : int
+        Rows that training has seen.
+    best_iter_ : int
+        The epoch, from 1, after which the monitored value was best.
+    end_reason_ : str
+        Why training ended: "max_iter", "patience" (what early stopping watches saw no
+        improvement), "tol" (the training loss did not fall, or the gradient vanished), "target"
+        or "baseline" (of :class:`~sklearn_dnn.components.EarlyStopping`), "time", "callback",
+        "interrupted" or "diverged" (the loss was no longer finite, or rose from the first epoch
+        on and never again came below it).
+    loss_ : float
+        Training loss of the last epoch, penalties included.
+    best_loss_ : float or None
+        Smallest training loss; None under early stopping.
+    loss_curve_ : list of float
+        Training loss of each epoch, penalties included.
+    validation_loss_curve_ : list of float or None
+        Loss on the validation part after each epoch, without penalties.
+    validation_scores_ : list of float or None
+        Accuracy on the validation part after each epoch, weighted as training is by
+        `sample_weight` and `class_weight`; the `monitor`'s score where one is given.
+    best_validation_score_ : float or None
+        The largest of them.
+    temperature_ : float
+        What `calibration` divided raw outputs by, which `coefs_` and `intercepts_` of the
+        output layer hold already; 1.0 without.
+    lr_curve_ : list of float
+        Learning rate of each epoch's last step.
+    history_ : dict of list
+        All of these by name, with the seconds of each epoch; ``pd.DataFrame(est.history_)``.
+        Where gradients are clipped, "gradient_norm" is an epoch's mean l2 norm of the whole
+        gradient before any clip, and "clipped" the share of its steps in which `clip_norm` or
+        `clip_value` cut something; else both are None.
+    n_layers_ : int
+        Layers, inputs and outputs counted.
+    n_outputs_ : int
+        Raw outputs.
+    n_parameters_ : int
+        Trainable numbers.
+    out_activation_ : str
+        Name of the inverse link.
+    spec_ : dict
+        What was really done, as nested plain values: no "auto" is left.
+    device_ : str
+        Where the network was trained.
+    own_components_ : dict
+        Components of a user's own that the network was fitted with; empty without.
+    state_format_ : int
+        Version of these attributes.
+
+    See Also
+    --------
+    MLPRegressor : The same for numbers.
+
+    Notes
+    -----
+    Where an array is compared bit for bit, two fits with the same int `random_state` agree on one
+    machine with the same versions on the CPU. A fit leaves the process' random states, thread
+    counts and defaults as they were.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_dnn import MLPClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = MLPClassifier((20,), max_iter=150, learning_rate_init=0.01, random_state=0).fit(X, y)
+    >>> clf.predict(X[:2])
+    array([0, 0])
+    >>> bool(clf.score(X, y) > 0.95)
+    True
+    """
+
     _target_arrays = {"targets.classes": "classes_"}
-    _parameters = table(_NAMES, LOSS_OF_CLASSIFIER)
-    _parameter_constraints = {name: p.constraint for name, p in _parameters.items()}
 
     def __init__(  # noqa: PLR0915 - a line a parameter
         self,
@@ -334,6 +527,9 @@ True
         self.n_threads = n_threads
         self.dtype = dtype
 
+    _parameters = parameters_of(__init__, LOSS_OF_CLASSIFIER)
+    _parameter_constraints = {name: p.constraint for name, p in _parameters.items()}
+
     @partial_fit_available
     @all_or_nothing
     @fit_context(prefer_skip_nested_validation=False)
@@ -370,7 +566,8 @@ True
                 "does not have. Give a dict: sklearn.utils.class_weight.compute_class_weight "
                 "computes one from a sample of the labels."
             )
-        return self._partial_fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), classes)
+        validation = (X_val, y_val, sample_weight_val)
+        return self._partial_fit(Arguments(X, y, sample_weight, *validation, classes=classes))
 
     def predict(self, X: Any, *, n_samples: int | None = None) -> np.ndarray:
         """Labels.
@@ -385,7 +582,8 @@ True
         -------
         ndarray of shape (n_samples,), or (n_samples, n_labels) for an indicator matrix
         """
-        fitted, codec = Fitted(self), self._fitted_codec()
+        fitted = Fitted(self)
+        codec = fitted.codec
         if n_samples is None:
             return codec.decode(fitted.predictions(X))
         link = fitted.loss.inverse_link
@@ -466,7 +664,7 @@ True
 
     def _link(self, fitted: Fitted) -> Callable[[Tensor], Tensor]:
         """What makes probabilities of raw outputs."""
-        codec, loss = self._fitted_codec(), fitted.loss
+        codec, loss = fitted.codec, fitted.loss
         return lambda raw: codec.probabilities(raw, loss)
 
     @available_if(lambda self: self._has_probabilities())
@@ -484,7 +682,8 @@ True
         -------
         ndarray of shape (n_samples, n_classes), in X's type
         """
-        fitted, codec = Fitted(self), self._fitted_codec()
+        fitted = Fitted(self)
+        codec = fitted.codec
         loss = fitted.loss
         return fitted.linked(X, lambda raw: codec.log_probabilities(raw, loss), is_log=True)
 
@@ -529,101 +728,8 @@ True
             raw = logs if kind == "multiclass" else np.subtract(*np.split(logs, 2, axis=1))
         return raw[:, 0] if kind == "binary" else raw
 
-    def _read_targets(
-        self, given: Given, classes: Any, *, going_on: bool, same_classes: bool = False
-    ) -> tuple[Given, Codec]:
-        y = given.y.toarray() if sp.issparse(given.y) else given.y
-        y = as_column(y)
-        kind = kind_of_labels(y)
-        given = replace(given, y=y)
-        if isinstance(classes, Codec):  # a validation set's targets
-            codec = classes
-        elif going_on:
-            codec = self._codec_before(classes)
-        elif kind == "multilabel-indicator":
-            return given, MultilabelCodec(y.shape[1])
-        else:
-            known = np.unique(y) if classes is None else read_classes(classes)
-            codec = BinaryCodec(known) if len(known) <= 2 else MulticlassCodec(known)
-        if isinstance(codec, MultilabelCodec):
-            if y.ndim != 2 or y.shape[1] != codec.n_outputs:
-                raise ValueError(
-                    f"y must be an indicator matrix of {codec.n_outputs} columns, as before. Got "
-                    f"shape {y.shape} instead."
-                )
-        elif y.ndim != 1:
-            raise ValueError(
-                f"y must be one column of labels, as before. Got shape {y.shape} instead."
-            )
-        else:
-            if same_classes and not np.array_equal(np.unique(y), codec.classes):
-                raise ValueError(
-                    "warm_start can only be used where `y` has the same classes as in the "
-                    f"previous call to fit. Previously got {codec.classes}, `y` has "
-                    f"{np.unique(y)}. Set warm_start=False, or use partial_fit for a part of them."
-                )
-            seen = "Leave those rows out, or give rows of these labels to train on."
-            codec.index(y, *([seen] if isinstance(classes, Codec) else []))
-        return given, codec
-
-    def _codec_before(self, classes: Any) -> Codec:
-        codec = self._fitted_codec()
-        if classes is not None and not np.array_equal(read_classes(classes), codec.classes):
-            raise ValueError(
-                f"classes={classes!r} is not the same as on the last call, {codec.classes!r}. "
-                "Leave it out, or call fit to begin anew."
-            )
-        return codec
-
-    def _weigher(self, codec: Codec, given: Given, rows: np.ndarray) -> Callable[[Given], Given]:
-        if self.class_weight is None:
-            return lambda table: table
-        if given.y.ndim != 1:
-            raise ValueError(
-                f"class_weight={self.class_weight!r} is for one column of labels, but y is an "
-                "indicator matrix. Use sample_weight."
-            )
-        if isinstance(self.class_weight, dict):
-            by_label = self._class_weight_of(codec)
-        else:
-            y = given.y[rows]
-            weight = None if given.weight is None else given.weight[rows]
-            present = np.unique(y)
-            values = compute_class_weight(
-                self.class_weight, classes=present, y=y, sample_weight=weight
-            )
-            by_label = dict(zip(present.tolist(), values, strict=True))
-
-        def weighted(table: Given) -> Given:
-            factor = np.array([by_label.get(label, 1.0) for label in table.y.tolist()])
-            return replace(table, weight=factor if table.weight is None else factor * table.weight)
-
-        return weighted
-
-    def _class_weight_of(self, codec: Codec) -> dict[Any, float]:
-        """The weights that a dictionary gives, checked; labels it does not name weigh 1."""
-        labels = codec.classes.tolist()
-        for label, value in self.class_weight.items():
-            if label not in labels:
-                raise ValueError(
-                    f"class_weight={self.class_weight!r} names {label!r}, which is no label of y: "
-                    f"{codec.classes!r}."
-                )
-            if not _WEIGHT.is_satisfied_by(value):
-                raise ValueError(
-                    f"class_weight={shown(self.class_weight)} must map labels to finite numbers "
-                    f">= 0. Got {shown(value)} for label {label!r}."
-                )
-        return {label: float(self.class_weight.get(label, 1.0)) for label in labels}
-
-    def _fitted_codec(self) -> Codec:
-        kind = self.spec_["task"]["kind"]
-        if kind == "multilabel":
-            return MultilabelCodec(len(self.classes_))
-        return (BinaryCodec if kind == "binary" else MulticlassCodec)(self.classes_)
-
-    def _codec_attributes(self, codec: Codec) -> dict[str, Any]:
-        return {"classes_": codec.classes}
+    def _targets(self) -> TargetReader:
+        return LabelTargets(self.loss, self.class_weight)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

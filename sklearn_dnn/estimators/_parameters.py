@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import textwrap
+import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
@@ -14,7 +15,7 @@ from sklearn.metrics import get_scorer_names
 from .._compat import HasMethods, Interval, Options, StrOptions
 from .._core.data.columns import SCALINGS
 from ..components.activations import ACTIVATIONS, Activation
-from ..components.architectures import Architecture, HiddenModule
+from ..components.architectures import HiddenModule, LayerSizes
 from ..components.augmentations import AUGMENTATIONS, Augmentation
 from ..components.constraints import CONSTRAINTS, Constraint
 from ..components.curricula import CURRICULA, Curriculum
@@ -37,15 +38,13 @@ class Parameter:
     ----------
     constraint : list
         What is allowed, as scikit-learn's constraints.
-    default : object
     kind : str
-        Type and default, as the docstring says them.
+        Type, as the docstring says it; the default is the signature's.
     text : str
         The rest of the docstring's entry.
     """
 
     constraint: list[Any]
-    default: Any
     kind: str
     text: str
 
@@ -75,11 +74,10 @@ PARAMETERS: dict[str, Parameter] = {
             "array-like",
             Interval(Integral, 1, None, closed="left"),
             StrOptions({"auto"}),
-            Architecture,
+            LayerSizes,
             HiddenModule,
         ],
-        "auto",
-        "'auto', int, tuple of int, Rectangular or HiddenModule, default='auto'",
+        "'auto', int, tuple of int, Rectangular or HiddenModule",
         """Units of each hidden layer. ``()`` is the linear model; an int is one layer;
         ``Rectangular(depth, width)`` lets a search vary depth and width apart;
         ``HiddenModule(cls, ...)`` puts a ``torch.nn.Module`` of your own in their place. "auto"
@@ -89,37 +87,32 @@ PARAMETERS: dict[str, Parameter] = {
     ),
     "activation": Parameter(
         [StrOptions({"auto", *ACTIVATIONS}), Activation, list, tuple, callable],
-        "auto",
-        f"'auto', {_names(ACTIVATIONS)}, component, or a sequence of these, default='auto'",
+        f"'auto', {_names(ACTIVATIONS)}, component, or a sequence of these",
         """Function of the hidden layers: one for all, or one a layer. A function of tensors or
         a class of ``torch.nn`` is taken too. "auto" is "relu", or the recipe's.""",
     ),
     "output_activation": Parameter(
         [StrOptions(set(ACTIVATIONS)), Activation],
-        "identity",
-        "name of an activation or component, default='identity'",
+        "name of an activation or component",
         """Link of the output. "relu", "softplus" and "exponential" predict numbers that are not
         negative, "logistic" and "tanh" numbers within `output_range`. "identity" leaves the link
         to the loss.""",
     ),
     "output_range": Parameter(
         ["array-like", None],
-        None,
-        "tuple of two float or None, default=None",
+        "tuple of two float or None",
         """Bounds of the targets, in the units of y, for a bounded `output_activation`; None
         for those of the function itself. Targets outside are refused.""",
     ),
     "topology": Parameter(
         [StrOptions(set(TOPOLOGIES)), Topology],
-        "plain",
-        f"{_names(TOPOLOGIES)} or component, default='plain'",
+        f"{_names(TOPOLOGIES)} or component",
         """How layers are joined: each reads the one before it, blocks of layers are bridged, or
         the inputs join the last hidden layer. The component may add an auxiliary output.""",
     ),
     "initializer": Parameter(
         [StrOptions({"auto", *INITIALIZERS}), Initializer, list, tuple],
-        "auto",
-        f"'auto', {_names(INITIALIZERS)}, component, or a sequence of these, default='auto'",
+        f"'auto', {_names(INITIALIZERS)}, component, or a sequence of these",
         """How weights start: one for all layers, or one a layer, the output's the last. "auto"
         takes what suits the activation (He for the relu family, LeCun for selu, Glorot else)
         and Glorot for the output layer.""",
@@ -130,15 +123,13 @@ PARAMETERS: dict[str, Parameter] = {
             StrOptions({"prior", *INITIALIZERS}),
             Initializer,
         ],
-        0.0,
-        "float, 'prior', name of an initializer or component, default=0.0",
+        "float, 'prior', name of an initializer or component",
         """How biases start. "prior" starts the output's at the best constant prediction (the
         mean of the targets, the log-odds of the classes, ...), the others at zero.""",
     ),
     "norm": Parameter(
         [StrOptions({"auto", *NORMS}), Norm, None],
-        None,
-        f"{_names(NORMS)}, 'auto', component or None, default=None",
+        f"{_names(NORMS)}, 'auto', component or None",
         """Normalisation of each hidden layer, in front of the activation unless the component
         says ``position="after"``. "auto" is "batch" from four hidden layers on, where no "selu"
         normalises by itself.""",
@@ -152,9 +143,7 @@ PARAMETERS: dict[str, Parameter] = {
             tuple,
             None,
         ],
-        "auto",
-        f"'auto', float, {_names(DROPOUTS)}, component, None, or a sequence of these, "
-        "default='auto'",
+        f"'auto', float, {_names(DROPOUTS)}, component, None, or a sequence of these, ",
         """Share of each hidden layer's units that a training step drops, after the activation:
         one for all layers, or one a layer; None for none. ``AlphaDropout(rate)`` keeps mean and
         variance, for selu; ``DropConnect(rate)`` drops weights. A name takes its component's rate.
@@ -162,42 +151,36 @@ PARAMETERS: dict[str, Parameter] = {
     ),
     "input_dropout": Parameter(
         [Interval(Real, 0, 1, closed="left"), None],
-        0.0,
-        "float or None, default=0.0",
+        "float or None",
         "Share of the inputs that a training step drops; None for none.",
     ),
     "weight_noise": Parameter(
         _NON_NEGATIVE,
-        0.0,
-        "float, default=0.0",
+        "float",
         """Standard deviation of normal noise on the weights, fresh for each training step
         (Graves, 2011).""",
     ),
     "augmentation": Parameter(
         [StrOptions(set(AUGMENTATIONS)), Augmentation, callable, list, tuple, None],
-        None,
-        f"{_names(AUGMENTATIONS)}, component, callable, a sequence of these, or None, default=None",
+        f"{_names(AUGMENTATIONS)}, component, callable, a sequence of these, or None",
         """What happens to each batch before it is learnt from: noise on inputs or targets,
         mixed rows, adversarial rows, or a function of your own; a sequence is applied in
         order.""",
     ),
     "curriculum": Parameter(
         [StrOptions(set(CURRICULA)), Curriculum, callable, None],
-        None,
-        f"{_names(CURRICULA)}, component, callable or None, default=None",
+        f"{_names(CURRICULA)}, component, callable or None",
         """Which rows an epoch draws while training is young, by the `difficulty` given to
         `fit`: easy ones first, and ever more of the others.""",
     ),
     "output_weights": Parameter(
         ["array-like", None],
-        None,
-        "array-like of shape (n_outputs,) or None, default=None",
+        "array-like of shape (n_outputs,) or None",
         "What the loss of each target counts; None for 1 each.",
     ),
     "optimizer": Parameter(
         [StrOptions({"auto", *OPTIMIZERS}), Optimizer],
-        "auto",
-        f"'auto', {_names(OPTIMIZERS)} or component, default='auto'",
+        f"'auto', {_names(OPTIMIZERS)} or component",
         """The update rule. Its own numbers are parameters of the component:
         ``optimizer=SGD(momentum=0.9)`` has the nested parameter ``optimizer__momentum``.
         "lbfgs" takes all rows at once and finds its own step length. "auto" is "adam", or the
@@ -205,8 +188,7 @@ PARAMETERS: dict[str, Parameter] = {
     ),
     "learning_rate_init": Parameter(
         [Interval(Real, 0, None, closed="neither"), StrOptions({"auto", "range_test"})],
-        "auto",
-        "float, 'auto' or 'range_test', default='auto'",
+        "float, 'auto' or 'range_test'",
         """Learning rate, which the schedule multiplies. "auto" is the optimizer's own (0.001 for
         "adam"), or the recipe's;
         "range_test" tries rates on the training rows first and takes a tenth of the one with
@@ -214,8 +196,7 @@ PARAMETERS: dict[str, Parameter] = {
     ),
     "schedule": Parameter(
         [StrOptions({"auto", *SCHEDULES}), Schedule, callable],
-        "auto",
-        f"'auto', {_names(SCHEDULES)}, component or callable, default='auto'",
+        f"'auto', {_names(SCHEDULES)}, component or callable",
         """How the learning rate changes with time; times are in epochs. "auto" is "constant", or
         the recipe's. A schedule with a
         horizon ends at `max_iter` unless its component states another. With `warm_start` such
@@ -225,112 +206,96 @@ PARAMETERS: dict[str, Parameter] = {
     ),
     "momentum_schedule": Parameter(
         [StrOptions(set(SCHEDULES)), Schedule, callable, None],
-        None,
-        "as `schedule`, or None, default=None",
+        "as `schedule`, or None",
         """How the optimizer's momentum (or `beta_1`) changes, as a factor on it: with
         ``schedule="one_cycle"`` the "momentum_cycle".""",
     ),
     "dropout_schedule": Parameter(
         [StrOptions(set(SCHEDULES)), Schedule, callable, None],
-        None,
-        "as `schedule`, or None, default=None",
+        "as `schedule`, or None",
         "How the rates of `dropout` and `input_dropout` change, as a factor on them.",
     ),
     "weight_decay_schedule": Parameter(
         [StrOptions(set(SCHEDULES)), Schedule, callable, None],
-        None,
-        "as `schedule`, or None, default=None",
+        "as `schedule`, or None",
         """How `weight_decay` changes, as a factor on it beside that of the learning rate, which
         multiplies it anyway.""",
     ),
     "batch_size": Parameter(
         [StrOptions({"auto", "full"}), Interval(Integral, 1, None, closed="left")],
-        "auto",
-        "int, 'auto' or 'full', default='auto'",
+        "int, 'auto' or 'full'",
         """Rows of a step. "auto" is ``min(200, n_samples)``; "full" takes all rows at once.""",
     ),
     "accumulation_steps": Parameter(
         [Interval(Integral, 1, None, closed="left")],
-        1,
-        "int, default=1",
+        "int",
         """Batches whose mean gradient makes one step, as one of so many times their rows would;
         an epoch's last step takes what is left.""",
     ),
     "max_iter": Parameter(
         [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
-        "auto",
-        "int or 'auto', default='auto'",
+        "int or 'auto'",
         """Epochs at most in one call of `fit`. "auto" is 200, or the recipe's.""",
     ),
     "clip_norm": Parameter(
         _POSITIVE_OR_NONE,
-        None,
-        "float or None, default=None",
+        "float or None",
         """Largest l2 norm of the gradient; a longer one is scaled down. Applied after
         `clip_value`.""",
     ),
     "clip_value": Parameter(
         _POSITIVE_OR_NONE,
-        None,
-        "float or None, default=None",
+        "float or None",
         "Largest absolute value of each element of the gradient. Applied before `clip_norm`.",
     ),
     "clip_scope": Parameter(
         [StrOptions({"global", "tensor"})],
-        "global",
-        "{'global', 'tensor'}, default='global'",
+        "{'global', 'tensor'}",
         """What `clip_norm` is the norm of: the whole gradient, whose direction is kept, or each
         weight matrix and vector by itself.""",
     ),
     "alpha": Parameter(
         [*_NON_NEGATIVE, list, tuple],
-        0.0001,
-        "float or sequence of float, default=0.0001",
+        "float or sequence of float",
         """Strength of the l2 penalty, by scikit-learn's formula: a batch's mean loss is
         increased by ``alpha / 2 * sum(W ** 2) / n``, where n is the batch's sum of sample
         weights. Biases are not penalised. A sequence has one a layer, the output's the last.""",
     ),
     "l1": Parameter(
         [*_NON_NEGATIVE, list, tuple],
-        0.0,
-        "float or sequence of float, default=0.0",
+        "float or sequence of float",
         """Strength of the l1 penalty, ``l1 * sum(abs(W)) / n``, with the n of `alpha`. Weights
         become exactly zero (orthant-wise steps, Andrew & Gao, 2007).""",
     ),
     "activity_l1": Parameter(
         _NON_NEGATIVE,
-        0.0,
-        "float, default=0.0",
+        "float",
         """Strength of a penalty on what hidden units put out: the mean over rows of
         ``sum(abs(a))``.""",
     ),
     "weight_decay": Parameter(
         _NON_NEGATIVE,
-        0.0,
-        "float, default=0.0",
+        "float",
         """Decoupled decay: each step first multiplies the weights by
         ``1 - rate * weight_decay`` (Loshchilov & Hutter, 2019). 0 leaves the optimizer's own:
         "adamw" has 0.01; ``AdamW(weight_decay=0.0)`` has none.""",
     ),
     "constraint": Parameter(
         [StrOptions(set(CONSTRAINTS)), Constraint, None],
-        None,
-        f"{_names(CONSTRAINTS)}, component or None, default=None",
+        f"{_names(CONSTRAINTS)}, component or None",
         """What each layer's weights, and those of skip connections between layers of unlike
         width, are brought back to after every step. Not with ``norm="weight"``.""",
     ),
     "ema_decay": Parameter(
         [Interval(Real, 0, 1, closed="left")],
-        0.0,
-        "float, default=0.0",
+        "float",
         """Memory of an exponential moving average of all trained numbers, a step; above 0 the
         average judges and predicts. The first n steps remember at most ``(1 + n) / (10 + n)``
         (Polyak & Juditsky, 1992; 0.999 is usual).""",
     ),
     "categorical_features": Parameter(
         ["array-like", StrOptions({"from_dtype"}), None],
-        "from_dtype",
-        "'from_dtype', array-like of bool, int or str, or None, default='from_dtype'",
+        "'from_dtype', array-like of bool, int or str, or None",
         """Which columns hold categories instead of numbers: a mask, positions or names.
         "from_dtype" takes the columns of a data frame that are of a type for categories, and those
         of text, unless all their cells that train read as finite numbers of which one at least
@@ -342,10 +307,9 @@ PARAMETERS: dict[str, Parameter] = {
     ),
     "input_scaling": Parameter(
         [StrOptions({"auto", "batch_norm", *SCALINGS}), Norm, None],
-        "auto",
         "'auto', 'standard', 'robust', 'quantile', 'quantile_robust', 'batch_norm', norm component "
         "or None, "
-        "default='auto'",
+        "",
         """"standard" brings the columns of numbers to mean 0 and standard deviation 1, by the
         training rows; `coefs_` then refer to the standardised columns. "robust" takes median and
         inter-quartile range instead, and draws what is far out smoothly to within 3
@@ -357,8 +321,7 @@ PARAMETERS: dict[str, Parameter] = {
     ),
     "numeric_embedding": Parameter(
         [StrOptions({"auto", *EMBEDDINGS}), NumericEmbedding, None],
-        "auto",
-        f"'auto', {_names(EMBEDDINGS)}, component or None, default='auto'",
+        f"'auto', {_names(EMBEDDINGS)}, component or None",
         """What stands in the place of each column of numbers in front of the first layer, behind
         `input_scaling`: "periodic" has waves of trained frequencies, "piecewise_linear" how far
         the number has come through bins of the training rows. Neither penalties nor decay act on
@@ -366,30 +329,26 @@ PARAMETERS: dict[str, Parameter] = {
     ),
     "target_scaling": Parameter(
         [StrOptions({"standard"}), None],
-        "standard",
-        "'standard' or None, default='standard'",
+        "'standard' or None",
         """"standard" trains on targets of mean 0 and standard deviation 1, and predicts in the
         original units; losses are in the scaled ones. Losses with another link than the
         identity ("poisson") take the targets as they are.""",
     ),
     "class_weight": Parameter(
         [dict, StrOptions({"balanced"}), None],
-        None,
-        "dict, 'balanced' or None, default=None",
+        "dict, 'balanced' or None",
         """Weight of each class, multiplied with `sample_weight`. "balanced" is inversely
         proportional to the classes' weights among the rows that train.""",
     ),
     "label_smoothing": Parameter(
         [Interval(Real, 0, 1, closed="left")],
-        0.0,
-        "float, default=0.0",
+        "float",
         """Share of each target that is spread evenly over the K classes: the right one gets
         ``1 - label_smoothing + label_smoothing / K`` (Szegedy et al., 2016).""",
     ),
     "calibration": Parameter(
         [StrOptions({"auto", "temperature"}), None],
-        "auto",
-        "'auto', 'temperature' or None, default='auto'",
+        "'auto', 'temperature' or None",
         """"temperature" divides raw outputs by one number, `temperature_`, that is fitted by the
         log loss of the rows that early stopping holds out (Guo et al., 2017), at 1 or more where
         fewer than ten of them are predicted wrong, and to the power 0.75 where each member
@@ -400,8 +359,7 @@ PARAMETERS: dict[str, Parameter] = {
     ),
     "early_stopping": Parameter(
         ["boolean", StrOptions({"auto"}), EarlyStopping],
-        "auto",
-        "bool, 'auto' or EarlyStopping, default='auto'",
+        "bool, 'auto' or EarlyStopping",
         """Whether a validation part decides when to stop and which weights are kept: always
         the best ones seen. "auto" is on above 10,000 rows, when `X_val` is given, and in the recipe
         for tables. Without
@@ -414,8 +372,7 @@ PARAMETERS: dict[str, Parameter] = {
             StrOptions({"auto", "folds"}),
             HasMethods(["split", "get_n_splits"]),
         ],
-        "auto",
-        "'auto', float, 'folds' or splitter, default='auto'",
+        "'auto', float, 'folds' or splitter",
         """The rows that early stopping holds out where `X_val` is not given: a share of them,
         stratified by class (the last ones with ``shuffle=False``), or the first split of a
         scikit-learn splitter, which gets `groups`; rows in neither of its parts are not used. The
@@ -430,16 +387,14 @@ PARAMETERS: dict[str, Parameter] = {
             Options(Real, {np.inf}),
             StrOptions({"auto"}),
         ],
-        "auto",
-        "int, inf or 'auto', default='auto'",
+        "int, inf or 'auto'",
         """Training ends when more than this many epochs in a row did not improve the monitored
         value by `tol`. "auto" is 10, or the recipe's, but ends nothing before a schedule has come
         to its end; a number is obeyed.""",
     ),
     "tol": Parameter(
         [Interval(Real, 0, None, closed="left")],
-        0.0001,
-        "float, default=0.0001",
+        "float",
         """Smallest improvement that counts, in units of the monitored value. For "lbfgs" also
         the largest element of a gradient that is taken for zero.""",
     ),
@@ -452,24 +407,19 @@ PARAMETERS: dict[str, Parameter] = {
             ),
             callable,
         ],
-        "loss",
-        "str or callable, default='loss'",
+        "str or callable",
         """What early stopping watches on the validation part: the loss, or a scorer's name or
         a callable ``scorer(estimator, X, y)``, higher being better.""",
     ),
     "max_time": Parameter(
         _POSITIVE_OR_NONE,
-        None,
-        "float or None, default=None",
+        "float or None",
         """Seconds after which training ends, at the next step, wherever a schedule then is.""",
     ),
-    "shuffle": Parameter(
-        ["boolean"], True, "bool, default=True", "Whether each epoch has a new order of rows."
-    ),
+    "shuffle": Parameter(["boolean"], "bool", "Whether each epoch has a new order of rows."),
     "n_members": Parameter(
         [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
-        "auto",
-        "int or 'auto', default='auto'",
+        "int or 'auto'",
         """Networks that are trained side by side and predict together: an ensemble. Members
         differ by first weights and order of rows; the first one is the network that
         ``n_members=1`` gives. Probabilities and predictions are means over members. "auto" is 1, or
@@ -477,8 +427,7 @@ PARAMETERS: dict[str, Parameter] = {
     ),
     "ensemble": Parameter(
         [StrOptions({"independent", "shared"})],
-        "independent",
-        "{'independent', 'shared'}, default='independent'",
+        "{'independent', 'shared'}",
         """What the members of an ensemble have in common. "independent" ones have nothing; each
         stops, and keeps its best weights, by itself. "shared" ones are one network, in which
         each has a factor for each input, one for each unit that the output reads, and the
@@ -488,58 +437,50 @@ PARAMETERS: dict[str, Parameter] = {
     ),
     "bootstrap": Parameter(
         ["boolean"],
-        False,
-        "bool, default=False",
+        "bool",
         """Whether each member trains on as many rows as there are, drawn with replacement.""",
     ),
     "member_fraction": Parameter(
         [Interval(Real, 0, 1, closed="right"), None],
-        None,
-        "float or None, default=None",
+        "float or None",
         """Share of the training rows that each member draws for itself: without replacement, or
         with it under `bootstrap`. None takes all, or as many.""",
     ),
     "warm_start": Parameter(
         ["boolean"],
-        False,
-        "bool, default=False",
+        "bool",
         """Whether `fit` goes on from where the last call ended (weights, optimizer, streams of
         chance, scaling and validation part; schedules as said there) instead of beginning
         anew.""",
     ),
     "random_state": Parameter(
         ["random_state"],
-        None,
-        "int, RandomState instance or None, default=None",
+        "int, RandomState instance or None",
         """Source of the first weights, the order of rows, dropout's masks and the validation
         part, each with a stream of its own. An int gives the same fit each time.""",
     ),
     "verbose": Parameter(
         ["verbose"],
-        0,
-        "int, default=0",
+        "int",
         """0 is silent, 1 shows a progress bar (lines, where tqdm is not installed), 2 a line an
         epoch.""",
     ),
     "device": Parameter(
         [str, torch.device],
-        "auto",
-        "str or torch.device, default='auto'",
+        "str or torch.device",
         """Where to train: a torch device such as "cpu", "cuda" or "cuda:1". "auto" takes the
         GPU, where there is one, for steps of 2**23 multiply-adds or more. A step is one of all
         networks that train at once: the members of an ensemble, or the fits of a search.""",
     ),
     "n_threads": Parameter(
         [Interval(Integral, 1, MOST_THREADS, closed="both"), None],
-        None,
-        "int or None, default=None",
+        "int or None",
         """Threads on the CPU. None respects the environment and a worker's cap, and takes one
         for each two million multiply-adds of a step.""",
     ),
     "dtype": Parameter(
         [StrOptions({"auto", "float32", "float64", "mixed_bfloat16"})],
-        "auto",
-        "{'auto', 'float32', 'float64', 'mixed_bfloat16'}, default='auto'",
+        "{'auto', 'float32', 'float64', 'mixed_bfloat16'}",
         """Type to train in. "auto" is float64 for float64 input where a step has at most 2**19
         multiply-adds, so that arithmetic is not its cost, else float32. "mixed_bfloat16" keeps
         float32 numbers and multiplies in bfloat16, which is fast on hardware made for it.
@@ -550,29 +491,19 @@ PARAMETERS: dict[str, Parameter] = {
 
 LOSS_OF_REGRESSOR = Parameter(
     _losses("regression"),
-    "squared_error",
-    f"{_loss_names('regression')}, component or callable, default='squared_error'",
+    f"{_loss_names('regression')}, component or callable",
     """What is minimised, summed over outputs. A function ``f(raw, target)`` of tensors that
     gives the loss of each row, or a loss class of ``torch.nn``, is taken too.""",
 )
 LOSS_OF_CLASSIFIER = Parameter(
     _losses("binary"),
-    "log_loss",
-    f"{_loss_names('binary')}, component or callable, default='log_loss'",
+    f"{_loss_names('binary')}, component or callable",
     """What is minimised. A function ``f(raw, target)`` of tensors that gives the loss of each
     row, or a loss class of ``torch.nn``, is taken too.""",
 )
 
 
-def table(names: list[str], loss: Parameter) -> dict[str, Parameter]:
-    """The parameters of one estimator, in the order of `names`."""
+def parameters_of(init: Callable[..., None], loss: Parameter) -> dict[str, Parameter]:
+    """The parameters of one estimator, in the order of its signature."""
+    names = list(inspect.signature(init).parameters)[1:]
     return {name: loss if name == "loss" else PARAMETERS[name] for name in names}
-
-
-def parameters_text(parameters: dict[str, Parameter]) -> str:
-    """The docstring's section of parameters, in numpydoc's form."""
-    lines = ["Parameters", "----------"]
-    for name, parameter in parameters.items():
-        text = textwrap.fill(" ".join(parameter.text.split()), 91)
-        lines += [f"{name} : {parameter.kind}", textwrap.indent(text, "    "), ""]
-    return "\n".join(lines).rstrip()

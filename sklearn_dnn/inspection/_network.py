@@ -16,7 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 from .._compat import offers
-from .._core.data.encoder import Parts, encode
+from .._core.data.encoder import PlanTensors, encode
 from .._core.fitted.fitted import Fitted
 from .._core.fitting.text_columns import decided_by_all
 from .._core.network.mlp import affine, hidden
@@ -107,7 +107,7 @@ def plain_copy(estimator: Any, **changes: Any) -> Any:
 
 def free_optimizer(estimator: Any) -> Any:
     """The estimator's optimizer as a component without decay of its own."""
-    optimizer = clone(OPTIMIZERS.resolve(plain_value(estimator, "optimizer")))
+    optimizer = clone(OPTIMIZERS.resolve(plain_value("optimizer", estimator.optimizer)))
     if "weight_decay" in optimizer.get_params(deep=False):
         optimizer.set_params(weight_decay=0.0)
     return optimizer
@@ -240,7 +240,7 @@ class Opened:
     def _open(self, fitted: Fitted) -> None:
         """Make tensors that gradients can be taken by."""
         self.loss = fitted.loss
-        self._inputs = Parts.of(fitted.columns, torch.float64, "cpu")
+        self._inputs = PlanTensors.of(fitted.columns, torch.float64, "cpu")
         architecture = fitted.architecture
         network = fitted.weights.network(torch.float64, "cpu")
         layers = [layer._replace(weight=layer.weight.clone()) for layer in network.layers]

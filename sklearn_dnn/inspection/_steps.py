@@ -10,7 +10,7 @@ import pandas as pd
 
 from .._core.messages import DivergedError
 from .._core.specification import hidden_sizes, plain_value
-from .._core.training.engine import DIVERGED
+from .._core.training.ends import DIVERGED
 from ..components.architectures import HiddenModule
 from ._network import free_optimizer, plain_copy, quiet, require_network, take
 
@@ -83,6 +83,6 @@ def _norms(clone: Any, X: Any, y: np.ndarray, n_steps: int, rng: np.random.Gener
                 break
         else:
             return np.array(norms)
-    hidden = hidden_sizes(plain_value(clone, "hidden_layer_sizes"))
+    hidden = hidden_sizes(plain_value("hidden_layer_sizes", clone.hidden_layer_sizes))
     n_layers = 1 if isinstance(hidden, HiddenModule) else len(hidden) + 1
     return np.full((1, n_layers, 2), np.nan)

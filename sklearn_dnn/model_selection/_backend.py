@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from operator import itemgetter
 from os import PathLike
 from threading import Lock
@@ -14,15 +14,16 @@ from joblib import Parallel, delayed, parallel_config
 from joblib.parallel import ParallelBackendBase, ThreadingBackend
 
 from .._compat import TerminatedWorkerError, shares_memory
-from .._core.fitting.stacks import Fit, open_stacks, train_stack
 from .._core.training.engine import Observer
-from .._interruption import loop
 from .._warnings import warn
+from ..estimators._stacks import Fit, open_stacks, train_stack
 from ._calls import Call
-from ._checkpoint import Checkpoint
+from ._checkpoint import ResultFolder
 from ._plan import units
 from ._results import is_of_use, judged_together, undone
+from ._waiting import waited_for
 from ._watching import BarObserver, SearchBar, Watchers
+from ._worker import call_alone, train_and_call
 
 # Times that work is done again after a worker was lost.
 RETRIES = 2
@@ -89,7 +90,7 @@ class StackingBackend(ParallelBackendBase):
         self.n_jobs = n_jobs
         self.asked_for = asked_for
         self.verbose = verbose
-        self.checkpoint = None if checkpoint is None else Checkpoint(checkpoint)
+        self.checkpoint = None if checkpoint is None else ResultFolder(checkpoint)
         self.watchers = watchers or Watchers()
         self.progress = progress
         self.bar: SearchBar | None = None
@@ -228,7 +229,7 @@ class StackingBackend(ParallelBackendBase):
             if self.bar is not None:
                 self.bar.advance(self.lengths[i])
             yield i, self._judged(calls[i])
-        tasks = (delayed(_call)(i, calls[i]) for i in sorted(alone))
+        tasks = (delayed(call_alone)(i, calls[i]) for i in sorted(alone))
         for i, result, interruption in self._parallel(tasks):
             if interruption is not None:
                 raise interruption
@@ -299,7 +300,9 @@ class StackingBackend(ParallelBackendBase):
         named = [[left[k] for k in unit] for unit in plan]
         tables: list[Any] = []
         light = {i: calls[i].without_tables(tables) for i in left}
-        tasks = (delayed(_unit)(u, [light[i] for i in u], self.watchers, *tables) for u in named)
+        tasks = (
+            delayed(train_and_call)(u, [light[i] for i in u], self.watchers, *tables) for u in named
+        )
         for results, reasons, interrupted in self._parallel(tasks):
             for i, reason in reasons:
                 calls[i].reason = reason
@@ -318,12 +321,19 @@ class StackingBackend(ParallelBackendBase):
                     result = function(*args, **kwargs)
                 yield result
             return
+        if not shares_memory(self.pool):
+            yield from self._in_pool(tasks)
+            return
+        with waited_for() as does:
+            yield from self._in_pool(delayed(does)(task, *args) for task, args, _ in tasks)
+
+    def _in_pool(self, tasks: Iterable[Any]) -> Iterator[Any]:
         # Ray's workers, as other pools, give all results at the end
         how = "generator_unordered" if self.pool.supports_return_generator else "list"
         with parallel_config(backend=self.pool):
             results = Parallel(n_jobs=self._n_workers, return_as=how)(tasks)
             try:
-                for result in results:
+                for result in results:  # noqa: UP028 - which would close them first
                     yield result
             except GeneratorExit:
                 if isinstance(results, Generator):  # closed, it would warn of what is left
@@ -345,45 +355,3 @@ class StackingBackend(ParallelBackendBase):
         print(f"[stacking] {len(calls) - alone.total()} of {len(calls)} fits trained in stacks")
         for reason, count in alone.items():
             print(f"[stacking] {count} alone: {reason}")
-
-
-def _call(i: int, call: Call) -> tuple[int, Any, KeyboardInterrupt | None]:
-    try:
-        return i, call.run(), None
-    except KeyboardInterrupt as interruption:
-        return i, None, interruption
-
-
-def _unit(
-    positions: list[int],
-    calls: list[Call],
-    watchers: Watchers,
-    *tables: Any,
-) -> tuple[list[tuple[int, Any]], list[tuple[int, str]], bool]:
-    """In a worker: train what can be stacked, and do all calls.
-
-    Returns
-    -------
-    list of (int, result)
-        All, or those that were done before Ctrl-C.
-    list of (int, str)
-        Why calls were not stacked.
-    bool
-        Whether Ctrl-C came.
-    """
-    compositions: dict[Any, Any] = {}
-    results: list[tuple[int, Any]] = []
-    interrupted = False
-    calls = [call.with_tables(tables) for call in calls]
-    try:
-        with loop():
-            fits = [call.prepare(compositions) for call in calls]
-            for stack in open_stacks([fit for fit in fits if fit is not None]):
-                train_stack(stack, lambda part: nullcontext(watchers(part)))
-            for i, call in zip(positions, calls, strict=True):
-                results.append((i, call.run()))
-    except KeyboardInterrupt:
-        interrupted = True
-    left_out = zip(positions, calls, strict=True)
-    reasons = [(i, call.reason) for i, call in left_out if call.reason is not None]
-    return results, reasons, interrupted

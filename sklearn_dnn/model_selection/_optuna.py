@@ -12,8 +12,8 @@ import numpy as np
 from sklearn.base import is_classifier
 from sklearn.model_selection import GridSearchCV, check_cv
 
-from .._core.fitting.stacks import Fit
 from .._core.network.weights import Weights
+from ..estimators._stacks import Fit
 from ._stacking import stacking
 from ._watching import Watchers
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from .._core.fitting.stacks import Fit
 from .._core.network.weights import Weights
+from ..estimators._stacks import Fit
 
 
 class SearchBar:

@@ -45,7 +45,7 @@ class Batch(NamedTuple):
     rows: slice
 
 
-class Epoch(NamedTuple):
+class EpochData(NamedTuple):
     """Targets and weights in the order of an epoch, and its batches."""
 
     y: Tensor
@@ -144,7 +144,7 @@ class Batcher:
         generators: Sequence[torch.Generator],
         t: float = 0.0,
         horizons: Sequence[float] | None = None,
-    ) -> Epoch:
+    ) -> EpochData:
         """One pass over every member's rows.
 
         Parameters
@@ -163,7 +163,7 @@ class Batcher:
         else:
             ordered = self._fixed
         y, weight, index = ordered
-        return Epoch(y, weight, self._batches(y, weight, index))
+        return EpochData(y, weight, self._batches(y, weight, index))
 
     def _order(
         self, generators: Sequence[torch.Generator], t: float, horizons: Sequence[float]

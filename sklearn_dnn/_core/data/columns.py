@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from .features import CHUNK_BYTES, Scaling, Table, fit_scaling
 from .order import medians, normal_scores, quantiles, steps
+from .scaling import CHUNK_BYTES, Scaling, Table, fit_scaling
 
 # A level of fewer training rows is rare: it shares slot 0 with what training never saw.
 MIN_COUNT = 2

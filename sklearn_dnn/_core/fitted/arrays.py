@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..data.columns import Columns
-from ..data.features import Scaling
+from ..data.scaling import Scaling
 from .fitted import Fitted
 
 # All of them begin so; the network's own do not.

@@ -68,7 +68,8 @@ def _member_attributes(estimator: Any, i: int) -> dict[str, Any]:
 
 def module_of(estimator: Any, *, fold_norms: bool = False) -> torch.nn.Module:
     """The fitted network as a module, from raw columns to what `predict` needs."""
-    fitted, codec = Fitted(estimator), estimator._fitted_codec()
+    fitted = Fitted(estimator)
+    codec = fitted.codec
     categories = names_of_categories(estimator)
     if categories:
         raise ValueError(

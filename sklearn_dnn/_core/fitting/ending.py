@@ -1,229 +1,259 @@
-"""How training ended: what is kept, and what the user should know."""
+"""The end of a fit, whichever way it came: alone, in a stack, or in one of several calls."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.base import clone
 
-from ..._warnings import warn
-from ..data.order import steps
-from ..messages import DivergedError
-from ..specification import RECIPE_PATIENCE, FitSpec, is_auto
-from ..training.engine import (
-    DIVERGED,
-    INTERRUPTED,
-    LEAST_EPOCHS,
-    MAX_ITER,
-    PATIENCE,
-    TIME,
-    TOL,
-    Outcome,
-    rises,
-)
-from .far import divergence_advice, lower_noises
+from ..._compat import from_numpy
+from ..._threads import limit_threads
+from ...components.base import Component
+from ..fitted.fitted import PARTS
+from ..fitted.states import STATE_FORMAT
+from ..messages import DivergedError, memory_advice
+from ..network.architecture import Architecture
+from ..network.mlp import Evaluator
+from ..network.weights import Weights
+from ..specification import FitSpec
+from ..training.ends import DIVERGED
+from ..training.engine import MAX_ITER, Outcome
+from ..training.forward import raw_outputs
+from ..training.numbers import mean_record
+from ..training.state import Progress
+from ..training.temperature import POWER, fitted_temperature
+from .end_warnings import tell_how_it_ended, tell_of_cut_cycle, tell_of_left_out
+from .far import divergence_advice
+from .request import Request
 from .session import Session
 
-# Share of a schedule's peak rate above which an end is no end of a cycle, and the times that are
-# looked at to find the peak.
-HIGH, N_TIMES = 0.5, 201
-# Rows that the loss of zeros is found from.
-SEEN_ROWS = 2**14
-# A loss that ends below this share of its height has fallen.
-HARDLY = 0.9
-# Epochs at the end of which a loss should have moved: where it ended training, and where all were
-# done, which may just be few.
-SOME_EPOCHS, MANY_EPOCHS = 11, 20
-# How many times as high as that of zeros a loss was that comes of steps that are too long.
-LONG = 10.0
+
+def fitted_attributes(session: Session, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """All fitted attributes, as NumPy arrays and plain Python values.
+
+    A user's own components, which no name stands for, are kept as they are. Where the session
+    asks for several members, arrays have a leading member axis, and curves are means over the
+    members that were still training.
+
+    Parameters
+    ----------
+    session : Session
+    outcomes : sequence of Outcome
+        One a member.
+    """
+    spec, scaling = session.spec, session.columns.plain_scaling
+    reading = session.given.reading
+    weights, history = outcomes[0].weights, outcomes[0].history
+    if spec.n_networks > 1:
+        weights = Weights.stacked([outcome.weights for outcome in outcomes])
+        history = _mean_history([outcome.history for outcome in outcomes])
+    if session.temperature != 1:
+        weights = weights.cooled(session.temperature, spec.n_shared)
+    last = max(outcomes, key=lambda outcome: outcome.n_iter)  # of equals the first
+    judged = session.held is not None
+    scores = list(history["validation_score"]) if judged else None
+    early = judged and spec.early_stopping
+    return {
+        "state_format_": STATE_FORMAT,
+        "own_components_": _own_components(spec),
+        "coefs_": weights.coefs,
+        "intercepts_": weights.intercepts,
+        "norm_weights_": weights.norms,
+        "norm_statistics_": weights.statistics,
+        "extra_weights_": weights.extras,
+        "input_mean_": None if scaling is None else scaling.mean,
+        "input_scale_": None if scaling is None else scaling.scale,
+        "input_columns_": session.columns.as_dict(),
+        "is_categorical_": None if reading is None else reading.mask,
+        "is_parsed_": None if reading is None else reading.parsed,
+        "categories_": [] if reading is None else list(reading.categories),
+        "n_layers_": len(weights.coefs) + 1,
+        "n_outputs_": weights.coefs[-1].shape[-1],
+        "n_parameters_": sum(int(o.progress.theta.shape[1]) for o in outcomes),
+        "out_activation_": spec.objective.out_activation,
+        "spec_": spec.as_dict(),
+        "device_": spec.device,
+        "n_iter_": last.n_iter,
+        "t_": max(outcome.progress.samples for outcome in outcomes),
+        "best_iter_": max(outcome.best_iter for outcome in outcomes),
+        "end_reason_": last.end_reason,
+        "loss_": history["loss"][-1] if history["loss"] else np.inf,
+        "best_loss_": None if early else min(history["loss"], default=np.inf),
+        "loss_curve_": list(history["loss"]),
+        "validation_loss_curve_": list(history["validation_loss"]) if judged else None,
+        "validation_scores_": scores,
+        "best_validation_score_": _best(scores or (), spec),
+        "lr_curve_": list(history["learning_rate"]),
+        "history_": {name: list(values) for name, values in history.items()},
+        "members_": [_member(outcome, judged) for outcome in outcomes],
+    } | session.codec.attributes(session.temperature)
 
 
-def with_hope(session: Session, outcomes: list[Outcome]) -> tuple[list[int], list[Outcome]]:
-    """The members that had a finite loss once, and their outcomes."""
+def _member(outcome: Outcome, judged: bool) -> dict[str, Any]:
+    """How one member was trained."""
+    history = {name: list(values) for name, values in outcome.history.items()}
+    return {
+        "n_iter": outcome.n_iter,
+        "best_iter": outcome.best_iter,
+        "end_reason": outcome.end_reason,
+        "loss_curve": history["loss"],
+        "validation_loss_curve": history["validation_loss"] if judged else None,
+        "validation_scores": history["validation_score"] if judged else None,
+        "history": history,
+    }
+
+
+def _mean_history(histories: Sequence[Mapping[str, list[Any]]]) -> dict[str, list[Any]]:
+    """Curves of the means over the members that have come to each epoch."""
+    names = list(histories[0])
+    means: dict[str, list[Any]] = {name: [] for name in names}
+    for epoch in range(max(len(h[names[0]]) for h in histories)):
+        there = [
+            {name: h[name][epoch] for name in names} for h in histories if epoch < len(h[names[0]])
+        ]
+        for name, value in mean_record(there).items():
+            means[name].append(value)
+    return means
+
+
+def _best(scores: Sequence[float | None], spec: FitSpec) -> float | None:
+    """The best of the scores; less is better where the early stopping says so."""
+    scored = spec.monitor != "loss"
+    rising = not scored or spec.stopping is None or spec.stopping.sign(scored) < 0
+    known = [score for score in scores if score is not None]
+    return (max if rising else min)(known, default=None)
+
+
+def _own_components(spec: FitSpec) -> dict[str, Any]:
+    """Components that no registered name stands for, as they are."""
+    own: dict[str, Any] = {}
+    for name, registry in PARTS.items():
+        known = tuple(registry.classes.values())
+        value = getattr(spec, name)
+        parts = value if isinstance(value, tuple) else (value,)
+        parts = [part for part in parts if isinstance(part, Component)]
+        if any(type(part) not in known for part in parts):
+            copies = [clone(part) for part in parts]
+            own[name] = copies if isinstance(value, tuple) else copies[0]
+    if spec.module is not None:
+        own["hidden_layer_sizes"] = clone(spec.module)
+    return own
+
+
+def attributes_now(session: Session, weights: Callable[[int], Weights]) -> dict[str, Any]:
+    """The attributes as if training had ended with some weights, one a member."""
+    outcomes = [_outcome_now(p, weights(i)) for i, p in enumerate(session.progress)]
+    return fitted_attributes(session, outcomes)
+
+
+def _outcome_now(progress: Progress, weights: Weights) -> Outcome:
+    # a stack that a member trains in shares its curves and its patience
+    return Outcome(
+        weights=weights,
+        history=progress.histories[0],
+        end_reason=MAX_ITER,
+        n_iter=len(progress.histories[0]["loss"]) - progress.began,
+        best_iter=progress.patience[0].best_iter,
+        progress=progress,
+    )
+
+
+def calibrated(session: Session, outcomes: Sequence[Outcome]) -> Session:
+    """The session with the temperature that suits its members' raw outputs best.
+
+    Where each member holds out a fold, all rows count, each with the outputs of the member that
+    did not learn from it, and a power of the temperature is taken. Where the same rows judge all
+    members, the mean of their raw outputs does.
+    """
+    spec, held = session.spec, session.held
+    if spec.calibration is None or held is None:
+        return session
+    architecture = Architecture.of(spec)
+    rows = from_numpy(held.rows)
+    with torch.no_grad(), limit_threads(spec.n_threads), memory_advice(spec.device):
+        features = session.features(held.given)
+        y = session.codec.encode(held.given.y, spec.torch_dtype).to(spec.device)
+        raws = []
+        for i, outcome in enumerate(outcomes):
+            network = outcome.weights.network(spec.torch_dtype, spec.device)
+            own = rows[i] if held.by_member else rows
+            raw = raw_outputs(features, own, Evaluator(network, architecture))
+            raws.append(raw if spec.n_shared == 1 else raw.mean(0))
+        raw = torch.cat(raws) if held.by_member else torch.stack(raws).mean(0)
+        index = rows.flatten().to(y.device)
+        weight = None
+        if held.given.weight is not None:
+            weight = from_numpy(held.given.weight).to(y.device)[index]
+        temperature = fitted_temperature(spec.objective, raw, y[index], weight)
+        if held.by_member:
+            temperature **= POWER
+    return replace(session, temperature=temperature)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A fit that was trained.
+
+    Attributes
+    ----------
+    request : Request
+    session : Session
+        Of the members that are kept, with the temperature that suits them.
+    outcomes : list of Outcome
+        Theirs.
+    kept : list of int
+        Their positions among all that were trained.
+    n_left_out : int
+        How many others there were.
+    """
+
+    request: Request
+    session: Session
+    outcomes: list[Outcome]
+    kept: list[int]
+    n_left_out: int
+
+    def attributes(self) -> dict[str, Any]:
+        """All fitted attributes, and what is kept to go on with, if that may be asked for."""
+        found = fitted_attributes(self.session, self.outcomes)
+        if self.request.may_go_on:
+            held = self.session.held
+            states = [outcome.progress.export() for outcome in self.outcomes]
+            found["_progress"] = {
+                "asked": self.request.parameters["early_stopping"] is True,
+                "progress": states if self.session.spec.n_networks > 1 else states[0],
+                "draws": self.session.draws,
+                "validation": None if held is None else held.export(),
+            }
+        return found
+
+    def tell(self) -> None:
+        """Warn of what the user should know."""
+        whole, parameters = not self.request.in_calls, self.request.parameters
+        tell_how_it_ended(self.session, self.outcomes, warn_of_max_iter=whole)
+        if whole:
+            tell_of_cut_cycle(self.session, self.outcomes, parameters["schedule"])
+        tell_of_left_out(self.session, self.outcomes, self.n_left_out)
+
+
+def end(request: Request, session: Session, outcomes: Sequence[Outcome]) -> Ended:
+    """End a fit: of its members those are kept that had a finite loss once.
+
+    Raises
+    ------
+    DivergedError
+        If there is none.
+    """
     kept = [i for i, o in enumerate(outcomes) if o.end_reason != DIVERGED or o.best_iter > 0]
     if not kept:
         raise DivergedError(
             f"The loss was not finite after any epoch. {divergence_advice(session)}"
         )
-    return kept, [outcomes[i] for i in kept]
-
-
-def tell_of_left_out(session: Session, outcomes: list[Outcome], n_left_out: int) -> None:
-    """Say that some members of an ensemble could not be trained."""
-    if n_left_out and any(outcome.end_reason == INTERRUPTED for outcome in outcomes):
-        warn(
-            f"{n_left_out} of {n_left_out + len(session.progress)} members had not begun, or had "
-            "no finite loss; the ensemble goes without them."
-        )
-    elif n_left_out:
-        warn(
-            f"The loss of {n_left_out} of {n_left_out + len(session.progress)} members was not "
-            "finite after any epoch; the ensemble goes without them. "
-            f"{divergence_advice(session)}",
-            ConvergenceWarning,
-        )
-
-
-def tell_of_cut_cycle(session: Session, outcomes: list[Outcome], schedule: Any) -> None:
-    """Say that a schedule was cut while its rate was still high.
-
-    Parameters
-    ----------
-    session : Session
-    outcomes : list of Outcome
-    schedule : object
-        What the user gave. With the recipe's own, its patience, or more, was found to do.
-    """
-    spec = session.spec
-    borne = spec.n_iter_no_change if spec.stopping is None else spec.stopping.patience
-    suits = is_auto(schedule) and borne >= RECIPE_PATIENCE
-    reasons = {TIME} if suits else {PATIENCE, TOL, TIME}
-    cut = [(o, _share_of_peak(spec, o)) for o in outcomes if o.end_reason in reasons]
-    cut = [(o, share) for o, share in cut if share > HIGH and spec.in_cycle(o.progress.passed)]
-    if not cut:
-        return
-    outcome, share = max(cut, key=lambda pair: pair[1])
-    done, end_reason = outcome.progress.passed("learning_rate"), outcome.end_reason
-    end = spec.schedule.cycle_end(done, float(spec.max_iter))
-    who = "Training" if len(outcomes) == 1 else f"The training of {len(cut)} of {len(outcomes)}"
-    if end_reason == TIME:
-        way_out = "Lower max_iter, so that its end comes within max_time, or raise max_time"
-    elif spec.stopping is not None:
-        way_out = "Set the patience of EarlyStopping to 'auto', which waits for that end"
-    else:
-        way_out = "Set n_iter_no_change='auto', which waits for that end"
-    warn(
-        f"{who} ended ({end_reason!r}) after epoch {done} of the {end:g} that "
-        f"schedule={spec.schedule!r} takes, at {share:.0%} of its peak rate, so that what the "
-        f"fall of the rate gains is lost. {way_out}.",
-        ConvergenceWarning,
-    )
-
-
-def _share_of_peak(spec: FitSpec, outcome: Outcome) -> float:
-    """The last rate, as a share of the highest that the schedule would have come to."""
-    rates = outcome.history["learning_rate"]
-    if not rates or not math.isfinite(rates[-1]):
-        return 0.0
-    horizon, state = float(spec.max_iter), spec.schedule.start()
-    times = np.linspace(0.0, horizon, N_TIMES)
-    peak = max(spec.schedule.factor(float(t), horizon, state) for t in times)
-    return rates[-1] / (spec.learning_rate_init * peak) if peak > 0 else 0.0
-
-
-def tell_how_it_ended(session: Session, outcomes: list[Outcome], *, warn_of_max_iter: bool) -> None:
-    """Warnings about an end that the user should know of."""
-    spec = session.spec
-    diverged = [outcome for outcome in outcomes if outcome.end_reason == DIVERGED]
-    if any(outcome.end_reason == INTERRUPTED for outcome in outcomes):
-        warn("Training interrupted by user.")
-    elif diverged:
-        warn(_of_divergence(session, diverged), ConvergenceWarning)
-    elif warn_of_max_iter and (stuck := _stuck(session, outcomes)):
-        warn(stuck, ConvergenceWarning)
-    elif warn_of_max_iter and any(
-        o.end_reason == MAX_ITER and not _ends_a_cycle(spec, o) for o in outcomes
-    ):
-        warn(
-            f"Maximum iterations ({spec.max_iter}) reached and the optimization hasn't converged "
-            "yet. Increase max_iter.",
-            ConvergenceWarning,
-        )
-
-
-def _ends_a_cycle(spec: FitSpec, outcome: Outcome) -> bool:
-    """Whether the schedule is at an end of its own after the last epoch."""
-    done = outcome.progress.passed("learning_rate")
-    end = spec.schedule.cycle_end(float(done), float(spec.max_iter))
-    return spec.schedule.ends_with_training or end == done
-
-
-def _of_divergence(session: Session, diverged: list[Outcome]) -> str:
-    """What is said of members whose loss was no number, or rose for good."""
-    first = diverged[0]
-    began = first.progress.began
-    losses = first.history["loss"][began:]
-    who = "" if session.spec.n_networks == 1 else f" of {len(diverged)} members, first"
-    if all(map(math.isfinite, losses)) and rises(session.spec, losses):
-        what = (
-            f"The training loss{who} never again came below that of epoch {began + 1} "
-            f"({losses[0]:.3g}; "
-            f"{losses[-1]:.3g} after epoch {first.progress.epoch})"
-        )
-    else:
-        what = f"The loss was no longer finite{who} after epoch {first.progress.epoch}"
-    kept = f"the weights of epoch {first.kept_iter or first.best_iter} are kept"
-    if first.kept_iter == 0:
-        kept = "the weights that training began with are kept, since none after were better"
-    return f"{what}; {kept}. {divergence_advice(session)}"
-
-
-def _stuck(session: Session, outcomes: list[Outcome]) -> str | None:
-    """What is said of members that learnt no more than a network that puts out zeros.
-
-    A loss that hardly moves above that of zeros comes of steps that are too short; one that has
-    been far above it, and is still above it, of steps that are too long.
-    """
-    spec = session.spec
-    if spec.augmentation or spec.curriculum is not None or spec.optimizer.full_batch:
-        return None
-    zeros = None
-    for outcome in outcomes:
-        losses = outcome.history["train_loss"]
-        if outcome.end_reason not in {MAX_ITER, PATIENCE, TOL} or len(losses) < LEAST_EPOCHS:
-            continue
-        rate = f"learning_rate_init (now {spec.learning_rate_init:g})"
-        hardly = (
-            f"The training loss hardly moved from the first epoch on ({losses[0]:.4g}; "
-            f"{losses[-1]:.4g} after epoch {outcome.progress.epoch})"
-        )
-        # of few epochs that were asked for nothing can be said but that they are few
-        noises = lower_noises(spec)
-        or_lower = noises.replace("or ", "or lower ", 1)
-        enough = len(losses) >= (MANY_EPOCHS if outcome.end_reason == MAX_ITER else SOME_EPOCHS)
-        if enough and _creeps(losses, spec.tol):
-            return f"{hardly}, by less than tol={spec.tol:g} an epoch: raise {rate}."
-        highest = max(losses)
-        if highest > 0 and losses[-1] < HARDLY * highest and highest < LONG:
-            continue  # most fits: the loss has fallen well, from where networks begin
-        zeros = _loss_of_zeros(session) if zeros is None else zeros
-        above = losses[-1] - zeros
-        if enough and above > 0.02 * abs(zeros) and _stands(losses, above):
-            zero = f"that of a network that puts out zeros ({zeros:.4g})"
-            return f"{hardly}, and is above {zero}: raise {rate}{or_lower}."
-        if above > zeros > 0 and highest > LONG * zeros:
-            return (
-                f"The training loss was up to {highest:.3g} and ended at {losses[-1]:.3g}, above "
-                f"that of a network that puts out zeros ({zeros:.3g}). Lower {rate}{noises}."
-            )
-    return None
-
-
-def _creeps(losses: Sequence[float], tol: float) -> bool:
-    """Whether a loss fell by nearly the same in each epoch, by less than `tol` and by little."""
-    falls = -np.diff(losses)
-    steady = np.all((falls > 0) & (falls < tol)) and falls[-1] > 0.5 * falls[0]
-    return bool(steady and losses[0] - losses[-1] < 0.02 * abs(losses[0]))
-
-
-def _stands(losses: Sequence[float], above: float) -> bool:
-    """Whether a loss moves no more than by noise, or by little beside what could be gained."""
-    first, second = np.array_split(np.asarray(losses), 2)
-    moved = abs(first.mean() - second.mean())
-    noise = np.sqrt(first.var() / len(first) + second.var() / len(second))
-    # the noise of a straight fall is an eighth of what it moves
-    return bool(moved < 0.05 * above or moved < min(2.5 * noise, 0.3 * above))
-
-
-def _loss_of_zeros(session: Session) -> float:
-    """The mean loss of some of the rows that train where all raw outputs are 0."""
-    spec, given = session.spec, session.given
-    rows = session.training[steps(len(session.training), SEEN_ROWS)]
-    y = session.codec.encode(given.y[rows], spec.torch_dtype)
-    raw = torch.zeros(len(rows), spec.n_raw, dtype=spec.torch_dtype)
-    values = spec.objective.values(raw, y).double().numpy()
-    return float(np.average(values, weights=None if given.weight is None else given.weight[rows]))
+    n_left_out = len(session.progress) - len(kept)
+    outcomes = [outcomes[i] for i in kept]
+    session = calibrated(session.only(kept), outcomes)
+    return Ended(request, session, outcomes, kept, n_left_out)

@@ -1,20 +1,22 @@
-"""Numbers so far out that squares or sums of them are none: told for what they are."""
+"""Numbers so far out that networks train badly on them, or squares of them are none: told of."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 
 from ..._warnings import warn
+from ..data.scaling import fit_scaling
 from ..data.targets import Codec
 from ..reading.inputs import Given
-from ..specification import FitSpec
+from ..reading.targets import LARGEST_TARGET
+from ..specification import FitSpec, warn_of_broken_conditions
 from .session import Session
 
-# The largest size of targets whose squares, and sums of them, are numbers.
-LARGEST_TARGET = 1e150
 # Targets without units of their own that are no larger can't be told from 0.
 SMALLEST_TARGET = 1e-30
 # Of the derivative by raw outputs, whose square an optimizer may sum: by type.
@@ -44,18 +46,11 @@ MUCH_DROPOUT = 0.5
 STRONG_PENALTY = 0.1
 
 
-def refuse_far_targets(y: np.ndarray) -> None:
-    """Refuse numbers whose squares are none, in an array of shape (n,) or (n, k)."""
-    size = np.abs(y.reshape(len(y), -1).astype(np.float64, copy=False))
-    if size.max(initial=0.0) <= LARGEST_TARGET:
-        return
-    row, column = np.unravel_index(np.argmax(size), size.shape)
-    where = f"row {row}" if y.ndim == 1 else f"row {row} of column {column}"
-    raise ValueError(
-        f"y has {y.reshape(len(y), -1)[row, column]:g} in {where}, but squares of numbers beyond "
-        f"{LARGEST_TARGET:g} are not finite in float64. Divide y by a number of its size, or "
-        "leave the row out."
-    )
+# Rows that are looked at to judge columns by, and the mean or deviation that is far from standard.
+SEEN_ROWS = 10_000
+FAR = 10.0
+# What is too small, where all columns are, and how unlike columns may be that are one row's.
+SMALL, UNLIKE = 0.01, 1000.0
 
 
 def check_sizes_of_targets(
@@ -68,7 +63,7 @@ def check_sizes_of_targets(
     fresh : bool
         Whether the codec has the units of these rows.
     """
-    if codec.kind != "regression" or (fresh and spec.target_scaling == "standard"):
+    if not codec.is_numeric or (fresh and spec.target_scaling == "standard"):
         return
     y = given.y[rows].astype(np.float64, copy=False).reshape(len(rows), -1)
     offset, factor = codec.units()
@@ -199,3 +194,47 @@ def _far_inputs(session: Session) -> str | None:
                 "input_scaling='quantile'."
             )
     return None
+
+
+def warn_of_scales(session: Session) -> None:
+    """Say so where the network gets columns as they are, and they are far from standard."""
+    norm = session.spec.input_norm
+    by_row = norm is not None and norm.input_scaling != "standard"
+    if sp.issparse(session.given.X) or not (session.spec.input_scaling is None or by_row):
+        warn_of_broken_conditions(session.spec, standardised=True)
+        return
+    some = session.training[:SEEN_ROWS]
+    fill = np.nan_to_num(session.columns.fill) if session.given.gappy else None
+    scaling = fit_scaling(session.given.X, some, None, fill)
+    seen = session.given.X[some]
+    spread = np.fmin.reduce(seen, axis=0) < np.fmax.reduce(seen, axis=0)
+    varied = spread & ~session.columns.categorical
+    mean, scale = np.abs(scaling.mean[varied]), scaling.scale[varied]
+    if by_row:
+        _warn_of_unlike_columns(norm, np.hypot(mean, scale))
+        warn_of_broken_conditions(session.spec, standardised=True)
+        return
+    if mean.size and (mean.max() > FAR or scale.max() > FAR):
+        warn(
+            f"input_scaling=None, but columns of X have means up to {mean.max():.3g} and standard "
+            f"deviations up to {scale.max():.3g}; networks train badly on such. Use "
+            "input_scaling='standard', or scale X before."
+        )
+    elif mean.size and scale.max() < SMALL and mean.max() < SMALL:
+        warn(
+            "input_scaling=None, but no column of X has a mean or a standard deviation above "
+            f"{max(scale.max(), mean.max()):.3g}; a network learns little from numbers so small. "
+            "Use input_scaling='standard', or scale X before."
+        )
+    near = (mean < 0.5) & (scale > 0.5) & (scale < 2.0)
+    warn_of_broken_conditions(session.spec, standardised=bool(near.all()))
+
+
+def _warn_of_unlike_columns(norm: Any, size: np.ndarray) -> None:
+    """Say so where a norm of rows meets a column beside which others are nothing."""
+    if size.size and size.max() > UNLIKE * size.min():
+        warn(
+            f"input_scaling={norm!r} normalises each row, but columns of X differ in size from "
+            f"{size.min():.3g} to {size.max():.3g}, so that the small ones are lost beside the "
+            "large. Use input_scaling='standard' or 'batch_norm', or scale X before."
+        )

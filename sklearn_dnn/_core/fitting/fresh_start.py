@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,13 +14,13 @@ from ..._compat import from_numpy
 from ..._warnings import warn
 from ...components.norms import BatchNorm, Norm
 from ..data.columns import MIN_COUNT, Columns, fit_columns
-from ..data.features import fit_scaling
 from ..data.splits import folds, inner_split
-from ..data.targets import Codec, RegressionCodec
+from ..data.targets import Codec
 from ..network.architecture import Architecture
 from ..network.data_dependent import scale_to_data
 from ..network.parameters import Layout
 from ..reading.inputs import Given, tell_of_new_gaps
+from ..reading.raw_columns import as_array
 from ..specification import (
     FitSpec,
     follows_recipe,
@@ -30,16 +30,14 @@ from ..specification import (
     resolve,
     settled,
     stops_early,
-    warn_of_broken_conditions,
     warn_of_missing_blocks,
-    without_validation,
 )
 from ..training.state import Progress, Streams
-from .far import check_sizes_of_targets, tell_of_strong_penalties
+from .far import check_sizes_of_targets, tell_of_strong_penalties, warn_of_scales
+from .request import Request, Weigher
 from .session import (
     Held,
     Session,
-    Weigher,
     member_rows,
     refuse_targets_outside,
     task_of,
@@ -50,50 +48,35 @@ from .text_columns import decided
 
 # Rates and steps of learning_rate_init="range_test".
 RANGE_OF_TEST = (1e-6, 10.0, 200)
-# Rows that are looked at to judge columns by, and the mean or deviation that is far from standard.
+
+
+# Rows that embeddings are measured on, at most.
 SEEN_ROWS = 10_000
-FAR = 10.0
-# What is too small, where all columns are, and how unlike columns may be that are one row's.
-SMALL, UNLIKE = 0.01, 1000.0
 
 
 def begin(
-    parameters: Mapping[str, Any],
-    given: Given,
-    codec: Codec,
-    validation: Given | None,
-    *,
-    weigher: Weigher,
-    splitter: Callable[[Any, np.ndarray], tuple[np.ndarray, np.ndarray]],
-    seed: int,
-    goes_on: bool = False,
+    request: Request, given: Given, codec: Codec, validation: Given | None, groups: Any = None
 ) -> Session:
     """A session from the first step.
 
     Parameters
     ----------
-    parameters : mapping
-        The estimator's parameters.
     given, validation : Given
-        What the user gave.
+        The tables, checked.
     codec : Codec
-        A regression codec is replaced by one with the training rows' mean and scale.
-    weigher : callable
-        ``weigher(given, rows)`` computes class weights on `rows`, and gives what multiplies
-        them into the weights of a table.
-    splitter : callable
-        ``splitter(how, rows)`` gives the first split of a scikit-learn splitter.
-    seed : int
-    goes_on : bool
-        Whether training may be gone on with later.
+        It gets the units that the rows that train ask for.
+    groups : array-like or None
+        Of the rows, for a splitter.
     """
+    parameters, seed = request.parameters, request.seed
     by_recipe = follows_recipe(
-        parameters, len(given.rows), is_sparse=sp.issparse(given.X), goes_on=goes_on
+        parameters, len(given.rows), is_sparse=sp.issparse(given.X), goes_on=request.may_go_on
     )
     parameters = settled(
         parameters,
         codec.kind,
-        *_shape(given),
+        len(given.rows),
+        given.X.shape[1],
         by_recipe=by_recipe,
         n_validation=None if validation is None else len(validation.rows),
     )
@@ -102,7 +85,7 @@ def begin(
         refuse_too_many_members(int(parameters["n_members"]), len(given.rows))
     streams = Streams.of_members(seed, 1 if shares else int(parameters["n_members"]))
     given, rows, training, held = _parted(
-        parameters, given, codec, validation, weigher, splitter, streams[0].split
+        parameters, given, codec, validation, request.weigher(codec), groups, streams[0].split
     )
     given, held = decided(given, held, rows)
     draws = [stream.rows for stream in streams]
@@ -113,41 +96,31 @@ def begin(
     columns = _fitted_columns(parameters["input_scaling"], given, rows)
     if validation is not None and held.given.gappy:
         tell_of_new_gaps(columns, held.given.X[held.rows], given.names, held.given.unread)
-    spec = resolve(parameters, task_of(given, codec, columns, own.shape[1], judged))
-    spec = replace(spec, by_recipe=by_recipe)
-    if held is None:
-        spec = without_validation(spec)
+    task = task_of(given, codec, columns, own.shape[1], judged)
+    spec = resolve(parameters, task, by_recipe=by_recipe, is_judged=held is not None)
     refuse_targets_outside(spec, given, rows, held)
-    if isinstance(codec, RegressionCodec):
-        codec = _fitted_units(codec, spec, given, rows)
-        check_sizes_of_targets(spec, codec, given, rows, fresh=True)
+    codec = codec.in_units_of(
+        given.y[rows],
+        None if given.weight is None else given.weight[rows],
+        standardised=spec.target_scaling == "standard",
+        bounds=spec.output_range,
+        reach=(-np.inf, np.inf) if spec.output_activation is None else spec.output_activation.range,
+    )
+    check_sizes_of_targets(spec, codec, given, rows, fresh=True)
     prior = None
     if spec.bias_initializer == "prior":
         prior = _prior(spec, codec, given, rows)
     progress = [Progress.begin([spec], [stream], prior) for stream in streams]
     session = Session(spec, codec, columns, progress, given, rows, own, held, draws)
-    embedding = spec.numeric_embedding
-    if embedding is not None and embedding.measures and spec.task.n_numbers > 0:
-        _measure_numbers(session)
-    _warn_of_scales(session)
+    _start_from_data(session, streams)
+    warn_of_scales(session)
     tell_of_strong_penalties(spec, given, rows)
     warn_of_missing_blocks(spec)
-    if any(initializer.data_dependent for initializer in spec.initializer):
-        data = session.training_set()
-        for member, stream, index in zip(progress, streams, own, strict=True):
-            drawn = _drawn_rows(given, index, spec.batch_size, stream.weights)
-            batch = data.features.rows(torch.from_numpy(drawn))
-            scale_to_data(spec, member.theta, member.statistics, batch)
-            member.begin_from_theta(spec.optimizer)
-    if isinstance(parameters["learning_rate_init"], str) and tests_rates(parameters):
+    if tests_rates(parameters):
+        # the one number that is not settled before: it is found by training
         found = session.range_test(*RANGE_OF_TEST)
         session.spec = replace(spec, learning_rate_init=found.suggestion)
     return session
-
-
-def _shape(given: Given) -> tuple[int, int]:
-    """Rows that count, and columns."""
-    return len(given.rows), given.X.shape[1]
 
 
 def _parted(
@@ -156,7 +129,7 @@ def _parted(
     codec: Codec,
     validation: Given | None,
     weigher: Weigher,
-    splitter: Callable[[Any, np.ndarray], tuple[np.ndarray, np.ndarray]],
+    groups: Any,
     seed: int,
 ) -> tuple[Given, np.ndarray, np.ndarray, Held | None]:
     """The weighted table, its rows that train, those of them of each member, and what judges."""
@@ -170,20 +143,15 @@ def _parted(
         rows, judging = inner_split(
             rows,
             parameters["validation_fraction"],
-            labels=_labels(given, codec, rows),
+            labels=codec.strata(given.y[rows]),
             shuffle=parameters["shuffle"],
             seed=seed,
-            splitter=lambda how: splitter(how, given.rows),
+            splitter=lambda how: first_split(how, given.rows, given.y, groups),
         )
         if judging is not None:
             held = Held(given, judging, inner=True)
     given, rows, held = weighted(weigher, given, rows, held)
     return given, rows, rows, held
-
-
-def _labels(given: Given, codec: Codec, rows: np.ndarray) -> np.ndarray | None:
-    """The classes of rows, to stratify by, or their labels."""
-    return None if codec.kind == "regression" else given.y[rows]
 
 
 def _folds(
@@ -199,7 +167,7 @@ def _folds(
     training, judging = folds(
         rows,
         n_members,
-        labels=_labels(given, codec, rows),
+        labels=codec.strata(given.y[rows]),
         shuffle=parameters["shuffle"],
         seed=seed,
     )
@@ -236,6 +204,36 @@ def _fitted_columns(scaling: Any, given: Given, rows: np.ndarray) -> Columns:
             names = np.asarray(left) if given.names is None else given.names[left]
             warn(f"Columns {names.tolist()} {why}, and are left out.")
     return columns
+
+
+def _prior(spec: FitSpec, codec: Codec, given: Given, rows: np.ndarray) -> torch.Tensor:
+    """Raw outputs of the best constant prediction."""
+    y = codec.encode(given.y[rows], torch.float64)
+    weight = None if given.weight is None else torch.from_numpy(given.weight[rows])
+    return spec.objective.best_constant(y, weight, spec.task.n_outputs)
+
+
+def _start_from_data(session: Session, streams: Sequence[Streams]) -> None:
+    """Let embeddings, and initializers that ask for it, look at rows that train.
+
+    Parameters
+    ----------
+    session : Session
+        Its networks are as their initializers drew them.
+    streams : sequence of Streams
+        Of chance, one a member.
+    """
+    spec = session.spec
+    embedding = spec.numeric_embedding
+    if embedding is not None and embedding.measures and spec.task.n_numbers > 0:
+        _measure_numbers(session)
+    if any(initializer.data_dependent for initializer in spec.initializer):
+        data = session.training_set()
+        for member, stream, rows in zip(session.progress, streams, session.rows, strict=True):
+            drawn = _drawn_rows(session.given, rows, spec.batch_size, stream.weights)
+            batch = data.features.rows(torch.from_numpy(drawn))
+            scale_to_data(spec, member.theta, member.statistics, batch)
+            member.begin_from_theta(spec.optimizer)
 
 
 def _drawn_rows(given: Given, rows: np.ndarray, n: int, seed: int) -> np.ndarray:
@@ -275,64 +273,25 @@ def _measure_numbers(session: Session) -> None:
         member.best_statistics.copy_(member.statistics)
 
 
-def _fitted_units(
-    codec: RegressionCodec, spec: FitSpec, given: Given, rows: np.ndarray
-) -> RegressionCodec:
-    """The codec with the units that the network learns in."""
-    if spec.target_scaling == "standard":
-        codec = codec.fitted(given.y[rows], None if given.weight is None else given.weight[rows])
-    if spec.output_range is None:
-        return codec
-    assert spec.output_activation is not None
-    return codec.within(spec.output_range, spec.output_activation.range)
-
-
-def _prior(spec: FitSpec, codec: Codec, given: Given, rows: np.ndarray) -> torch.Tensor:
-    """Raw outputs of the best constant prediction."""
-    y = codec.encode(given.y[rows], torch.float64)
-    weight = None if given.weight is None else torch.from_numpy(given.weight[rows])
-    return spec.objective.best_constant(y, weight, spec.task.n_outputs)
-
-
-def _warn_of_scales(session: Session) -> None:
-    """Say so where the network gets columns as they are, and they are far from standard."""
-    norm = session.spec.input_norm
-    by_row = norm is not None and norm.input_scaling != "standard"
-    if sp.issparse(session.given.X) or not (session.spec.input_scaling is None or by_row):
-        warn_of_broken_conditions(session.spec, standardised=True)
-        return
-    some = session.training[:SEEN_ROWS]
-    fill = np.nan_to_num(session.columns.fill) if session.given.gappy else None
-    scaling = fit_scaling(session.given.X, some, None, fill)
-    seen = session.given.X[some]
-    spread = np.fmin.reduce(seen, axis=0) < np.fmax.reduce(seen, axis=0)
-    varied = spread & ~session.columns.categorical
-    mean, scale = np.abs(scaling.mean[varied]), scaling.scale[varied]
-    if by_row:
-        _warn_of_unlike_columns(norm, np.hypot(mean, scale))
-        warn_of_broken_conditions(session.spec, standardised=True)
-        return
-    if mean.size and (mean.max() > FAR or scale.max() > FAR):
-        warn(
-            f"input_scaling=None, but columns of X have means up to {mean.max():.3g} and standard "
-            f"deviations up to {scale.max():.3g}; networks train badly on such. Use "
-            "input_scaling='standard', or scale X before."
-        )
-    elif mean.size and scale.max() < SMALL and mean.max() < SMALL:
-        warn(
-            "input_scaling=None, but no column of X has a mean or a standard deviation above "
-            f"{max(scale.max(), mean.max()):.3g}; a network learns little from numbers so small. "
-            "Use input_scaling='standard', or scale X before."
-        )
-    near = (mean < 0.5) & (scale > 0.5) & (scale < 2.0)
-    warn_of_broken_conditions(session.spec, standardised=bool(near.all()))
-
-
-def _warn_of_unlike_columns(norm: Any, size: np.ndarray) -> None:
-    """Say so where a norm of rows meets a column beside which others are nothing."""
-    if size.size and size.max() > UNLIKE * size.min():
-        warn(
-            f"input_scaling={norm!r} normalises each row, but columns of X differ in size from "
-            f"{size.min():.3g} to {size.max():.3g}, so that the small ones are lost beside the "
-            "large. Use input_scaling='standard' or 'batch_norm', or scale X before."
-        )
+def first_split(
+    how: Any, rows: np.ndarray, y: np.ndarray, groups: Any
+) -> tuple[np.ndarray, np.ndarray]:
+    """The first split of a scikit-learn splitter, as positions in `rows`."""
+    positions = rows.reshape(-1, 1)
+    if groups is not None:
+        groups = np.asarray(as_array(groups))
+        if len(groups) != len(y):
+            raise ValueError(
+                f"groups has {len(groups)} rows, but X has {len(y)}. Give one group a row of X."
+            )
+        groups = groups[rows]
+    try:
+        for training, judging in how.split(positions, y[rows], groups):
+            return training, judging
+    except ValueError as error:
+        error.add_note(f"It is the splitter validation_fraction={how!r} that refused these rows.")
+        raise
+    raise ValueError(
+        f"The splitter validation_fraction={how!r} gave no split. Give one with at least one, or "
+        "a fraction."
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,18 +15,18 @@ from ..data.batches import TrainingSet
 from ..data.columns import Columns
 from ..data.encoder import encoding_for
 from ..data.features import Encoding, Features
-from ..data.targets import Codec, suits_float32
+from ..data.targets import Codec
 from ..reading.inputs import Given
 from ..specification import FitSpec, Task
 from ..training.evaluate import ValidationSet
 from ..training.range_test import RangeTest, range_test
 from ..training.state import Progress, generator
+from .request import Weigher
 
 # What the largest weight of a row may be, and the inverse of what it must be.
 LARGEST_WEIGHT = 1e30
 # What a plan of columns says of a task.
 SIZES = ("n_features", "n_passed", "levels")
-Weigher = Callable[[Given, np.ndarray], Callable[[Given], Given]]
 
 
 @dataclass
@@ -256,7 +256,7 @@ def task_of(
         has_difficulty=given.difficulty is not None,
         n_passed=columns.n_passed,
         levels=columns.levels,
-        float32_targets=codec.kind != "regression" or suits_float32(given.y[given.rows]),
+        float32_targets=codec.suits_float32(given.y[given.rows]),
     )
 
 
@@ -325,4 +325,6 @@ def refuse_targets_outside(
 
 
 def tests_rates(parameters: Mapping[str, Any]) -> bool:
-    return parameters["learning_rate_init"] == "range_test"
+    """Whether the learning rate is found by a range test."""
+    rate = parameters["learning_rate_init"]
+    return isinstance(rate, str) and rate == "range_test"

@@ -11,7 +11,8 @@ import torch
 from ..._compat import from_numpy
 from ..data.batches import TrainingSet
 from ..data.encoder import encoding_for
-from ..data.features import Encoding, Features, Scaling, Standardiser
+from ..data.features import Encoding, Features, Standardiser
+from ..data.scaling import Scaling
 from ..training.evaluate import ValidationSet
 from .session import Session
 

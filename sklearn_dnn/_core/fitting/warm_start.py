@@ -11,20 +11,18 @@ import scipy.sparse as sp
 import torch
 
 from ..._warnings import warn
-from ..data.columns import Columns
-from ..data.features import has_gaps
-from ..data.targets import Codec
+from ..data.scaling import has_gaps
 from ..network.architecture import Architecture
 from ..network.parameters import Layout
 from ..network.weights import Weights
 from ..reading.inputs import Given, tell_of_new_gaps
-from ..specification import FitSpec, is_auto, resolve, settled, without_validation
+from ..specification import MIXED, FitSpec, is_auto, resolve, settled, stops_early
 from ..training.state import Progress, Streams, driven_schedules
 from .far import check_sizes_of_targets, tell_of_strong_penalties
+from .request import Earlier, Request, Weigher, saved_members
 from .session import (
     Held,
     Session,
-    Weigher,
     member_rows,
     refuse_targets_outside,
     task_of,
@@ -33,38 +31,16 @@ from .session import (
 )
 
 
-def go_on(
-    parameters: Mapping[str, Any],
-    given: Given,
-    codec: Codec,
-    validation: Given | None,
-    *,
-    weigher: Weigher,
-    seed: int,
-    columns: Columns,
-    samples: int,
-    before: Mapping[str, Any],
-    saved: Mapping[str, Any] | None,
-    weights: Sequence[Weights],
-    histories: Sequence[Mapping[str, list[Any]]],
-) -> Session:
-    """A session from where an earlier one ended.
+def go_on(request: Request, earlier: Earlier, given: Given, validation: Given | None) -> Session:
+    """A session from where an earlier fit ended, by ``warm_start`` or ``partial_fit``.
 
     Parameters
     ----------
-    columns : Columns
-        Of the first call.
-    samples : int
-        Rows that training has seen before.
-    before : mapping
-        The specification of the earlier fit, as a dictionary.
-    saved : mapping or None
-        What the earlier fit kept to go on; None where it kept weights alone.
-    weights : sequence of Weights
-        One a member.
-    histories : sequence of mapping of list
-        The curves of each member's earlier epochs.
+    given, validation : Given
+        The tables of this call, read as those of the first one.
     """
+    before, saved, weights, codec = earlier.spec, earlier.saved, earlier.weights, earlier.codec
+    parameters = request.parameters
     asked = parameters["early_stopping"]
     if before["by_recipe"] and is_auto(parameters["schedule"]):
         # that of the recipe has come to its end, where nothing is learnt any more
@@ -76,43 +52,46 @@ def go_on(
         given.X.shape[1],
         by_recipe=before["by_recipe"],
     )
-    streams = Streams.of_members(seed, len(weights))
+    streams = Streams.of_members(request.seed, len(weights))
     draws = [stream.rows for stream in streams]
     if saved is not None:
         draws = saved["draws"]
-    given, rows, held, fresh = _parted(given, validation, saved, weigher)
+    given, rows, held, fresh = _parted(given, validation, saved, request.weigher(codec))
     own = member_rows(rows, draws, parameters)
     for table, counted in ((given, rows), *([(fresh.given, fresh.rows)] if fresh else [])):
         if table.gappy:
-            tell_of_new_gaps(columns, table.X[counted], given.names, table.unread)
-    task = task_of(given, codec, columns, own.shape[1], held is not None)
+            tell_of_new_gaps(earlier.columns, table.X[counted], given.names, table.unread)
+    task = task_of(given, codec, earlier.columns, own.shape[1], held is not None)
     first = before["task"]["float32_targets"]  # later rows change no type
     task = replace(task, float32_targets=first)
-    spec = replace(resolve(parameters, task), by_recipe=before["by_recipe"])
-    if not (spec.mixes_precision and weights[0].coefs[0].dtype == np.float32):
-        spec = replace(spec, dtype=str(weights[0].coefs[0].dtype))
-    if isinstance(parameters["learning_rate_init"], str) and tests_rates(parameters):
-        # the rate that the first call found
-        spec = replace(spec, learning_rate_init=before["learning_rate_init"])
+    stops = stops_early(parameters["early_stopping"], task.n_samples, task.has_validation)
+    if held is None and stops:
+        _tell_no_part_is_held(asked, before, saved)
+    spec = resolve(
+        _as_begun(parameters, before, weights[0]),
+        task,
+        by_recipe=before["by_recipe"],
+        is_judged=held is not None or not stops,
+    )
     _refuse_other_shape(spec, before, weights[0])
     refuse_targets_outside(spec, given, rows, held)
     check_sizes_of_targets(spec, codec, given, rows, fresh=False)
     tell_of_strong_penalties(spec, given, rows)
-    if held is None and spec.early_stopping:
-        _tell_no_part_is_held(asked, before, saved)
-        spec = without_validation(spec)
     if saved is not None:
         progress = _all_restored(spec, before, saved, fresh)
     else:
         progress = [
-            _from_weights(spec, stream, own_weights, history, samples)
-            for stream, own_weights, history in zip(streams, weights, histories, strict=True)
+            _from_weights(spec, stream, own_weights, member["history"], earlier.samples)
+            for stream, own_weights, member in zip(streams, weights, earlier.members, strict=True)
         ]
-    return Session(spec, codec, columns, progress, given, rows, own, held, draws)
+    session = Session(spec, codec, earlier.columns, progress, given, rows, own, held, draws)
+    if not request.in_calls:
+        _renew(session, earlier.members)
+    return session
 
 
-def forgive(session: Session, members: Sequence[Mapping[str, Any]]) -> None:
-    """Let a fit that goes on begin anew what its last call came to the end of."""
+def _renew(session: Session, members: Sequence[Mapping[str, Any]]) -> None:
+    """Let a warm start begin anew what its last call came to the end of."""
     for progress, member in zip(session.progress, members, strict=True):
         anew = session.spec.ending_with_training
         for name in anew:
@@ -123,19 +102,33 @@ def forgive(session: Session, members: Sequence[Mapping[str, Any]]) -> None:
             progress.patience[0].forget()  # an epoch's loss is that of weights within it
 
 
-def refuse_folds(session: Session, what: str) -> None:
-    """Refuse to go on later from members that each hold out rows of a table."""
-    if session.held is not None and session.held.by_member:
+def _as_begun(
+    parameters: Mapping[str, Any], before: Mapping[str, Any], weights: Weights
+) -> dict[str, Any]:
+    """The parameters with what the first call found, and training can't change on its way."""
+    kept = {}
+    dtype = str(weights.coefs[0].dtype)
+    if not (parameters["dtype"] == MIXED and dtype == "float32"):
+        kept["dtype"] = dtype
+    if tests_rates(parameters):
+        kept["learning_rate_init"] = before["learning_rate_init"]
+    return {**parameters, **kept}
+
+
+def refuse_what_ends(request: Request, session: Session) -> None:
+    """Refuse to promise that training can be gone on with where it can't."""
+    parameters = request.parameters
+    if session.spec.refits and parameters["warm_start"]:
+        raise ValueError(
+            f"early_stopping={parameters['early_stopping']!r} trains a new network at the end, "
+            "which warm_start=True can't go on from. Set refit=False or warm_start=False."
+        )
+    if request.may_go_on and session.held is not None and session.held.by_member:
+        what = "partial_fit" if request.in_calls else "warm_start=True"
         raise ValueError(
             f"{what} can't go on with validation_fraction='folds', whose parts are those of one "
             "table. Give a fraction, or early_stopping=False."
         )
-
-
-def saved_members(saved: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The states of all members that an earlier fit kept to go on."""
-    kept = saved["progress"]
-    return kept if isinstance(kept, list) else [kept]
 
 
 def _parted(

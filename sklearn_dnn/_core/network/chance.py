@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
+from ..._devices import own_generators, seed_generators
+
 # Functions that make numbers of torch's default dtype, and those that do so of Python's floats.
 _OF_DEFAULT = {
     *(torch.empty, torch.zeros, torch.ones, torch.rand, torch.randn, torch.eye, torch.normal),
@@ -41,11 +43,9 @@ class _InFloat32(TorchFunctionMode):
 @contextmanager
 def seeded(seed: int, device: str = "cpu") -> Iterator[None]:
     """Draw from `seed` within the block, on the CPU and on a device, whatever torch's defaults."""
-    there = torch.device(device)
-    cuda = [there.index or 0] if there.type == "cuda" else []
+    others = own_generators(device)
     usual = torch.get_default_dtype() == torch.float32
-    with torch.random.fork_rng(devices=cuda), nullcontext() if usual else _InFloat32():
+    with torch.random.fork_rng(devices=others), nullcontext() if usual else _InFloat32():
         torch.default_generator.manual_seed(seed)
-        for index in cuda:
-            torch.cuda.default_generators[index].manual_seed(seed)
+        seed_generators(others, seed)
         yield

@@ -10,7 +10,8 @@ from .architecture import Architecture
 from .entrance import embedded, normed
 from .members import entering
 from .mlp import affine, effective, hidden, outputs_of
-from .parameters import Layout, Network
+from .parameters import Layout
+from .views import Network
 
 
 def scale_to_data(spec: FitSpec, theta: Tensor, statistics: Tensor, x: Tensor) -> None:

@@ -10,7 +10,7 @@ from ...components.embeddings import CODE_SIZE, EmbeddingKernel
 from .architecture import CODES, Architecture
 from .entrance import add_looked_up_, cut, looked_up
 from .kernels import DenseKernel, SharedKernel
-from .parameters import Network
+from .views import Network
 
 
 class EmbeddedKernel:

@@ -17,9 +17,10 @@ from itertools import accumulate
 import torch
 from torch import Tensor
 
+from ..._devices import adds_in_order
 from ...components.embeddings import CODE_SIZE
 from .architecture import CODES, Architecture
-from .parameters import Network
+from .views import Network
 
 
 def normed(
@@ -56,7 +57,7 @@ def cut(x: Tensor, a: Architecture) -> tuple[Tensor, Tensor | None]:
 
 def looked_up(index: Tensor, table: Tensor) -> Tensor:
     """Vectors side by side: rows ``(.., b, c)`` of a table ``(.., l, d)`` as ``(.., b, c * d)``."""
-    if table.is_cuda:
+    if not adds_in_order(table):
         found = table[_with_members(index, table)]
     elif table.dim() == 2:
         found = table.index_select(0, index.flatten())
@@ -69,7 +70,7 @@ def looked_up(index: Tensor, table: Tensor) -> Tensor:
 def add_looked_up_(table: Tensor, index: Tensor, delta: Tensor) -> None:
     """Add to rows ``(.., b, c)`` of a table what :func:`looked_up` put out, in place."""
     vectors = delta.unflatten(-1, (index.shape[-1], CODE_SIZE))
-    if table.is_cuda:  # where sums in a fixed order are not those of index_add_
+    if not adds_in_order(table):  # so that sums are not those of index_add_
         table.index_put_(_with_members(index, table), vectors, accumulate=True)
     elif table.dim() == 2:
         table.index_add_(0, index.flatten(), vectors.flatten(0, 1))

@@ -14,10 +14,10 @@ from ..data.columns import Columns
 from .architecture import Architecture
 from .chance import seeded
 from .entrance import embedded
-from .fold import folded, folds
+from .fold import folded, is_foldable
 from .inputs import inputs_module
 from .members import entering, heads, joined
-from .parameters import Layer, Network
+from .views import Layer, Network
 from .weights import Weights
 
 
@@ -69,7 +69,7 @@ class TorchNetwork(nn.Module):
         self.register_buffer("target_mean", torch.tensor(units[0], dtype=unit_dtype))
         self.register_buffer("target_scale", torch.tensor(units[1], dtype=unit_dtype))
         network, a = weights.network(dtype, "cpu"), architecture
-        if fold and folds(a):
+        if fold and is_foldable(a):
             network, a = folded(network, a)
         chain: list[nn.Module] = []
         if a.input_norm is not None:

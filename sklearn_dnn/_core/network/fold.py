@@ -9,10 +9,10 @@ from torch import Tensor
 
 from ...components.norms import Norm
 from .architecture import Architecture
-from .parameters import NOTHING, Layer, Network
+from .views import NOTHING, Layer, Network
 
 
-def folds(architecture: Architecture) -> bool:
+def is_foldable(architecture: Architecture) -> bool:
     """Whether the norm is an affine map in prediction that dense layers can take over.
 
     Behind the activation it is taken over by the layer that reads it, which has to be one.
@@ -37,7 +37,7 @@ def folded(network: Network, architecture: Architecture) -> tuple[Network, Archi
     network : Network
         Of a single member, or a stack.
     architecture : Architecture
-        One that :func:`folds` says yes to.
+        One that :func:`is_foldable` says yes to.
     """
     norm = architecture.norm
     assert norm is not None

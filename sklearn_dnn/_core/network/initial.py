@@ -13,7 +13,8 @@ from ...components.norms import Norm
 from ..specification import FitSpec, refuse_too_large
 from .architecture import CODES
 from .chance import seeded
-from .parameters import Layer, Layout, Network
+from .parameters import Layout
+from .views import Layer, Network
 
 
 def initial_parameters(

@@ -16,7 +16,7 @@ from .architecture import Architecture
 from .chance import seeded
 from .entrance import embedded, normed
 from .members import entering, heads, repeated, split
-from .parameters import Layer, Network
+from .views import Layer, Network
 
 _INPUT_DROPOUT = Dropout()
 
@@ -56,7 +56,7 @@ class Noise(NamedTuple):
             self.shared.manual_seed(self.shared.initial_seed())
 
 
-def on(value: float | Tensor) -> bool:
+def is_nonzero(value: float | Tensor) -> bool:
     """Whether a number, or any member's of a stack, is other than 0."""
     return isinstance(value, Tensor) or value != 0
 
@@ -110,7 +110,7 @@ def hidden(
     if a.n_shared > 1:
         x = entering(x, network.members)
         counts = None if counts is None else repeated(counts, a.n_shared, counts.dim() - 2)
-    if noise is not None and on(noise.input_rate):
+    if noise is not None and is_nonzero(noise.input_rate):
         x = _INPUT_DROPOUT.forward(x, noise.input_rate, noise.generator)
     if a.module is not None:
         return module_outputs(x, network, a, training=training, noise=noise)
@@ -150,7 +150,7 @@ def _hidden_layer(
         x = _join(x, skip, layer)
     if normed and norm.position == "after":
         x = norm.forward(x, layer.norm, layer.statistics, training, counts)
-    if noise is not None and on(noise.rates[i]) and a.dropouts[i].on == "units":
+    if noise is not None and is_nonzero(noise.rates[i]) and a.dropouts[i].on == "units":
         rule = a.dropouts[i]
         x = rule.forward(x, noise.rates[i], noise.source(rule.shared))
     return x
@@ -169,8 +169,13 @@ def effective(layer: Layer, i: int, a: Architecture, noise: Noise | None) -> Lay
     """A layer with the weights that a pass really multiplies by."""
     is_hidden = i < a.n_hidden
     normed = a.on_weights and is_hidden
-    drops = noise is not None and is_hidden and on(noise.rates[i]) and a.dropouts[i].on == "weights"
-    shaken = noise is not None and on(noise.weight_std)
+    drops = (
+        noise is not None
+        and is_hidden
+        and is_nonzero(noise.rates[i])
+        and a.dropouts[i].on == "weights"
+    )
+    shaken = noise is not None and is_nonzero(noise.weight_std)
     if not (normed or drops or shaken):
         return layer
     weight = layer.weight

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from ..._compat import from_numpy
 from .mlp import effective
-from .parameters import NOTHING, Layer, Layout, Network
+from .parameters import Layout
+from .views import NOTHING, Layer, Network
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +19,7 @@ from ..._compat import check_sample_weight, num_samples
 from ..._warnings import warn
 from ...components.base import shown
 from ..data.columns import Columns
-from ..data.features import Table, has_gaps
+from ..data.scaling import Table, has_gaps
 from .labels import without_gaps
 from .raw_columns import as_array, as_table, needs_reading, refuse_lazy
 from .tables import ADVICE, Reading, learn_reading, read_as_before, reading_of
@@ -295,15 +295,19 @@ def _unmasked(values: Any, name: str) -> Any:
 
 
 def read_validation(
-    estimator: BaseEstimator,
+    read: Callable[..., Given],
     X_val: Any,
     y_val: Any,
     sample_weight_val: Any,
     *,
-    y_numeric: bool,
     reading: Reading | None,
 ) -> Given | None:
     """The caller's validation set, or None where there is none.
+
+    Parameters
+    ----------
+    read : callable
+        :func:`read_given` for the estimator.
 
     Raises
     ------
@@ -326,15 +330,7 @@ def read_validation(
                 f"{name} must be array-like, as {name[0]} is. Got {shown(value)} instead."
             ) from error
     check_consistent_length(X_val, y_val)
-    return read_given(
-        estimator,
-        X_val,
-        y_val,
-        sample_weight_val,
-        y_numeric=y_numeric,
-        reset=False,
-        reading=reading,
-    )
+    return read(X_val, y_val, sample_weight_val, reset=False, reading=reading)
 
 
 def read_difficulty(difficulty: Any, X: Table) -> np.ndarray | None:

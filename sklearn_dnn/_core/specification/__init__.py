@@ -3,17 +3,35 @@
 Below this package nobody reads the estimator and nothing is "auto".
 """
 
-from .auto import PLAIN, RECIPE_PATIENCE, follows_recipe, is_auto, plain_value, settled
-from .contradictions import warn_of_broken_conditions, warn_of_missing_blocks
-from .judging import holds_out_folds, stops_early, without_validation
-from .machine import CUDA_WORK, device_of_stack, members_at_once, members_that_fit, step_work
-from .resolve import hidden_sizes, resolve
-from .size import refuse_too_large, refuse_too_many_members
-from .spec import COLUMNS, FitSpec, Task, is_on, objective, structure
+from .auto import (
+    PLAIN,
+    RECIPE_PATIENCE,
+    follows_recipe,
+    holds_out_folds,
+    is_auto,
+    plain_value,
+    settled,
+    stops_early,
+)
+from .conditions import warn_of_broken_conditions, warn_of_missing_blocks
+from .layers import hidden_sizes
+from .machine import (
+    CUDA_WORK,
+    device_of_stack,
+    members_at_once,
+    members_that_fit,
+    refuse_too_large,
+    refuse_too_many_members,
+    step_work,
+)
+from .resolve import resolve
+from .spec import MIXED, FitSpec, Task, is_on, objective
+from .stackable import COLUMNS, structure
 
 __all__ = [
     "COLUMNS",
     "CUDA_WORK",
+    "MIXED",
     "PLAIN",
     "RECIPE_PATIENCE",
     "FitSpec",
@@ -37,5 +55,4 @@ __all__ = [
     "structure",
     "warn_of_broken_conditions",
     "warn_of_missing_blocks",
-    "without_validation",
 ]

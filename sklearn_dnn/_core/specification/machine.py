@@ -1,4 +1,4 @@
-"""What the work of a step decides: device, type, threads, and members that train at once."""
+"""What the machine decides: device, type, threads, members at once, and what is too large."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from ..._devices import free_memory, is_present, read_device
+from ..._devices import CPU, GPU, checked_device, free_memory, is_present, whole_memory
 from ..._threads import available_threads
 from ...components.architectures import HiddenModule
 from ...components.embeddings import NumericEmbedding
@@ -25,6 +25,11 @@ STACK_BYTES = 4 * 2**20
 # Of the free memory of a GPU, what a stack may be thought to take: the rest is for its table, for
 # what kernels need and for what the thought leaves out.
 SHARE_OF_MEMORY = 0.5
+# Weights, gradient, best weights: of each number that is trained so many copies are kept.
+COPIES = 3
+# Bytes of a member beside its numbers: its generators alone.
+OF_A_MEMBER = 10_000
+GIBIBYTE = 2**30
 
 
 def machine_of(
@@ -43,10 +48,10 @@ def machine_of(
         work *= n_members
     together = n_members if optimizer.stackable and not shares else 1
     device = _resolve_device(p["device"], work * together)
-    if p["device"] == "auto" and optimizer.needs_gpu and is_present("cuda"):
-        device = "cuda"
+    if p["device"] == "auto" and optimizer.needs_gpu and is_present(GPU):
+        device = GPU
     dtype = _resolve_dtype(p["dtype"], task.dtype, work)
-    if device == "cpu":
+    if device == CPU:
         together = min(together, _at_once(hidden, sizes, batch_size, dtype))
     n_threads = _resolve_threads(p["n_threads"], work * together)
     return {"device": device, "n_threads": n_threads, "dtype": dtype}
@@ -89,7 +94,7 @@ def step_work(layer_sizes: tuple[int, ...], batch_size: int) -> int:
 
 def members_at_once(spec: FitSpec) -> int:
     """Members of a stack that are worth training in one call of each kernel."""
-    if spec.device != "cpu":
+    if spec.device != CPU:
         return 2**31  # a GPU takes as many as it has memory for
     hidden = spec.hidden_layer_sizes
     sizes = _sizes(hidden, spec.task, spec.numeric_embedding)
@@ -123,27 +128,8 @@ def _at_once(
 
 def _resolve_device(value: str | torch.device, work: int) -> str:
     if value == "auto":
-        return "cuda" if work >= CUDA_WORK and torch.cuda.is_available() else "cpu"
-    try:
-        name, device = read_device(value)
-    except RuntimeError as error:
-        raise ValueError(
-            "The 'device' parameter must be 'auto' or a torch device such as 'cpu', 'cuda' or "
-            f"'cuda:1'. Got {value!r} instead."
-        ) from error
-    if device.type == "cuda":
-        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-        if (device.index or 0) >= count:
-            raise ValueError(
-                f"device={value!r} was asked for, but torch sees {count} CUDA devices. Use "
-                "device='cpu' or 'auto', or install a CUDA build of torch and its driver."
-            )
-    elif device.type != "cpu":
-        raise ValueError(
-            "The 'device' parameter must be 'auto', 'cpu', 'cuda' or 'cuda:<index>'. "
-            f"Got {value!r} instead."
-        )
-    return name
+        return GPU if work >= CUDA_WORK and is_present(GPU) else CPU
+    return checked_device(value)
 
 
 def _resolve_threads(value: int | None, work: int) -> int:
@@ -157,3 +143,63 @@ def _resolve_dtype(value: str, input_dtype: str, work: int) -> str:
     if value != "auto":
         return value
     return "float64" if input_dtype == "float64" and work <= FLOAT64_WORK else "float32"
+
+
+def refuse_too_many_members(n_members: int, n_rows: int) -> None:
+    """Refuse an ensemble whose streams of chance and rows alone take more memory than there is.
+
+    Raises
+    ------
+    ValueError
+    """
+    if n_members == 1:
+        return
+    needed, there = n_members * (OF_A_MEMBER + 8 * n_rows), whole_memory("cpu")
+    if needed > there:
+        raise ValueError(
+            f"n_members={n_members} takes {_size(needed)} for the members' chance and rows alone, "
+            f"but there are {_size(there)}. Use fewer members; 8 are usual."
+        )
+
+
+def refuse_too_large(
+    n_parameters: int, n_members: int, *, itemsize: int, device: str, what: str
+) -> None:
+    """Refuse networks whose numbers take more memory than there is.
+
+    Parameters
+    ----------
+    n_parameters : int
+        Numbers of one network that are trained.
+    n_members : int
+    itemsize : int
+        Bytes of a number.
+    device : str
+    what : str
+        The parameters that say so, for the message.
+
+    Raises
+    ------
+    ValueError
+    """
+    # they are drawn on the CPU in any case, one network after the other
+    for where, needed in (
+        (device, n_parameters * n_members * itemsize * COPIES),
+        ("cpu", n_parameters * 8),
+    ):
+        there = whole_memory(where)
+        if needed > there:
+            of = "" if n_members == 1 else f" in each of {n_members} members"
+            raise ValueError(
+                f"{what} has {_count(n_parameters)} parameters{of}, which take "
+                f"{_size(needed)} at least, but {where!r} has {_size(there)}. Use smaller layers"
+                f"{' or fewer members' if of else ''}; (100,) is usual."
+            )
+
+
+def _count(n: int) -> str:
+    return f"{n:,}" if n < 10**15 else f"{float(n):.3g}"
+
+
+def _size(n_bytes: int) -> str:
+    return f"{n_bytes / GIBIBYTE:,.3g} GiB"

@@ -3,48 +3,39 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from itertools import islice
-from numbers import Integral, Real
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
-from ..._compat import Interval
 from ..._warnings import warn
-from ...components.activations import ACTIVATIONS, Activation, as_activation
-from ...components.architectures import DEEPEST, Architecture, HiddenModule
+from ...components.activations import Activation, as_activation
+from ...components.architectures import HiddenModule
 from ...components.augmentations import as_augmentations
-from ...components.base import Component, shown
+from ...components.base import shown
 from ...components.constraints import CONSTRAINTS
 from ...components.curricula import as_curriculum
-from ...components.dropouts import DROPOUTS, Dropout, DropoutRule
 from ...components.embeddings import EMBEDDINGS
-from ...components.initializers import INITIALIZERS, Initializer
 from ...components.losses import LOSSES, Loss, as_loss
 from ...components.norms import NORMS, BatchNorm, Norm
 from ...components.optimizers import OPTIMIZERS, Optimizer
 from ...components.schedules import SCHEDULES, Schedule, as_schedule
 from ...components.stopping import PATIENCE, EarlyStopping
-from ...components.topologies import TOPOLOGIES
-from .auto import is_auto, plain
+from .auto import is_auto, plain, stops_early, without_validation
 from .contradictions import refuse_contradictions
-from .judging import stops_early
+from .layers import hidden_sizes, network_parts, per_layer, strength_by_layer
 from .machine import machine_of
 from .spec import FitSpec, Task
 
-# Hidden layers from which norm="auto" takes batch normalization.
-DEEP = 4
 
-_SIZE = Interval(Integral, 1, None, closed="left")
-_NUMBER = Interval(Real, None, None, closed="neither")
-_STRENGTH = Interval(Real, 0, None, closed="left")
-
-C = TypeVar("C", bound=Component)
-
-
-def resolve(parameters: Mapping[str, Any], task: Task) -> FitSpec:
+def resolve(
+    parameters: Mapping[str, Any],
+    task: Task,
+    *,
+    by_recipe: bool = False,
+    is_judged: bool = True,
+) -> FitSpec:
     """The frozen specification of a fit.
 
     Parameters
@@ -53,6 +44,10 @@ def resolve(parameters: Mapping[str, Any], task: Task) -> FitSpec:
         The estimator's parameters, each already of an allowed type and range.
     task : Task
         What the data say.
+    by_recipe : bool
+        Whether the recipe for tables has chosen some of the parameters.
+    is_judged : bool
+        Whether there are rows that judge, if early stopping asks for them.
 
     Raises
     ------
@@ -62,7 +57,7 @@ def resolve(parameters: Mapping[str, Any], task: Task) -> FitSpec:
     p = plain(parameters)
     hidden = hidden_sizes(p["hidden_layer_sizes"])
     n_hidden = 0 if isinstance(hidden, HiddenModule) else len(hidden)
-    activation = _per_layer("activation", p["activation"], n_hidden, as_activation)
+    activation = per_layer("activation", p["activation"], n_hidden, as_activation)
     optimizer = OPTIMIZERS.resolve(p["optimizer"])
     loss = _resolve_loss(p["loss"], task)
     output_activation, output_range = _resolve_link(p)
@@ -72,7 +67,7 @@ def resolve(parameters: Mapping[str, Any], task: Task) -> FitSpec:
     machine = machine_of(p, task, hidden, embedding, optimizer, batch_size)
     spec = FitSpec(
         task=task,
-        **_network(p, hidden, activation),
+        **network_parts(p, hidden, activation),
         output_activation=output_activation,
         output_range=output_range,
         augmentation=as_augmentations(p["augmentation"]),
@@ -98,29 +93,12 @@ def resolve(parameters: Mapping[str, Any], task: Task) -> FitSpec:
         ensemble=p["ensemble"],
         bootstrap=bool(p["bootstrap"]),
         member_fraction=_optional(p["member_fraction"], float),
+        by_recipe=by_recipe,
         **machine,
     )
     spec = _with_patience(spec, n_idle)
     refuse_contradictions(spec, p)
-    return spec
-
-
-def _network(
-    p: Mapping[str, Any], hidden: tuple[int, ...] | HiddenModule, activation: tuple[Activation, ...]
-) -> dict[str, Any]:
-    """What a network is made of, and how it starts."""
-    n_hidden = len(activation)
-    return {
-        "hidden_layer_sizes": hidden,
-        "activation": activation,
-        "topology": TOPOLOGIES.resolve(p["topology"]),
-        "initializer": _resolve_initializer(p["initializer"], activation),
-        "bias_initializer": _resolve_bias(p["bias_initializer"]),
-        "norm": _resolve_norm(p["norm"], activation),
-        "dropout": _per_layer("dropout", p["dropout"], n_hidden, _resolve_dropout),
-        "input_dropout": float(p["input_dropout"] or 0.0),
-        "weight_noise": float(p["weight_noise"]),
-    }
+    return spec if is_judged else without_validation(spec)
 
 
 def _updates(p: Mapping[str, Any], optimizer: Optimizer, n_matrices: int) -> dict[str, Any]:
@@ -136,8 +114,8 @@ def _updates(p: Mapping[str, Any], optimizer: Optimizer, n_matrices: int) -> dic
         "clip_norm": _optional(p["clip_norm"], float),
         "clip_value": _optional(p["clip_value"], float),
         "clip_scope": p["clip_scope"],
-        "alpha": _resolve_strength("alpha", p["alpha"], n_matrices),
-        "l1": _resolve_strength("l1", p["l1"], n_matrices),
+        "alpha": strength_by_layer("alpha", p["alpha"], n_matrices),
+        "l1": strength_by_layer("l1", p["l1"], n_matrices),
         "activity_l1": float(p["activity_l1"]),
         "weight_decay": _resolve_decay(p["weight_decay"], p["optimizer"], optimizer),
         "constraint": _optional(p["constraint"], CONSTRAINTS.resolve),
@@ -145,70 +123,8 @@ def _updates(p: Mapping[str, Any], optimizer: Optimizer, n_matrices: int) -> dic
     }
 
 
-def hidden_sizes(value: Any) -> tuple[int, ...] | HiddenModule:
-    """The hidden layers' sizes as a tuple of int, or a user's own hidden part.
-
-    Raises
-    ------
-    ValueError
-        If a size is not a positive integer.
-    """
-    if isinstance(value, Architecture | HiddenModule):
-        value.validate()
-        return value.sizes() if isinstance(value, Architecture) else value
-    try:
-        sizes = list(islice(value, DEEPEST + 1))
-    except TypeError:  # one, or an array without axes
-        sizes = [value]
-    if len(sizes) > DEEPEST:
-        raise ValueError(
-            f"The 'hidden_layer_sizes' parameter must hold at most {DEEPEST} hidden layers, one "
-            f"size each. Got more instead: {shown(sizes, 80)}. A width is a single number: 100."
-        )
-    if isinstance(value, Set | Mapping) or not all(_SIZE.is_satisfied_by(size) for size in sizes):
-        raise ValueError(
-            "The 'hidden_layer_sizes' parameter must hold positive integers, one a hidden "
-            f"layer (hidden_layer_sizes must be > 0). Got {shown(value)} instead: use (64, 64) "
-            "for two layers of 64 units, () for none."
-        )
-    return tuple(int(size) for size in sizes)
-
-
 def _optional(value: Any, read: Callable[[Any], Any]) -> Any:
     return None if value is None else read(value)
-
-
-def is_sequence(value: Any) -> bool:
-    """Whether a parameter that may be one for all layers was given as one a layer."""
-    return isinstance(value, list | tuple | np.ndarray)
-
-
-def _per_layer(name: str, value: Any, n: int, read: Callable[[Any], C]) -> tuple[C, ...]:
-    """One component a layer, from one for all or from a sequence."""
-    if not is_sequence(value):
-        component = read(value)
-        return (component,) * n
-    _refuse_length(name, value, n, "one a hidden layer")
-    return tuple(read(v) for v in value)
-
-
-def _refuse_length(name: str, value: Sequence[Any], n: int, what: str) -> None:
-    if len(value) != n:
-        raise ValueError(
-            f"The {name!r} parameter must be one for all layers, or a sequence of {n}, {what}. "
-            f"Got {len(value)} instead: {shown(value)}."
-        )
-
-
-def _resolve_strength(name: str, value: Any, n: int) -> float | tuple[float, ...]:
-    if not is_sequence(value):
-        return float(value)
-    _refuse_length(name, value, n, "one a weight matrix, the output's the last")
-    if not all(_STRENGTH.is_satisfied_by(strength) for strength in value):
-        raise ValueError(
-            f"The {name!r} parameter must hold numbers of at least 0. Got {shown(value)} instead."
-        )
-    return tuple(float(strength) for strength in value)
 
 
 def _resolve_link(p: Mapping[str, Any]) -> tuple[Activation | None, tuple[float, float] | None]:
@@ -249,52 +165,10 @@ def _resolve_link(p: Mapping[str, Any]) -> tuple[Activation | None, tuple[float,
     return activation, (float(numbers[0]), float(numbers[1]))
 
 
-def _resolve_initializer(value: Any, activation: tuple[Activation, ...]) -> tuple[Initializer, ...]:
-    """An initializer a weight matrix; "auto" suits each layer's activation."""
-    n = len(activation) + 1
-    if isinstance(value, str) and value == "auto":
-        names = [*(a.initializer for a in activation), "glorot_uniform"]
-        return tuple(INITIALIZERS.resolve(name) for name in names)
-    if not is_sequence(value):
-        return (INITIALIZERS.resolve(value),) * n
-    _refuse_length("initializer", value, n, "one a weight matrix, the output's the last")
-    return tuple(INITIALIZERS.resolve(v) for v in value)
-
-
-def _resolve_bias(value: Any) -> float | str | Initializer:
-    if isinstance(value, Real):
-        return float(value)
-    return value if value == "prior" else INITIALIZERS.resolve(value)
-
-
-def _resolve_norm(value: Any, activation: tuple[Activation, ...]) -> Norm | None:
-    if value is None:
-        return None
-    if isinstance(value, str) and value == "auto":
-        names = {ACTIVATIONS.name_of(a) for a in activation}
-        return BatchNorm() if len(activation) >= DEEP and "selu" not in names else None
-    return NORMS.resolve(value)
-
-
 def _resolve_input_scaling(value: Any) -> str | Norm | None:
     if isinstance(value, Norm):
         return NORMS.resolve(value)
     return BatchNorm() if value == "batch_norm" else value
-
-
-def _resolve_dropout(value: Any) -> DropoutRule:
-    if isinstance(value, str | DropoutRule):
-        return DROPOUTS.resolve(value)
-    if value is None:
-        return Dropout(0.0)
-    if not _NUMBER.is_satisfied_by(value):
-        raise ValueError(
-            "The 'dropout' parameter must hold rates in the range [0.0, 1.0), names, components "
-            f"or None. Got {shown(value)} instead."
-        )
-    rule = Dropout(float(value))
-    rule.validate()
-    return rule
 
 
 def _resolve_schedule(name: str, p: Mapping[str, Any]) -> Any:

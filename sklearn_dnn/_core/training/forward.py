@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 
 from ..._compat import from_numpy
+from ..._devices import kind_of
 from ..._threads import limit_threads
-from ..data.features import Encoding, Features, Table
+from ..data.features import Encoding, Features
+from ..data.scaling import Table
 from ..network.mlp import Evaluator, InTurn
-from ..network.parameters import Layer
+from ..network.views import Layer
 
-# Bytes of one layer's output that stay in a core's cache, and that keep a GPU busy.
-PIECE_BYTES = {"cpu": 2**20, "cuda": 2**28}
 LEAST_ROWS = 64
 
 
@@ -27,9 +27,8 @@ def piece_rows(layers: Sequence[Layer], n_shared: int = 1) -> int:
     first = layers[0].weight
     widest = max(max(layer.weight.shape[-2:]) for layer in layers)
     members = (first.shape[0] if first.dim() == 3 else 1) * n_shared
-    return max(
-        LEAST_ROWS, PIECE_BYTES[first.device.type] // (widest * members * first.element_size())
-    )
+    piece_bytes = kind_of(first.device).piece_bytes
+    return max(LEAST_ROWS, piece_bytes // (widest * members * first.element_size()))
 
 
 def raw_outputs(features: Features, index: Tensor, network: Evaluator) -> Tensor:

@@ -17,10 +17,11 @@ from ..data.batches import Batch
 from ..network.embedded_kernel import EmbeddedKernel
 from ..network.kernels import DenseKernel, SharedKernel, has_kernel
 from ..network.members import repeated
-from ..network.mlp import Noise, affine, hidden, outputs_of
-from ..network.parameters import Layout, Network
+from ..network.mlp import Noise, affine, hidden, is_nonzero, outputs_of
+from ..network.parameters import Layout
+from ..network.views import Network
 from ..specification import FitSpec
-from .numbers import column, is_on, per_row
+from .numbers import column, per_row
 
 Kernel = DenseKernel | SharedKernel | EmbeddedKernel
 
@@ -86,7 +87,7 @@ class Gradients:
         self.noise: Noise | None = None
         self.smoothing = per_row(column([s.label_smoothing for s in specs], grad))
         self.activity = column([s.activity_l1 for s in specs], grad)
-        self._smooths = is_on(self.smoothing)
+        self._smooths = is_nonzero(self.smoothing)
         self.by_hand = all(has_kernel(s) for s in specs)
         self._kernels: dict[int, Kernel] = {}
         self._leaves: list[Tensor] = []
@@ -230,7 +231,7 @@ class Gradients:
                 each = each.unflatten(-1, (self._n_shared, -1)).mean(-2)
             trained = trained._replace(beside=each)
         loss = (values * counts).sum()
-        if is_on(self.activity) and outputs:
+        if is_nonzero(self.activity) and outputs:
             loss = loss + activity_penalty(outputs, self.activity, share).sum()
         return trained, loss
 

@@ -20,15 +20,15 @@ from ...components.penalties import (
 from ..data.batches import Batch
 from ..network.architecture import Architecture
 from ..network.members import mean_values
-from ..network.mlp import Noise
+from ..network.mlp import Noise, is_nonzero
 from ..network.parameters import Layout
 from ..specification import FitSpec
 from .gradients import Gradients, Trained
-from .numbers import column, is_on, per_row
+from .numbers import column, per_row
 from .state import Progress
 
 
-class Step:
+class TrainingStep:
     """Moves the parameters of a stack by one batch.
 
     Parameters
@@ -85,18 +85,18 @@ class Step:
                 name: per_row(column([c[name] for c in each], self.theta)) for name in each[0]
             }
         self.memory = self._numbers("ema_decay")
-        self.penalised = is_on(self.alpha)
+        self.penalised = is_nonzero(self.alpha)
         self._is_plain = not (
-            is_on(self.l1)
-            or is_on(self.decay)
+            is_nonzero(self.l1)
+            or is_nonzero(self.decay)
             or self.clip_norm is not None
             or self.clip_value is not None
             or self.spec.constraint is not None
             or self.spec.accumulation_steps > 1
             or self.progress.average is not None
         )
-        self.sparse = is_on(self.l1)
-        self.decays = is_on(self.decay)
+        self.sparse = is_nonzero(self.l1)
+        self.decays = is_nonzero(self.decay)
 
     def _strengths(self, name: str) -> float | Tensor:
         """A penalty's strength: one number, (m, 1), or (m, p_w) where layers differ."""

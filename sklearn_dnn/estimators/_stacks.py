@@ -7,29 +7,30 @@ import warnings
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from functools import partial
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
-from ..._compat import has_callbacks
-from ..._devices import MEMORY_ERRORS, lacks_memory
-from ..._interruption import loop
-from ..._threads import torch_ready
-from ..._warnings import warn
-from ...estimators._base import BaseMLP
-from ..data.targets import BinaryCodec, Codec, MulticlassCodec
-from ..messages import memory_error
-from ..reading.inputs import Given
-from ..specification import device_of_stack, members_that_fit, plain_value, structure
-from ..training.engine import MAX_ITER, Observer, Outcome, train
-from .fresh_start import begin
-from .judging import first_split
-from .opening import read_training, refuse_targets
-from .running import in_parts, judges_of, tried
-from .session import Session
-from .stack_data import data_of
+from .._compat import has_callbacks
+from .._core.data.targets import Codec
+from .._core.fitting.ending import end
+from .._core.fitting.fresh_start import begin
+from .._core.fitting.opening import read_training
+from .._core.fitting.request import Arguments, Request
+from .._core.fitting.running import in_parts, judges_of, tried
+from .._core.fitting.session import Session
+from .._core.fitting.stack_data import data_of
+from .._core.fitting.warm_start import refuse_what_ends
+from .._core.messages import memory_error
+from .._core.reading.inputs import Given
+from .._core.specification import device_of_stack, members_that_fit, plain_value, structure
+from .._core.training.engine import MAX_ITER, Observer, Outcome, train
+from .._devices import MEMORY_ERRORS, lacks_memory
+from .._interruption import loop
+from .._threads import torch_ready
+from .._warnings import warn
+from ._base import BaseMLP
 
 
 class UnstackableError(Exception):
@@ -69,6 +70,7 @@ class Fit:
     reason: str | None = None
     before: Fit | None = None
     candidate: int | None = None
+    request: Request | None = None
     session: Session | None = None
     outcomes: list[Outcome] | None = None
     error: Exception | None = None
@@ -108,8 +110,11 @@ class Fit:
             warn(warning.message, warning.category)
         if self.error is not None:
             raise self.error
+        assert self.request is not None
         assert self.outcomes is not None
-        self.estimator._finish(self.session, self.outcomes)
+        ended = end(self.request, self.session, self.outcomes)
+        self.estimator._store(ended)
+        ended.tell()
 
 
 def why_not(estimator: BaseMLP) -> str | None:
@@ -142,7 +147,7 @@ def open_stacks(fits: Sequence[Fit], *, n_at_once: int = 1) -> list[list[Fit]]:
     list of list of Fit
     """
     groups: dict[Any, list[Fit]] = {}
-    tables: dict[Any, tuple[Given, Codec]] = {}
+    tables: dict[Any, tuple[Given, Codec, BaseMLP]] = {}
     for fit in fits:
         started = perf_counter()
         if fit.before is not None and fit.before.error is not None:
@@ -262,7 +267,7 @@ def _train(stack: Sequence[Fit], watched: Watched) -> list[Outcome]:
     """Train the fits of a stack as one; the outcomes of all members."""
     started = perf_counter()
     sessions = [fit.session for fit in stack]
-    judges = [judge for fit in stack for judge in judges_of(fit.estimator, fit.session)]
+    judges = [judge for fit in stack for judge in judges_of(fit.request, fit.session)]
     with torch_ready(), loop(), watched(stack) as observers:
         data, held = data_of(sessions)
         outcomes = train(
@@ -284,19 +289,20 @@ def _train(stack: Sequence[Fit], watched: Watched) -> list[Outcome]:
     return outcomes
 
 
-def _begin(fit: Fit, tables: dict[Any, tuple[Given, Codec]]) -> Session:
+def _begin(fit: Fit, tables: dict[Any, tuple[Given, Codec, BaseMLP]]) -> Session:
     """The session of a fit, whose table is checked only once."""
     estimator = fit.estimator
     reason = why_not(estimator)
     if reason is not None:
         raise UnstackableError(reason)
     estimator._validate_params()
+    fit.request = estimator._request()
     if fit.before is not None:
         return _continued(fit, fit.before)
     categorical = repr(np.asarray(estimator.categorical_features).tolist())
     key = (type(estimator), id(fit.X), id(fit.y), id(fit.sample_weight), categorical)
     if key not in tables:
-        read = read_training(estimator, fit.X, fit.y, fit.sample_weight, None, going_on=False)
+        read = read_training(fit.request, Arguments(fit.X, fit.y, fit.sample_weight))
         tables[key] = (*read, estimator)
     given, codec, reader = tables[key]
     for name in ("n_features_in_", "feature_names_in_"):
@@ -304,20 +310,11 @@ def _begin(fit: Fit, tables: dict[Any, tuple[Given, Codec]]) -> Session:
             setattr(estimator, name, getattr(reader, name))
     if fit.rows is not None:
         given = replace(given, only=np.asarray(fit.rows))
-        labelled = isinstance(codec, BinaryCodec | MulticlassCodec)
-        if labelled and len(np.unique(given.y[fit.rows])) < len(codec.classes):
+        if codec.lacks_classes(given.y[fit.rows]):
             raise UnstackableError("its rows lack a class")
-    refuse_targets(estimator, given, "")
-    session = begin(
-        {name: getattr(estimator, name) for name in estimator._parameters},
-        given,
-        codec,
-        None,
-        weigher=partial(estimator._weigher, codec),
-        splitter=lambda how, rows: first_split(how, rows, given.y, None),
-        seed=estimator._draw_seed(),
-        goes_on=bool(estimator.warm_start),
-    )
+    fit.request.targets.refuse_for_loss(given)
+    session = begin(fit.request, given, codec, None)
+    refuse_what_ends(fit.request, session)
     spec = session.spec
     if not spec.optimizer.stackable or spec.module is not None:
         raise UnstackableError("its kind is not stacked")
@@ -334,7 +331,9 @@ def _continued(fit: Fit, before: Fit) -> Session:
         if name in vars(before.estimator):
             setattr(fit.estimator, name, getattr(before.estimator, name))
     assert before.outcomes is not None
-    spec = replace(before.session.spec, max_iter=int(plain_value(fit.estimator, "max_iter")))
+    spec = replace(
+        before.session.spec, max_iter=int(plain_value("max_iter", fit.estimator.max_iter))
+    )
     return replace(
         before.session,
         spec=spec,

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import copyreg
-import hashlib
 import inspect
 import pickle
-import struct
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -28,6 +26,7 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 
 from .._compat import callbacks_of, offers
+from ._digests import BYTES_OF, digest, is_constant
 from ._origin import (
     found_at,
     has_code,
@@ -59,15 +58,6 @@ _BY_PYTHON = {
 }
 # Flags of code that say how it is called: *args, **kwargs.
 _STARRED = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
-# Values without parts, as bytes.
-_PLAIN: dict[type, Callable[[Any], bytes]] = {
-    type(None): lambda _: b"",
-    bool: lambda value: bytes([value]),
-    int: lambda value: hex(value).encode(),
-    float: lambda value: struct.pack("<d", value),
-    str: lambda value: value.encode("utf-8", "surrogatepass"),
-    bytes: lambda value: value,
-}
 # Modules of what has no content, such as locks.
 _EMPTY = {"_thread", "threading", "weakref", "_weakref"}
 
@@ -85,7 +75,7 @@ class _Met:
         self.called |= more.called
 
 
-class Identity:
+class Fingerprints:
     """Digests of values: by content, and functions and classes of the user's by their code.
 
     Names of files and lines are no part of a function, nor is what its name is. The user's
@@ -124,10 +114,10 @@ class Identity:
                 found = self.of(called)
             except TypeError:  # it has no content to be known by, and may go by its name
                 found = b""
-            links[caller, name, place] = _digest(name, caller, found)
+            links[caller, name, place] = digest(name, caller, found)
             met.packages |= self._met.packages
             waiting += self._met.called.items()
-        return _digest("whole", whole, *sorted(set(links.values()))).hex(), met.packages
+        return digest("whole", whole, *sorted(set(links.values()))).hex(), met.packages
 
     def of(self, value: Any) -> bytes:
         """The digest of a value.
@@ -137,8 +127,8 @@ class Identity:
         TypeError
             If it holds something that has neither content nor code to be known by.
         """
-        if type(value) in _PLAIN:
-            return _digest(type(value).__name__, _PLAIN[type(value)](value))
+        if type(value) in BYTES_OF:
+            return digest(type(value).__name__, BYTES_OF[type(value)](value))
         place = id(value)
         if place in self._known:
             _, found, met = self._known[place]
@@ -147,7 +137,7 @@ class Identity:
         if place in self._path:  # it holds itself
             depth = self._path.index(place)
             self._lowest = min(self._lowest, depth)
-            return _digest("again", str(len(self._path) - depth).encode())
+            return digest("again", str(len(self._path) - depth).encode())
         depth, lowest, met = len(self._path), self._lowest, self._met
         self._path.append(place)
         self._lowest, self._met = depth, _Met()
@@ -167,20 +157,20 @@ class Identity:
         if kind in {list, tuple}:
             return self._parts(kind.__name__, value)
         if kind in {set, frozenset}:
-            return _digest(kind.__name__, *sorted(map(self.of, value)))
+            return digest(kind.__name__, *sorted(map(self.of, value)))
         if kind in {dict, MappingProxyType}:
-            return _digest("dict", *sorted(self._parts("pair", pair) for pair in value.items()))
+            return digest("dict", *sorted(self._parts("pair", pair) for pair in value.items()))
         for kinds, of in self._kinds:
             if isinstance(value, kinds):
                 return of(value)
         if issparse(value) or offers(value, "iloc") or offers(value, "__dataframe__"):
-            return _digest("table", joblib.hash(value).encode())
+            return digest("table", joblib.hash(value).encode())
         return self._of_object(value)
 
     def _of_array(self, value: Any) -> bytes:
         if isinstance(value, np.ndarray) and value.dtype.hasobject:
             return self._parts("objects", (type(value), value.shape, value.ravel().tolist()))
-        return _digest("array", joblib.hash(value).encode())
+        return digest("array", joblib.hash(value).encode())
 
     def _of_tensor(self, value: torch.Tensor) -> bytes:
         plain = value.detach().cpu()
@@ -211,11 +201,11 @@ class Identity:
         return self._parts("method", (value.__name__, owner))
 
     def _parts(self, kind: str, values: Iterable[Any]) -> bytes:
-        return _digest(kind, *map(self.of, values))
+        return digest(kind, *map(self.of, values))
 
     def _named(self, module: str, name: str) -> bytes:
         self._met.packages.add(module.partition(".")[0])
-        return _digest("named", module.encode(), name.encode())
+        return digest("named", module.encode(), name.encode())
 
     def _of_function(self, function: FunctionType) -> bytes:
         cells = []
@@ -228,7 +218,7 @@ class Identity:
         module, place = str(named.get("__name__")), b""
         if stands_installed(function):  # what a package made, or what decorates
             place, named = self._named(module, code.co_qualname), {}
-        found = _digest(
+        found = digest(
             "function",
             place,
             self._of_code(code, named, function.__doc__ or ""),
@@ -248,10 +238,10 @@ class Identity:
         if text and constants[:1] == [text]:
             constants[0] = None
         read = [
-            (name, value if _is_constant(value) else where(name, value, named))
+            (name, value if is_constant(value) else where(name, value, named))
             for name, value in read_by(code, named).items()
         ]
-        return _digest(
+        return digest(
             "code",
             code.co_code,
             code.co_exceptiontable,
@@ -279,11 +269,11 @@ class Identity:
     def _of_class(self, cls: type) -> bytes:
         """A class of the user's: its bases, and what is written in it."""
         own = [
-            _digest(name, self._of_member(value))
+            digest(name, self._of_member(value))
             for name, value in sorted(vars(cls).items())
             if name not in _BY_PYTHON
         ]
-        return _digest("class", self.of(type(cls)), self.of(cls.__bases__), *own)
+        return digest("class", self.of(type(cls)), self.of(cls.__bases__), *own)
 
     def _of_member(self, value: Any) -> bytes:
         """Something in a class, such as a method or a property."""
@@ -296,7 +286,7 @@ class Identity:
         if inspect.ismemberdescriptor(value) or inspect.isgetsetdescriptor(
             value
         ):  # the place of a slot, which __slots__ names
-            return _digest("slot")
+            return digest("slot")
         return self.of(value)
 
     def _of_object(self, value: Any) -> bytes:
@@ -332,14 +322,6 @@ class Identity:
         return self._parts("global", (type(value), name if state is None else state))
 
 
-def _digest(kind: str, *parts: bytes) -> bytes:
-    found = hashlib.sha256(kind.encode())
-    for part in parts:
-        found.update(len(part).to_bytes(8, "little"))
-        found.update(part)
-    return found.digest()
-
-
 def as_made(callback: Any) -> tuple[type, Any]:
     """A callback by what it was made with: what it has seen since decides nothing.
 
@@ -350,9 +332,3 @@ def as_made(callback: Any) -> tuple[type, Any]:
     if any(name not in held for name in names):
         return type(callback), callback
     return type(callback), {name: held[name] for name in names}
-
-
-def _is_constant(value: Any) -> bool:
-    if type(value) in {tuple, frozenset}:
-        return all(map(_is_constant, value))
-    return type(value) in {*_PLAIN, complex} or isinstance(value, np.generic)
