@@ -40,6 +40,7 @@ def test_the_reference_names_all_that_is_public(name):
     assert not [one for one in public if not re.search(rf"\b{one}\b", text)]
 
 
+@pytest.mark.slow
 @pytest.mark.recipe
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_the_programs_of_getting_started_run(capsys):
