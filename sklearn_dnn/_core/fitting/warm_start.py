@@ -53,6 +53,7 @@ def go_on(request: Request, earlier: Earlier, given: Given, validation: Given | 
         given.X.shape[1],
         by_recipe=before["by_recipe"],
     )
+    # without what was kept, as after set_weights alone, chance begins anew
     streams = Streams.of_members(request.seed, len(weights))
     draws = [stream.rows for stream in streams]
     if saved is not None:
@@ -68,6 +69,7 @@ def go_on(request: Request, earlier: Earlier, given: Given, validation: Given | 
     stops = stops_early(parameters["early_stopping"], task.n_samples, task.has_validation)
     if held is None and stops:
         _tell_no_part_is_held(asked, before, saved)
+    # anew, since a call may change whatever does not change the network's shape
     spec = resolve(
         _as_begun(parameters, before, weights[0]),
         task,
