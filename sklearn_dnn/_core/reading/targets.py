@@ -23,7 +23,7 @@ from ..data.targets import (
     MultilabelCodec,
     RegressionCodec,
 )
-from .inputs import Given
+from .given import Given
 from .labels import as_column, kind_of_labels, read_classes, tell_of_other_units
 
 # The largest size of targets whose squares, and sums of them, are numbers.
