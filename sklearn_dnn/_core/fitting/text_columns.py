@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..._warnings import warn
-from ..data.scaling import Table
+from ..data.source import Table
 from ..data.texts import Verdict, told
 from ..reading.given import Given
 from ..reading.levels import look_up

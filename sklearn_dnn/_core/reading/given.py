@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..data.scaling import Table
+from ..data.source import Table
 from .tables import Reading
 
 

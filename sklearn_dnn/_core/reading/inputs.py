@@ -17,7 +17,8 @@ from ..._compat import check_sample_weight, num_samples
 from ..._warnings import warn
 from ...components.base import shown
 from ..data.columns import Columns
-from ..data.scaling import Table, has_gaps, is_sparse
+from ..data.scaling import has_gaps
+from ..data.source import Table, is_sparse
 from .given import Given
 from .labels import without_gaps
 from .raw_columns import as_array, as_table, needs_reading, refuse_lazy

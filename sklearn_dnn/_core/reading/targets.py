@@ -14,7 +14,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from ..._compat import Interval
 from ...components.base import shown
 from ...components.losses import LOSSES, as_loss
-from ..data.scaling import is_sparse
+from ..data.source import is_sparse
 from ..data.targets import (
     BinaryCodec,
     ClassCodec,
