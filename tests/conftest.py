@@ -10,17 +10,19 @@ from sklearn_dnn._core.specification import auto, machine
 # examples call plt.show(), which waits for a person where there is a screen
 os.environ.setdefault("MPLBACKEND", "Agg")
 
-LEAST_ROWS = auto.LEAST_ROWS
-# Tests of a single dial are of plain networks, small tables or large.
-auto.LEAST_ROWS = np.inf
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    """Run tests as users run the package, but for those that are marked ``plain``.
 
-@pytest.fixture(autouse=True)
-def recipe_where_marked(request, monkeypatch):
-    """Let the recipe for tables choose in tests that are marked so.
-
-    With one thread: a second one is a loss where other tests run beside.
+    What is marked so is of one parameter of a plain network, on small tables or large: "auto"
+    stands for the plain values there. Around the whole of a test, since fixtures of a module are
+    set up before those of a test.
     """
-    if request.node.get_closest_marker("recipe") is not None:
-        monkeypatch.setattr(auto, "LEAST_ROWS", LEAST_ROWS)
-        monkeypatch.setattr(machine, "available_threads", lambda: 1)
+    with pytest.MonkeyPatch.context() as patch:
+        if item.get_closest_marker("plain") is not None:
+            patch.setattr(auto, "LEAST_ROWS", np.inf)
+        else:
+            # a second thread is a loss where other tests run beside
+            patch.setattr(machine, "available_threads", lambda: 1)
+        return (yield)

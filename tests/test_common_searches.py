@@ -1,9 +1,9 @@
 """scikit-learn's common tests on our searches, over networks as scikit-learn has it over Ridge."""
 
 import pytest
+from checks import with_every_check
 from sklearn.decomposition import PCA
 from sklearn.pipeline import Pipeline
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_dnn import MLPClassifier, MLPRegressor, model_selection
 
@@ -67,7 +67,7 @@ def _expected_failed_checks(search):
 
 
 @pytest.mark.slow
-@parametrize_with_checks(
+@with_every_check(
     list(_searches(["GridSearchCV", "HalvingRandomSearchCV"], piped=False)),
     expected_failed_checks=_expected_failed_checks,
 )
@@ -76,7 +76,7 @@ def test_every_check(estimator, check):
 
 
 @pytest.mark.slow
-@parametrize_with_checks(
+@with_every_check(
     [*_searches(["RandomizedSearchCV", "HalvingGridSearchCV"], False), *_searches(MORE, True)],
     expected_failed_checks=_expected_failed_checks,
 )

@@ -8,9 +8,9 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from checks import with_every_check
 from sklearn.base import clone
 from sklearn.model_selection import KFold
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
 from sklearn_dnn._core.fitted.fitted import present
@@ -20,6 +20,7 @@ from sklearn_dnn.components import SGD, Lookahead, TorchOptimizer
 from sklearn_dnn.model_selection import GridSearchCV, RandomizedSearchCV, cross_validate
 
 pytestmark = [
+    pytest.mark.plain,
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device"),
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
@@ -37,7 +38,7 @@ CONFIGURATIONS = [
 ]
 
 
-@parametrize_with_checks([MLPClassifier(device="cuda"), MLPRegressor(device="cuda")])
+@with_every_check([MLPClassifier(device="cuda"), MLPRegressor(device="cuda")])
 def test_every_check(estimator, check):
     check(estimator)
 

@@ -339,7 +339,6 @@ def test_presets_of_one_cycle_come_to_its_end(preset, stops, cls):
 WIDE = rng.normal(size=(200, 3))
 
 
-@pytest.mark.recipe
 def test_the_recipe_keeps_its_patience_with_its_own_schedule_alone():
     def read(**parameters):
         given = {"max_iter": 2, "random_state": 0} | parameters
@@ -357,7 +356,6 @@ def test_the_recipe_keeps_its_patience_with_its_own_schedule_alone():
     assert read(schedule="one_cycle", n_iter_no_change=5) == (5, False)
 
 
-@pytest.mark.recipe
 def test_the_recipes_own_schedule_is_told_of_where_a_shorter_patience_cuts_it():
     given = {"tol": 1e9, "n_members": 2, "random_state": 0}
     MLPRegressor(**given).fit(WIDE, WIDE[:, 0])  # twelve idle epochs are what was found to do

@@ -7,19 +7,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from checks import with_every_check
 from sklearn.base import clone
 from sklearn.datasets import make_classification, make_regression
 from sklearn.inspection import permutation_importance
 from sklearn.model_selection import GridSearchCV as TheirGridSearchCV
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
-from sklearn_dnn._core.specification import PLAIN
+from sklearn_dnn._core.specification import PLAIN, auto
 from sklearn_dnn._core.specification.auto import recipe
 from sklearn_dnn.model_selection import GridSearchCV
 from sklearn_dnn.presets import BEST, FAST
-
-pytestmark = pytest.mark.recipe
 
 X, Y = make_classification(500, 6, n_informative=4, flip_y=0.1, random_state=0)
 SOME = {"max_iter": 6, "random_state": 0}
@@ -97,6 +95,40 @@ def _fitted(network, *table):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return network.fit(*(table or (X, Y)))
+
+
+def _as_marked_plain(monkeypatch, network):
+    """Fitted as in a test that is marked so."""
+    with monkeypatch.context() as patch:
+        patch.setattr(auto, "LEAST_ROWS", np.inf)
+        return _fitted(network)
+
+
+@pytest.mark.parametrize("cls", [MLPClassifier, MLPRegressor])
+def test_tests_marked_plain_differ_by_what_auto_stands_for_alone(monkeypatch, cls):
+    network = cls(**SOME)
+    asked = {name: value for name, value in PLAIN.items() if name not in SOME}
+    named, marked = _fitted(cls(**SOME, **asked)), _as_marked_plain(monkeypatch, clone(network))
+    assert named.spec_ == marked.spec_
+    assert np.array_equal(named.predict(X), marked.predict(X))
+    by_recipe = _fitted(clone(network))
+    assert by_recipe.spec_["by_recipe"]
+    kind = "regression" if cls is MLPRegressor else "binary"
+    chosen = recipe(kind, 500, 6, n_training=500 - 500 // 8, max_iter=SOME["max_iter"])
+    if cls is MLPRegressor:
+        del chosen["calibration"]  # of probabilities
+    named, marked = (
+        _fitted(cls(**SOME | chosen)),
+        _as_marked_plain(monkeypatch, cls(**SOME | chosen)),
+    )
+    assert named.spec_ == marked.spec_ == by_recipe.spec_ | {"by_recipe": False}
+    for network in (named, marked):
+        assert np.array_equal(network.predict(X), by_recipe.predict(X))
+
+
+@pytest.mark.plain
+def test_in_a_test_marked_plain_the_recipe_does_not_choose():
+    assert not _fitted(MLPClassifier(**SOME)).spec_["by_recipe"]
 
 
 def test_small_and_sparse_tables_and_partial_fit_are_plain():
@@ -271,6 +303,6 @@ def test_presets_follow_the_recipe(preset):
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.filterwarnings("ignore:No validation part was held out:UserWarning")
-@parametrize_with_checks([MLPClassifier(), MLPRegressor()])
+@with_every_check([MLPClassifier(), MLPRegressor()])
 def test_every_check_on_the_defaults(estimator, check):
     check(estimator)

@@ -41,7 +41,6 @@ def test_the_reference_names_all_that_is_public(name):
 
 
 @pytest.mark.slow
-@pytest.mark.recipe
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_the_programs_of_getting_started_run(capsys):
     text = (DOCS / "getting_started.rst").read_text("utf-8")

@@ -760,6 +760,29 @@ def test_an_interrupted_second_training_leaves_the_first_network(data):
     assert script.has(model, 2)
 
 
+def test_a_second_training_that_diverges_leaves_the_first_network(data):
+    steps = []
+
+    class Infinite(Interrupted):
+        """Where all rows train, no number from the second epoch on."""
+
+        def terms(self, raw, target):
+            steps.extend(["all"] * (len(raw) == 120))
+            scale = torch.nan if len(raw) == 120 and len(steps) > 1 else 1.0
+            cross_entropy = torch.nn.functional.binary_cross_entropy_with_logits
+            return scale * cross_entropy(raw, target, reduction="none")
+
+    script = Script([0.5, 0.7, 0.9, 0.6, 0.6, 0.6])
+    changes = {"loss": Infinite(), "monitor": script, "batch_size": "full"}
+    model = make(MLPClassifier, early_stopping=REFIT, **changes)
+    with pytest.warns(ConvergenceWarning, match=r"it diverged\. Lower learning_rate_init.*refit"):
+        model.fit(*data)
+    assert len(steps) > 1
+    assert model.best_iter_ == 3
+    assert script.has(model, 3)
+    assert model.spec_["task"]["n_training"] == 96
+
+
 def test_no_time_is_left_to_train_again(data):
     script = Script([0.5, 0.9, 0.7, 0.6], {3: lambda: time.sleep(2.0)})
     model = make(MLPClassifier, early_stopping=REFIT, monitor=script, max_time=2.0)

@@ -277,7 +277,6 @@ def test_random_state_instances_are_drawn_from_by_fits_that_succeed():
     np.testing.assert_array_equal(failed.fit(X, Y).predict(X), other.fit(X, Y).predict(X))
 
 
-@pytest.mark.recipe
 @BOTH
 def test_the_recipe_for_tables(cls):
     table = pd.DataFrame(rng.normal(size=(120, 3)), columns=["a", "b", "c"])

@@ -220,7 +220,6 @@ def test_also_where_training_begins_at_the_best_constant(bias):
     assert "by less than tol=0.0001 an epoch: raise learning_rate_init" in message
 
 
-@pytest.mark.recipe
 def test_the_recipe_tells_a_small_rate_too():
     X, y = load_digits(return_X_y=True)
     model = MLPClassifier(
@@ -273,7 +272,6 @@ def test_targets_whose_squares_are_none_are_refused(size, loss):
         MLPRegressor(**QUICK, loss=loss).fit(X, Y, X_val=X, y_val=y)
 
 
-@pytest.mark.recipe
 def test_the_recipe_refuses_them_too():
     with pytest.raises(ValueError, match="squares of numbers beyond 1e\\+150"):
         MLPRegressor().fit(X, Y * 1e160)
@@ -373,7 +371,6 @@ def test_a_column_that_differs_in_its_last_digits_wrecks_nothing(steps):
 
 
 @unconverged
-@pytest.mark.recipe
 @pytest.mark.parametrize("factor", [1e-200, 1e160])
 def test_the_recipe_learns_from_them_too(factor):
     usual = MLPRegressor(max_iter=3, random_state=0).fit(X, Y).predict(X)

@@ -319,7 +319,15 @@ def outputs_of(model, X):
     return model.predict_proba(X) if hasattr(model, "predict_proba") else model.predict(X)
 
 
-@pytest.mark.parametrize("seed", range(100, 160))
+def is_slow(seed):
+    """Of each kind of ensemble, which the seed decides, some are quick."""
+    return 110 <= seed < 140 or seed >= 150
+
+
+@pytest.mark.parametrize(
+    "seed",
+    [pytest.param(s, marks=[pytest.mark.slow] if is_slow(s) else []) for s in range(100, 160)],
+)
 def test_fits_repeat_go_on_and_travel(seed):
     draw = Draw(seed)
     p = draw.network()

@@ -179,7 +179,14 @@ def assert_same(one, other, X):
 # Many calls are one fit
 
 
-@ESTIMATORS
+# Each case in one of the two, both in the other: what a parameter keeps knows of no task.
+SLOW_CLASSIFIER, SLOW_REGRESSOR = (
+    pytest.mark.parametrize("cls", [quick, pytest.param(other, marks=pytest.mark.slow)])
+    for quick, other in [(MLPRegressor, MLPClassifier), (MLPClassifier, MLPRegressor)]
+)
+
+
+@SLOW_REGRESSOR
 @cases
 def test_calls_of_partial_fit_equal_one_fit(data, cls, parameters):
     X, y = data
@@ -192,7 +199,7 @@ def test_calls_of_partial_fit_equal_one_fit(data, cls, parameters):
     assert (whole.n_iter_, steps.n_iter_, len(steps.loss_curve_)) == (K, 1, K)
 
 
-@ESTIMATORS
+@SLOW_CLASSIFIER
 @pytest.mark.parametrize("parameters", [*CASES, {"optimizer": "lbfgs"}], ids=named)
 def test_warm_fits_equal_one_fit(data, cls, parameters):
     X, y = data
@@ -732,3 +739,14 @@ def test_another_monitor_begins_anew_to_look_for_the_best(data):
     model.set_params(monitor="loss").fit(X, y)
     best = int(np.argmin(model.validation_loss_curve_[5:])) + 6
     assert model.best_iter_ == best
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_another_loss_begins_anew_to_look_for_the_best(data):
+    X, y = data
+    model = make(MLPRegressor, early_stopping=True, monitor="loss", warm_start=True, max_iter=15)
+    model.set_params(loss="squared_error").fit(X, y)
+    model.set_params(loss="absolute_error").fit(X, y)
+    earlier, later = np.split(np.array(model.validation_loss_curve_), [15])
+    assert earlier.min() < later.min()  # which says nothing: they are of two kinds
+    assert model.best_iter_ == 16 + int(np.argmin(later))

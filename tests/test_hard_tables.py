@@ -1,4 +1,4 @@
-"""Tables on which defaults go wrong: nothing but the defaults is used."""
+"""Tables on which defaults go wrong: nothing but the defaults, and fewer epochs, is used."""
 
 import warnings
 
@@ -12,7 +12,8 @@ from sklearn.model_selection import train_test_split
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
 
-pytestmark = pytest.mark.recipe
+# As many epochs as a test needs that asks whether two tables are the same.
+FEW = {"max_iter": 6, "random_state": 0}
 
 
 def numbers(n, p=4, seed=0):
@@ -26,6 +27,7 @@ def halves(X, y):
     return train_test_split(X, y, test_size=0.5, random_state=0)
 
 
+@pytest.mark.slow
 def test_a_category_of_5000_levels():
     frame, signal, rng = numbers(8000)
     effect = rng.normal(size=5000)
@@ -43,10 +45,10 @@ def test_a_category_of_5000_levels():
 
 def test_a_column_without_values():
     frame, y, _ = numbers(400)
-    plain = MLPRegressor(random_state=0).fit(frame, y)
+    plain = MLPRegressor(**FEW).fit(frame, y)
     with_gap = frame.assign(nothing=np.nan)
     with pytest.warns(UserWarning, match="nothing"):
-        network = MLPRegressor(random_state=0).fit(with_gap, y)
+        network = MLPRegressor(**FEW).fit(with_gap, y)
     assert np.array_equal(network.predict(with_gap), plain.predict(frame))
     with_gap["nothing"] = 3.0
     assert np.array_equal(network.predict(with_gap), plain.predict(frame))
@@ -127,11 +129,11 @@ def test_codes_and_words_are_the_same():
     code = rng.integers(0, 30, 500)
     y = signal + np.sin(code)
     words = frame.assign(key=pd.Series([f"word {97 - k}" for k in code], dtype="category"))
-    of_words = MLPRegressor(random_state=0).fit(words, y)
+    of_words = MLPRegressor(**FEW).fit(words, y)
     for codes in (code, code.astype(float), 1000 - code):
         coded = frame.assign(key=codes)
-        of_codes = MLPRegressor(categorical_features=["key"], random_state=0).fit(coded, y)
+        of_codes = MLPRegressor(categorical_features=["key"], **FEW).fit(coded, y)
         assert np.array_equal(of_codes.predict(coded), of_words.predict(words))
     as_array = np.column_stack([frame.to_numpy(), code])
-    of_array = MLPRegressor(categorical_features=[4], random_state=0).fit(as_array, y)
+    of_array = MLPRegressor(categorical_features=[4], **FEW).fit(as_array, y)
     assert np.array_equal(of_array.predict(as_array), of_words.predict(words))

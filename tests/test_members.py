@@ -626,6 +626,15 @@ def test_max_time_ends_all_members_together(monkeypatch):
     assert max(ends) - min(ends) <= 1
 
 
+@pytest.mark.parametrize("optimizer", ["adam", "muon"])  # as one stack, and one by one
+def test_an_epoch_of_each_member_takes_the_seconds_of_all(optimizer):
+    X, y = data("regression")
+    fitted = model("regression", optimizer=optimizer).fit(X, y)
+    first, *others = [member["history"]["seconds"] for member in fitted.members_]
+    assert all(seconds == first for seconds in others)
+    assert fitted.history_["seconds"] == pytest.approx(first)
+
+
 def test_an_interrupt_keeps_every_member():
     X, y = data("regression")
 

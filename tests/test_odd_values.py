@@ -396,7 +396,6 @@ def test_dropout_of_some_layers():
     np.testing.assert_array_equal(given.coefs_[0], same.coefs_[0])
 
 
-@pytest.mark.recipe
 def test_no_dropout_beside_the_recipe():
     X = RNG.normal(size=(120, 2))
     model = MLPRegressor(dropout=None, max_iter=2, random_state=0).fit(X, X[:, 0])
@@ -412,7 +411,6 @@ def test_no_dropout_of_inputs():
         assert other.input_dropout is None
 
 
-@pytest.mark.recipe
 def test_no_dropout_of_inputs_beside_the_recipe():
     X = RNG.normal(size=(120, 2))
     model = MLPRegressor(input_dropout=None, max_iter=2, random_state=0).fit(X, X[:, 0])

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from checks import with_every_check
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.model_selection import ParameterSampler, RandomizedSearchCV, cross_val_score
 from sklearn.neural_network import MLPClassifier as SklearnClassifier
-from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
+from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
 from sklearn_dnn.components import FTRL, Momentum
@@ -31,7 +32,6 @@ from sklearn_dnn.presets import (
 )
 
 pytestmark = [
-    pytest.mark.recipe,
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
     pytest.mark.filterwarnings("ignore:No validation part was held out:UserWarning"),
     # SKLEARN takes columns as they are, and some of the checks' are far from standard
@@ -81,7 +81,9 @@ def test_presets_are_read_only_all_the_way(name):
 
 
 @pytest.mark.parametrize("cls", ESTIMATORS)
-@pytest.mark.parametrize("name", list(PRESETS))
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] if n == "BEST" else []) for n in PRESETS]
+)
 def test_it_learns(name, cls):
     X, y = DATA[cls]
     score = cross_val_score(
@@ -231,8 +233,9 @@ def test_a_preset_can_be_searched():
     assert search.best_params_["optimizer__momentum"] in {0.8, 0.99}
 
 
-# All checks of these take more than half of the time of all presets.
-SLOW = ["GERON_EARLY", "REGULARIZED", "SPARSE", "RISK_SENSITIVE"]
+# Most checks do not depend on the preset: one by the recipe and one plain network by default.
+QUICK = ["FAST", "SKLEARN"]
+SLOW = [name for name in PRESETS if name not in QUICK]
 
 
 def networks(names):
@@ -277,16 +280,14 @@ def not_warned_of(test):
 
 
 @not_warned_of
-@parametrize_with_checks(
-    networks([name for name in PRESETS if name not in SLOW]), expected_failed_checks=excepted
-)
+@with_every_check(networks(QUICK), expected_failed_checks=excepted)
 def test_every_check(estimator, check):
     check(estimator)
 
 
 @pytest.mark.slow
 @not_warned_of
-@parametrize_with_checks(networks(SLOW), expected_failed_checks=excepted)
+@with_every_check(networks(SLOW), expected_failed_checks=excepted)
 def test_every_check_of_the_others(estimator, check):
     check(estimator)
 

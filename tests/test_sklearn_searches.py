@@ -23,7 +23,16 @@ LEFT_OUT = {
     "test_cross_val_predict_array_api_compliance": ARRAY_API,
 }
 # Beside all of halving.
-SLOW = {"test_search_with_2d_array", "test_permutation_score", "test_cross_validate"}
+SLOW = {
+    "test_search_with_2d_array",
+    "test_permutation_score",
+    "test_cross_validate",
+    "test_gridsearchcv_cross_val_predict_with_method",
+    "test_cross_val_predict_with_method",
+    "test_cross_val_predict_class_subset",
+    "test_cross_validate_many_jobs",
+    "test_validation_functions_routing",
+}
 
 # scikit-learn's own run lets warnings pass that the functions do not speak of.
 pytestmark = pytest.mark.filterwarnings("default")

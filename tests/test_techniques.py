@@ -90,8 +90,37 @@ def text_of(page):
     return " ".join(text.lower().split())
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_what_delivers_it_exists(name):
+def failures(check, names):
+    """What is wrong with each of the names for which the check fails."""
+    found = {}
+    for name in names:
+        try:
+            check(name)
+        except Exception as error:  # of whatever kind: each is a name that leads nowhere
+            found[name] = repr(error)
+    return found
+
+
+def test_what_delivers_it_exists():
+    assert failures(check_what_delivers, NAMES) == {}
+
+
+def test_a_name_that_leads_nowhere_is_found():
+    wrong = [
+        "MLPClassifier(no_such=)",
+        "MLPClassifier(norm='no_such')",
+        "MLPClassifier.fit(no_such=)",
+        "MLPClassifier.no_such_",
+        "docs:install(no such words)",
+        "example:no_such",
+        "sklearn_dnn.no_such.Thing",
+        "sklearn_dnn.components.NoSuch",
+    ]
+    assert list(failures(check_what_delivers, wrong)) == wrong
+    assert list(failures(check_what_proves, ["tests/test_techniques.py::test_no_such"]))
+
+
+def check_what_delivers(name):
     if name.startswith("docs:"):
         page, words = re.fullmatch(r"docs:([\w/]+)\((.+)\)", name).groups()
         assert words.lower() in text_of(page)
@@ -122,8 +151,11 @@ def functions(path):
     return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
-@pytest.mark.parametrize("name", TESTS)
-def test_what_proves_it_exists(name):
+def test_what_proves_it_exists():
+    assert failures(check_what_proves, TESTS) == {}
+
+
+def check_what_proves(name):
     path, _, function = name.partition("::")
     assert path.startswith("tests/")
     assert function.startswith("test_")

@@ -229,7 +229,6 @@ def test_gaps_beside_text_of_numbers(scaling):
         assert model.is_parsed_.tolist() == [True, False, False]
 
 
-@pytest.mark.recipe
 def test_the_recipe_on_text_is_that_on_numbers():
     labels = (np.median(Y) < Y).astype(int)
     given = {"max_iter": 2, "random_state": 0}

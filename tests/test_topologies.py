@@ -317,20 +317,19 @@ NORMED = [None] + [
         ("weight", None),
     ]
 ]
-combinations = [
-    pytest.mark.parametrize("topology", TOPOLOGIES, ids=repr),
-    pytest.mark.parametrize("norm", NORMED, ids=repr),
+
+
+# Each two of the three meet by default, and all three among the slow ones.
+NAMED = [[(str(value), value) for value in kind] for kind in (TOPOLOGIES, NORMED, ACTIVATIONS)]
+EXPORTED = [
+    pytest.param(*values, id="-".join(names), marks=[pytest.mark.slow] if sum(places) % 5 else [])
+    for combined in itertools.product(*map(enumerate, NAMED))
+    for places, named in [zip(*combined, strict=True)]
+    for names, values in [zip(*named, strict=True)]
 ]
 
 
-def every_combination(test):
-    for mark in combinations:
-        test = mark(test)
-    return test
-
-
-@every_combination
-@pytest.mark.parametrize("activation", ACTIVATIONS, ids=str)
+@pytest.mark.parametrize(("topology", "norm", "activation"), EXPORTED)
 def test_the_exported_module_is_the_prediction(table, topology, norm, activation):
     X, y = table
     model = make((5, 6, 5), topology=topology, norm=norm, activation=activation, max_iter=2)

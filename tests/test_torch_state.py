@@ -259,7 +259,6 @@ CASES = {
 }
 
 
-@pytest.mark.recipe
 @pytest.mark.parametrize("case", CASES)
 def test_no_state_of_torch_changes_a_result(case):
     undisturbed = CASES[case]()

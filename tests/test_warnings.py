@@ -692,7 +692,6 @@ def read_only(array):
     return array
 
 
-@pytest.mark.recipe
 @pytest.mark.parametrize(("cls", "load"), TABLES.values(), ids=TABLES)
 def test_clean_tables_warn_of_nothing(cls, load):
     table, y = load()
@@ -707,7 +706,6 @@ def test_clean_tables_warn_of_nothing(cls, load):
             model.predict_log_proba(table)
 
 
-@pytest.mark.recipe
 @pytest.mark.slow
 @pytest.mark.parametrize(("cls", "load"), TABLES.values(), ids=TABLES)
 def test_clean_tables_warn_of_nothing_at_full_length(cls, load):
@@ -723,7 +721,6 @@ def readme_blocks() -> list[str]:
     return [textwrap.dedent(part.split("```")[0]) for part in text.split("```python\n")[1:]]
 
 
-@pytest.mark.recipe
 @pytest.mark.slow
 @pytest.mark.parametrize("block", readme_blocks(), ids=range(len(readme_blocks())))
 def test_programs_of_the_readme_warn_of_nothing(block, capsys):

@@ -114,7 +114,6 @@ LABEL = np.array(["a", "b", "c"])[np.digitize(PRICE, [0.6, 1.3])]
 ORDERS = [np.arange(N), np.random.default_rng(1).permutation(N)]  # levels come in another order
 
 
-@pytest.mark.recipe
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(
     "parameters",
@@ -311,7 +310,6 @@ def test_knots_of_more_or_fewer_rows(cls, scaling, turned):
     np.testing.assert_array_equal(again.transform(table), a.transform(table))
 
 
-@pytest.mark.recipe
 @pytest.mark.parametrize("cls", [MLPClassifier, MLPRegressor])
 def test_knots_of_the_recipe_for_tables(cls):
     y = LABEL if cls is MLPClassifier else PRICE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -232,7 +232,7 @@ def _groups(calls: list[_Call]) -> list[list[_Call]]:
 
 def _layer(
     group: list[_Call],
-    gradients: dict[str, Tensor | None],
+    gradients: Mapping[str, Tensor | None],
     *,
     last: bool,
 ) -> LayerSample:

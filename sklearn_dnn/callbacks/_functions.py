@@ -108,7 +108,8 @@ class FunctionCallback(EpochCallback):
 
     def _fit_ends(self, fit: WatchedFit, fitted: Any) -> None:
         if fitted is not None and self.on_fit_end is not None and "last" in fit.memory:
-            self.on_fit_end(*fit.memory["last"], fitted)
+            number, record = fit.memory["last"]
+            self.on_fit_end(number, record, fitted)
 
 
 class StopAtTarget(EpochCallback):

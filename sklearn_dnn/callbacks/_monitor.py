@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -136,7 +137,7 @@ def update_ratio(layer: LayerSample, before: dict[str, Tensor]) -> float:
     return _norm(layer.weights[name] - before[name] for name in names) / size
 
 
-def _norm(tensors: Any) -> float:
+def _norm(tensors: Iterable[Tensor]) -> float:
     return math.sqrt(sum(float(tensor.square().sum()) for tensor in tensors))
 
 

@@ -101,7 +101,8 @@ class TensorBoard(EpochCallback):
             # torch draws graphs by a trace that it advises others against, and that is told of
             # what would not hold for other rows; a drawing needs neither
             warnings.simplefilter("ignore", DeprecationWarning)
-            warnings.simplefilter("ignore", torch.jit.TracerWarning)
+            # documented, but not among the names that torch.jit tells checkers of types
+            warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
             module = module_of(epoch.fitted, "TensorBoard(graph=True)").requires_grad_(False)
             epoch.fit.memory["writer"].add_graph(module, self._sample(epoch).X[:2])
 

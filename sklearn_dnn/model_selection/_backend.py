@@ -180,9 +180,8 @@ class StackingBackend(ParallelBackendBase):
             if self.nested:
                 raise
             if not is_of_use(groups, results):
-                error.add_note(
-                    undone(len(results), len(calls), self.checkpoint and self.checkpoint.folder)
-                )
+                folder = None if self.checkpoint is None else self.checkpoint.folder
+                error.add_note(undone(len(results), len(calls), folder))
                 raise
             self._give_up(calls, results)
         finally:

@@ -97,11 +97,13 @@ class Call:
         except TypeError as error:
             call.reason = str(error)
             return call
+        # a copy, since the estimator is the search's own, and its fit must find it as it was
         try:
             candidate = clone(estimator)
             if asked.get("parameters"):
                 candidate.set_params(**clone(asked["parameters"], safe=False))
         except (TypeError, ValueError, AttributeError):
+            # which scikit-learn's own code will tell, in the words that its users know
             call.reason = "its parameters are refused"
             return call
         network = network_of(candidate)
@@ -245,6 +247,7 @@ class Call:
                 return self.function(*self.args, **self.kwargs)
         with whole_fit():
             result = self._with(Prepared(self))
+        assert self.fit is not None
         if isinstance(result, dict) and "fit_time" in result:
             result["fit_time"] += self.fit.seconds
         return result
@@ -270,6 +273,7 @@ class Call:
             # rows to train on would be copied for nothing: they were learnt from before
             first = np.flatnonzero(train)[:1] if np.asarray(train).dtype == bool else train[:1]
             call = self._mapped(lambda value: first if value is train else value)
+        # on the instance: scikit-learn then scores, times and reports as it always does
         estimator.fit = fit
         try:
             return call.function(*call.args, **call.kwargs)

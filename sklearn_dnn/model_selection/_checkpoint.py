@@ -74,7 +74,8 @@ class ResultFolder:
 
     def load(self, calls: Sequence[Call]) -> dict[int, Any]:
         """Results that are there, by the positions of their calls."""
-        fingerprints, tables = Fingerprints(), {}
+        fingerprints = Fingerprints()
+        tables: dict[int, str] = {}
         self._keys = {id(call): _key(call, fingerprints, tables) for call in calls}
         of_others = self._versions_by_fit()
         found: dict[int, Any] = {}

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from os import PathLike
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import sklearn.model_selection as searches
+from sklearn.base import BaseEstimator
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401 - makes two of them known
 
+from ._arguments import Folds, Grid, Scoring
 from ._ending import StackedSearch, stacks_of
-from ._search import Scoring
 
 
 class HalvingGridSearchCV(StackedSearch, searches.HalvingGridSearchCV):
@@ -42,18 +43,18 @@ scoring, refit, error_score, return_train_score, random_state, n_jobs, verbose
 
     def __init__(
         self,
-        estimator: Any,
-        param_grid: Any,
+        estimator: BaseEstimator,
+        param_grid: Grid,
         *,
         factor: float = 3,
         resource: str = "n_samples",
         max_resources: int | str = "auto",
         min_resources: int | str = "exhaust",
         aggressive_elimination: bool = False,
-        cv: Any = 5,
+        cv: Folds = 5,
         scoring: Scoring = None,
         refit: bool | Callable[..., Any] = True,
-        error_score: Any = np.nan,
+        error_score: float | Literal["raise"] = np.nan,
         return_train_score: bool = True,
         random_state: int | np.random.RandomState | None = None,
         n_jobs: int | None = None,
@@ -121,8 +122,8 @@ n_jobs, verbose
 
     def __init__(
         self,
-        estimator: Any,
-        param_distributions: Any,
+        estimator: BaseEstimator,
+        param_distributions: Grid,
         *,
         n_candidates: int | str = "exhaust",
         factor: float = 3,
@@ -130,10 +131,10 @@ n_jobs, verbose
         max_resources: int | str = "auto",
         min_resources: int | str = "smallest",
         aggressive_elimination: bool = False,
-        cv: Any = 5,
+        cv: Folds = 5,
         scoring: Scoring = None,
         refit: bool | Callable[..., Any] = True,
-        error_score: Any = np.nan,
+        error_score: float | Literal["raise"] = np.nan,
         return_train_score: bool = True,
         random_state: int | np.random.RandomState | None = None,
         n_jobs: int | None = None,

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from os import PathLike
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import sklearn.model_selection as searches
+from sklearn.base import BaseEstimator
 
+from ._arguments import Folds, Grid, Scoring
 from ._ending import StackedSearch, stacks_of
-
-Scoring = str | Callable[..., Any] | Sequence[str] | Mapping[str, Any] | None
 
 
 class GridSearchCV(StackedSearch, searches.GridSearchCV):
@@ -56,16 +56,16 @@ class GridSearchCV(StackedSearch, searches.GridSearchCV):
 
     def __init__(
         self,
-        estimator: Any,
-        param_grid: Any,
+        estimator: BaseEstimator,
+        param_grid: Grid,
         *,
         scoring: Scoring = None,
         n_jobs: int | None = None,
         refit: bool | str | Callable[..., Any] = True,
-        cv: Any = None,
+        cv: Folds = None,
         verbose: int = 0,
         pre_dispatch: int | str = "2*n_jobs",
-        error_score: Any = np.nan,
+        error_score: float | Literal["raise"] = np.nan,
         return_train_score: bool = False,
         checkpoint: str | PathLike[str] | None = None,
         progress: bool = False,
@@ -127,18 +127,18 @@ error_score, return_train_score
 
     def __init__(
         self,
-        estimator: Any,
-        param_distributions: Any,
+        estimator: BaseEstimator,
+        param_distributions: Grid,
         *,
         n_iter: int = 10,
         scoring: Scoring = None,
         n_jobs: int | None = None,
         refit: bool | str | Callable[..., Any] = True,
-        cv: Any = None,
+        cv: Folds = None,
         verbose: int = 0,
         pre_dispatch: int | str = "2*n_jobs",
         random_state: int | np.random.RandomState | None = None,
-        error_score: Any = np.nan,
+        error_score: float | Literal["raise"] = np.nan,
         return_train_score: bool = False,
         checkpoint: str | PathLike[str] | None = None,
         progress: bool = False,

@@ -484,8 +484,17 @@ def test_no_constant_is_better_than_the_best(row, weighted):
     assert (mean_loss(row, others, target, weight) >= lowest - 1e-13).all()
 
 
+def searched(row):
+    """Several labels are several searches: by default of one loss."""
+    slow = row.kind == "multilabel" and row.name != "log_loss"
+    return pytest.param(row, marks=[pytest.mark.slow] if slow else [])
+
+
 # where several raw outputs meet in a kink, a search by axes can stick
-@pytest.mark.parametrize("row", [r for r in TABLE if r.component.outputs_per_target < 3], ids=repr)
+SEARCHED = [searched(row) for row in TABLE if row.component.outputs_per_target < 3]
+
+
+@pytest.mark.parametrize("row", SEARCHED, ids=repr)
 @pytest.mark.parametrize("weighted", [False, True])
 def test_the_search_that_any_loss_has_finds_the_same(row, weighted):
     _, target = raw_and_target(row, (40,))

@@ -181,7 +181,12 @@ def assert_same_solution(coefs, expected):
     assert ((coefs == 0) == (np.asarray(expected) == 0)).all()
 
 
-@pytest.mark.parametrize("name", list(RATES))
+# Of each kind of rule the one that takes the least time, and the others.
+QUICK = ["sgd", "rmsprop", "adam", "nadam", "adamax"]
+OTHERS = [pytest.param(name, marks=pytest.mark.slow) for name in RATES if name not in QUICK]
+
+
+@pytest.mark.parametrize("name", [*QUICK, *OTHERS])
 def test_every_rule_finds_lasso_and_its_zeros(name):
     strengths = [0.02, 0.2, 1.0]
     X, y = linear_problem()
@@ -214,7 +219,7 @@ def test_elastic_net_by_its_conversion(ratio):
     assert_same_solution(minimised("sgd", N * a * (1 - ratio), l1), [expected])
 
 
-@pytest.mark.parametrize("name", ["sgd", "adam"])
+@pytest.mark.parametrize("name", ["sgd", pytest.param("adam", marks=pytest.mark.slow)])
 def test_ridge_by_its_conversion(name):
     X, y = linear_problem()
     expected = Ridge(5.0, fit_intercept=False).fit(X, y).coef_

@@ -173,8 +173,8 @@ class Batcher:
         m, n = rows.shape
         at_once = max(1, ORDERED_AT_ONCE // n)
         if m == 1 or m <= at_once:
-            ordered = self._ordered(slice(0, m), generators, t, horizons)
-            return tuple(None if a is None else a[0] for a in ordered) if m == 1 else ordered
+            y, weight, index = ordered = self._ordered(slice(0, m), generators, t, horizons)
+            return ordered if m > 1 else (y[0], None if weight is None else weight[0], index[0])
         if self._memory is None:  # taken once: the epoch before is over when the next is dealt
             y, weight = self.data.y, self.data.weight
             self._memory = (
@@ -186,7 +186,7 @@ class Batcher:
             part = slice(start, start + at_once)
             ordered = self._ordered(part, generators[part], t, horizons[part])
             for out, piece in zip(self._memory, ordered, strict=True):
-                if out is not None:
+                if out is not None and piece is not None:
                     out[part] = piece
         return self._memory
 

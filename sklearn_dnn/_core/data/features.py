@@ -12,13 +12,12 @@ from collections.abc import Sequence
 from copy import copy
 
 import numpy as np
-import scipy.sparse as sp
 import torch
 from torch import Tensor
 
 from ..._compat import from_numpy
 from ..._devices import free_memory, kind_of
-from .scaling import CHUNK_BYTES, Scaling, Table
+from .scaling import CHUNK_BYTES, Scaling, Table, is_sparse
 
 # Bytes of a standardised copy that are cheaper to hold than to gather again and again.
 RESIDENT_BYTES = 64 * 2**20
@@ -158,7 +157,7 @@ class Features:
         """The whole table, encoded where it is to stay a piece at a time."""
         n, p = self.X.shape
         raw = self.encoding.by_member
-        if raw and not sp.issparse(self.X) and self.X.flags.c_contiguous:
+        if raw and not is_sparse(self.X) and self.X.flags.c_contiguous:
             return from_numpy(self.X).to(self.encoding.device)
         own = torch.float32 if self.X.dtype == np.float32 else torch.float64
         dtype = own if raw else self.encoding.dtype
@@ -179,7 +178,7 @@ class Features:
 
     def _read(self, index: np.ndarray) -> Tensor:
         """A copy of rows in the table's own type, in a buffer that the next call reuses."""
-        if sp.issparse(self.X):
+        if is_sparse(self.X):
             return torch.from_numpy(self.X[index].toarray())
         if len(index) > len(self._buffer):
             self._buffer = np.empty((len(index), self.X.shape[1]), dtype=self.X.dtype)

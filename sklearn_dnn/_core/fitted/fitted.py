@@ -21,7 +21,8 @@ from ...components.losses import Loss
 from ...components.topologies import Plain
 from ..data.columns import Columns
 from ..data.encoder import encoding_for
-from ..data.features import Encoding, Scaling, Standardiser
+from ..data.features import Encoding, Standardiser
+from ..data.scaling import Scaling
 from ..data.targets import CODECS, Codec
 from ..messages import memory_advice, tell_of_overflow
 from ..network.architecture import Architecture

@@ -8,8 +8,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from ..._interruption import in_loop
 from ..._warnings import warn
-from ..training.ends import DIVERGED, TIME
-from ..training.engine import INTERRUPTED, Outcome
+from ..training.ends import DIVERGED, INTERRUPTED, TIME, Outcome
 from .ending import Ended
 from .opening import open_session
 from .request import Arguments, Request

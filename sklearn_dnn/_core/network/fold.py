@@ -35,7 +35,7 @@ def folded(network: Network, architecture: Architecture) -> tuple[Network, Archi
     Parameters
     ----------
     network : Network
-        Of a single member, or a stack.
+        Of a single member, or a stack; its layers have biases, perhaps of zeros.
     architecture : Architecture
         One that :func:`is_foldable` says yes to.
     """
@@ -52,6 +52,7 @@ def folded(network: Network, architecture: Architecture) -> tuple[Network, Archi
             pair = norm.fold(layer.norm, layer.statistics)
             assert pair is not None
             if norm.position == "before":
+                assert bias is not None
                 weight, bias = weight * pair[0], bias * pair[0] + pair[1]
             else:
                 if members and i + 2 == len(layers):
@@ -68,6 +69,7 @@ def _behind(layer: Layer, scale: Tensor, shift: Tensor) -> Layer:
 
     In a wide network it reads inputs beside, which stay as they are.
     """
+    assert layer.bias is not None
     k = scale.shape[-1]
     weight = layer.weight.clone()
     weight[..., :k, :] *= scale.unsqueeze(1) if scale.dim() == 1 else scale.mT

@@ -19,6 +19,9 @@ class Standardised(nn.Module):
     dtype : torch.dtype
     """
 
+    mean: Tensor
+    scale: Tensor
+
     def __init__(self, columns: Columns, dtype: torch.dtype) -> None:
         super().__init__()
         scaling, n = columns.plain_scaling, columns.width
@@ -39,6 +42,8 @@ class Encoded(nn.Module):
     columns : Columns
     dtype : torch.dtype
     """
+
+    fill: Tensor
 
     def __init__(self, columns: Columns, dtype: torch.dtype) -> None:
         super().__init__()

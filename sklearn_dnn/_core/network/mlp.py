@@ -138,17 +138,17 @@ def _hidden_layer(
 ) -> Tensor:
     """One hidden layer; `skip` is what arrives where a block ends."""
     z = affine(x, effective(layer, i, a, noise))
-    norm, activation = a.norm, a.activations[i]
+    activation = a.activations[i]
+    norm = None if a.norm is None or a.norm.on_weights else a.norm
     generator = None if noise is None else noise.generator
-    normed = norm is not None and not norm.on_weights
-    if normed and norm.position == "before":
+    if norm is not None and norm.position == "before":
         z = norm.forward(z, layer.norm, layer.statistics, training, counts)
     if a.ends_block(i) and activation.inputs_per_unit == 1:
         z = _join(z, skip, layer)
     x = activation.layer_forward(z, layer.activation, generator)
     if a.ends_block(i) and activation.inputs_per_unit > 1:
         x = _join(x, skip, layer)
-    if normed and norm.position == "after":
+    if norm is not None and norm.position == "after":
         x = norm.forward(x, layer.norm, layer.statistics, training, counts)
     if noise is not None and is_nonzero(noise.rates[i]) and a.dropouts[i].on == "units":
         rule = a.dropouts[i]
@@ -167,26 +167,20 @@ def _join(branch: Tensor, skip: Tensor, layer: Layer) -> Tensor:
 
 def effective(layer: Layer, i: int, a: Architecture, noise: Noise | None) -> Layer:
     """A layer with the weights that a pass really multiplies by."""
-    is_hidden = i < a.n_hidden
-    normed = a.on_weights and is_hidden
-    drops = (
+    is_hidden, weight = i < a.n_hidden, layer.weight
+    if a.norm is not None and is_hidden and a.norm.on_weights:
+        weight = a.norm.weight(weight, layer.norm)
+    if noise is not None and is_nonzero(noise.weight_std):
+        drawn = torch.empty_like(weight).normal_(generator=noise.source(shared=True))
+        weight = weight + drawn * noise.weight_std
+    if (
         noise is not None
         and is_hidden
         and is_nonzero(noise.rates[i])
         and a.dropouts[i].on == "weights"
-    )
-    shaken = noise is not None and is_nonzero(noise.weight_std)
-    if not (normed or drops or shaken):
-        return layer
-    weight = layer.weight
-    if normed:
-        weight = a.norm.weight(weight, layer.norm)
-    if shaken:
-        drawn = torch.empty_like(weight).normal_(generator=noise.source(shared=True))
-        weight = weight + drawn * noise.weight_std
-    if drops:
+    ):
         weight = a.dropouts[i].forward(weight, noise.rates[i], noise.source(shared=True))
-    return Layer(weight, layer.bias)
+    return layer if weight is layer.weight else Layer(weight, layer.bias)
 
 
 def module_outputs(
@@ -302,6 +296,7 @@ class Evaluator:
             x = embedded(x, self.network, self.architecture)
         for i, layer in enumerate(self.layers[:-1]):
             out = self._buffer(i, x.shape[-2], layer)
+            assert layer.bias is not None
             if single:
                 torch.addmm(layer.bias, x, layer.weight, out=out)
             else:

@@ -78,8 +78,9 @@ class Layout:
 
     def _matrices(self) -> Iterator[Matrix]:
         a = self.architecture
-        for i, fans in enumerate(self.fans):
-            yield Matrix(f"layers.{i}.weight", fans, i)
+        shape: tuple[int, ...]
+        for i, shape in enumerate(self.fans):
+            yield Matrix(f"layers.{i}.weight", shape, i)
         for i, width in enumerate(a.sizes[1:-1]):
             if a.ends_block(i) and a.skip_width(i) != width:
                 yield Matrix(f"layers.{i}.skip.projection", (a.skip_width(i), width), i)

@@ -211,8 +211,8 @@ class Weights:
             return Network(layers)
         auxiliary = None
         if "auxiliary.weight" in self.extras:
-            pair = (self.extras["auxiliary.weight"], self.extras["auxiliary.bias"])
-            auxiliary = Layer(*map(tensor, pair))
+            weight, bias = self.extras["auxiliary.weight"], self.extras["auxiliary.bias"]
+            auxiliary = Layer(tensor(weight), tensor(bias))
         return Network(
             layers,
             tensors(self._extra("entrance.")),

@@ -71,6 +71,8 @@ class LossMeter:
 
     def _add_augmented(self, batch: Batch, trained: Trained) -> None:
         """The loss of rows that are not those of the epoch counts by their own shares."""
+        assert trained.target is not None
+        assert trained.share is not None
         values = mean_values(self.loss, trained.raw, trained.target, self.n_shared).double()
         share, total = trained.share, batch.total
         share = share.squeeze(-1) if isinstance(share, Tensor) else share

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
@@ -167,15 +167,16 @@ class Gradients:
         return raw
 
     def _new_kernel(self, n_rows: int) -> Kernel:
-        a, networks = self.architecture, (self.source, self.network)
+        a, source, grad = self.architecture, self.source, self.network
+        noise: Callable[[], Noise | None] | None
         noise = None if self.noise is None else lambda: self.noise
-        rest = (a.activations, n_rows, a.dropouts, noise)
         kernel: DenseKernel | SharedKernel
         if self._n_shared > 1:
-            kernel = SharedKernel(*networks, *rest)
+            kernel = SharedKernel(source, grad, a.activations, n_rows, a.dropouts, noise)
         else:
-            kernel = DenseKernel(*(n.layers for n in networks), *rest)
-        return EmbeddedKernel(kernel, *networks, a) if a.embeds else kernel
+            layers = source.layers, grad.layers
+            kernel = DenseKernel(*layers, a.activations, n_rows, a.dropouts, noise)
+        return EmbeddedKernel(kernel, source, grad, a) if a.embeds else kernel
 
     def _for_each(
         self, target: Tensor, share: float | Tensor, axis: int
@@ -218,7 +219,7 @@ class Gradients:
         if self._n_shared > 1:
             target, share = self._for_each(target, share, x.dim() - 2)
             rows = raw.flatten(-3, -2)
-        counts = share.squeeze(-1) if isinstance(share, Tensor) else share
+        count = share.squeeze(-1) if isinstance(share, Tensor) else share
         values = objective.values(rows, target)
         trained = Trained(raw.detach())
         if self._auxiliary is not None:
@@ -230,7 +231,7 @@ class Gradients:
             if self._n_shared > 1:  # (.., k * b) -> (.., b)
                 each = each.unflatten(-1, (self._n_shared, -1)).mean(-2)
             trained = trained._replace(beside=each)
-        loss = (values * counts).sum()
+        loss = (values * count).sum()
         if is_nonzero(self.activity) and outputs:
             loss = loss + activity_penalty(outputs, self.activity, share).sum()
         return trained, loss

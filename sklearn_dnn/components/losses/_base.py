@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ..._compat import offers
-from ..base import Component, Registry
+from ..base import Component, Registry, computed
 from ._constants import flat_point, minimum, weighted_mean
 
 KINDS = ("regression", "binary", "multiclass", "multilabel")
@@ -238,15 +238,15 @@ class LinkedLoss(Loss):
                 f"{self.link!r} instead."
             )
 
-    @property
+    @computed
     def kinds(self) -> Collection[str]:
         return self.loss.kinds
 
-    @property
+    @computed
     def out_activation(self) -> str:
         return type(self.link).__name__.lower()
 
-    @property
+    @computed
     def has_quantiles(self) -> bool:
         return self.loss.has_quantiles
 

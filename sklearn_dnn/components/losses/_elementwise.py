@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 import torch
 from torch import Tensor
 
+from ..base import computed
 from ._base import Loss
 
 
@@ -57,39 +58,39 @@ class WeightedLoss(ElementwiseLoss):
                 f"{self.weights!r} instead: give one number a target, such as (1.0, 0.5)."
             )
 
-    @property
+    @computed
     def kinds(self) -> Collection[str]:
         return self.loss.kinds
 
-    @property
+    @computed
     def out_activation(self) -> str:
         return self.loss.out_activation
 
-    @property
+    @computed
     def scales_target(self) -> bool:
         return self.loss.scales_target
 
-    @property
+    @computed
     def outputs_per_target(self) -> int:
         return self.loss.outputs_per_target
 
-    @property
+    @computed
     def has_gradient(self) -> bool:
         return self.loss.has_gradient
 
-    @property
+    @computed
     def has_probabilities(self) -> bool:
         return self.loss.has_probabilities
 
-    @property
+    @computed
     def is_calibratable(self) -> bool:
         return self.loss.is_calibratable
 
-    @property
+    @computed
     def has_deviation(self) -> bool:
         return self.loss.has_deviation
 
-    @property
+    @computed
     def has_quantiles(self) -> bool:
         return self.loss.has_quantiles
 
