@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
 
 import numpy as np
@@ -661,3 +662,11 @@ def test_row_numbers_are_those_of_the_table_that_was_given():
     y.iloc[[0, 5]] = None
     with pytest.raises(TableProblem, match="'bad' in row 31 "):
         compare_models(pd.DataFrame({"a": range(31)}, index=y.index), y, models=["dummy"])
+
+
+def test_the_representation_is_a_line():
+    X, y = table()
+    models = {"mean": DummyRegressor(), "none": Ridge(alpha=-1.0)}
+    result = compare_models(X[["a", "b"]], X["a"].to_numpy(), models, cv=2)
+    text = repr(result)
+    assert re.fullmatch(rf"<Comparison on {len(y)} rows and 2 folds, r2: mean -?[\d.e-]+>", text)

@@ -87,6 +87,13 @@ class Figures:
     settings: dict[str, Any]
     interrupted: bool
 
+    def __repr__(self) -> str:
+        # the ranking, since tables and predictions would fill pages
+        scorer = self.scoring[0]
+        ranked = [f"{name} {self.scores[name][scorer].mean():.4g}" for name in self.ranking]
+        head = f"<{type(self).__name__} on {len(self.y)} rows and {len(self.folds)} folds"
+        return f"{head}, {scorer}: {', '.join(ranked) or 'no result'}>"
+
     @property
     def ranking(self) -> list[str]:
         """Names of the models with a result, best mean of the first score first."""

@@ -15,7 +15,7 @@ from ._plots import overview
 from ._report import html
 
 
-@dataclass
+@dataclass(repr=False)
 class Comparison(Figures):
     """What a cross-validated comparison found.
 
