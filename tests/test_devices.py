@@ -20,7 +20,8 @@ from sklearn_dnn._core.specification import CUDA_WORK, Task, machine, resolve, s
 from sklearn_dnn._core.training.state import Progress
 from sklearn_dnn._core.training.streams import generator
 from sklearn_dnn.components import Lookahead, TorchOptimizer
-from sklearn_dnn.estimators._stacks import Fit, open_stacks
+from sklearn_dnn.estimators._stacked_fit import Fit
+from sklearn_dnn.estimators._stacks import open_stacks
 from sklearn_dnn.model_selection import GridSearchCV
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -20,7 +20,8 @@ from sklearn_dnn import MLPClassifier, MLPRegressor
 from sklearn_dnn.callbacks import FunctionCallback
 from sklearn_dnn.components import HiddenModule, TorchOptimizer
 from sklearn_dnn.components.initializers import Initializer
-from sklearn_dnn.estimators._stacks import Fit, open_stacks, train_stack
+from sklearn_dnn.estimators._stacked_fit import Fit
+from sklearn_dnn.estimators._stacks import open_stacks, train_stack
 from sklearn_dnn.model_selection import GridSearchCV
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

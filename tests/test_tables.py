@@ -31,7 +31,8 @@ from sklearn_dnn._core.reading.tables import Reading
 from sklearn_dnn.callbacks import EpochScoring
 from sklearn_dnn.components import EarlyStopping
 from sklearn_dnn.components.embeddings import CODE_SIZE
-from sklearn_dnn.estimators._stacks import Fit, open_stacks
+from sklearn_dnn.estimators._stacked_fit import Fit
+from sklearn_dnn.estimators._stacks import open_stacks
 from sklearn_dnn.inspection import fgsm, initial_loss, layer_statistics, sanity_check
 from sklearn_dnn.persistence import TRUSTED_TYPES
 

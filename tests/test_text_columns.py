@@ -24,7 +24,8 @@ from sklearn_dnn import MLPClassifier, MLPRegressor
 from sklearn_dnn._core.data.texts import SEEN_CELLS, Texts, read_numbers, without_marks
 from sklearn_dnn.compare import compare_models
 from sklearn_dnn.compare._columns import describe_columns
-from sklearn_dnn.estimators._stacks import Fit, open_stacks
+from sklearn_dnn.estimators._stacked_fit import Fit
+from sklearn_dnn.estimators._stacks import open_stacks
 from sklearn_dnn.inspection import sanity_check
 from sklearn_dnn.persistence import TRUSTED_TYPES
 

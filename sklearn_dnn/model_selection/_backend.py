@@ -16,7 +16,8 @@ from joblib.parallel import ParallelBackendBase, ThreadingBackend
 from .._compat import TerminatedWorkerError, shares_memory
 from .._core.training.engine import Observer
 from .._warnings import warn
-from ..estimators._stacks import Fit, open_stacks, train_stack
+from ..estimators._stacked_fit import Fit
+from ..estimators._stacks import open_stacks, train_stack
 from ._calls import Call
 from ._checkpoint import ResultFolder
 from ._plan import units

@@ -22,7 +22,7 @@ from .._compat import (
 )
 from .._interruption import whole_fit
 from .._warnings import Line, asked_at, users_line
-from ..estimators._stacks import Fit, why_not
+from ..estimators._stacked_fit import Fit, why_not
 from ._composites import (
     may_hold_network,
     network_of,

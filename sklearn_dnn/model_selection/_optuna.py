@@ -14,7 +14,7 @@ from sklearn.model_selection import GridSearchCV, check_cv
 
 from .._core.network.weights import Weights
 from .._core.training.engine import Observer
-from ..estimators._stacks import Fit
+from ..estimators._stacked_fit import Fit
 from ._arguments import Folds, Scoring
 from ._stacking import stacking
 from ._watching import Watchers

@@ -12,7 +12,7 @@ import numpy as np
 
 from .._core.network.weights import Weights
 from .._core.training.engine import Observer
-from ..estimators._stacks import Fit
+from ..estimators._stacked_fit import Fit
 
 
 class SearchBar:

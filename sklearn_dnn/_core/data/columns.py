@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from .order import medians, normal_scores, quantiles, steps
-from .scaling import CHUNK_BYTES, Scaling, Table, fit_scaling, is_sparse
+from .scaling import Scaling, fit_scaling
+from .source import CHUNK_BYTES, Table, is_sparse
 
 # A level of fewer training rows is rare: it shares slot 0 with what training never saw.
 MIN_COUNT = 2

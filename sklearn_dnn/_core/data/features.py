@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..._compat import from_numpy
 from ..._devices import free_memory, kind_of
-from .scaling import CHUNK_BYTES, Scaling, Table, is_sparse
+from .scaling import Scaling
+from .source import CHUNK_BYTES, Table, source_of
 
 # Bytes of a standardised copy that are cheaper to hold than to gather again and again.
 RESIDENT_BYTES = 64 * 2**20
@@ -137,11 +137,10 @@ class Features:
     """
 
     def __init__(self, X: Table, encoding: Encoding) -> None:
-        self.X = X
+        self.source = source_of(X)
         self.encoding = encoding
-        self.width = encoding.width(X.shape[1])
+        self.width = encoding.width(self.source.n_columns)
         self.resident: Tensor | None = None
-        self._buffer = np.empty((0, X.shape[1]), dtype=X.dtype)
         if self._fits():
             self.resident = self._filled()
 
@@ -155,40 +154,26 @@ class Features:
 
     def _filled(self) -> Tensor:
         """The whole table, encoded where it is to stay a piece at a time."""
-        n, p = self.X.shape
-        raw = self.encoding.by_member
-        if raw and not is_sparse(self.X) and self.X.flags.c_contiguous:
-            return from_numpy(self.X).to(self.encoding.device)
-        own = torch.float32 if self.X.dtype == np.float32 else torch.float64
+        source, raw = self.source, self.encoding.by_member
+        if raw and (whole := source.whole()) is not None:
+            return whole.to(self.encoding.device)
+        own = torch.float32 if source.dtype == np.float32 else torch.float64
         dtype = own if raw else self.encoding.dtype
+        n = source.n_rows
         resident = torch.empty(n, self.width, dtype=dtype, device=self.encoding.device)
-        step = max(1, CHUNK_BYTES // max(1, p * self.X.dtype.itemsize))
+        step = max(1, CHUNK_BYTES // max(1, source.n_columns * source.dtype.itemsize))
         for start in range(0, n, step):
-            x = self._read(np.arange(start, min(n, start + step)))
+            x = source.rows(np.arange(start, min(n, start + step)))
             resident[start : start + step] = x if raw else self.encoding(x, out=x)
-        self._buffer = np.empty((0, p), dtype=self.X.dtype)
+        source.let_go()
         return resident
 
     def _fits(self) -> bool:
-        needed = self.X.shape[0] * self.width * self.encoding.dtype.itemsize
+        needed = self.source.n_rows * self.width * self.encoding.dtype.itemsize
         share = kind_of(self.encoding.device).resident_share
         if share is None:
             return needed <= RESIDENT_BYTES
         return needed <= share * free_memory(self.encoding.device)
-
-    def _read(self, index: np.ndarray) -> Tensor:
-        """A copy of rows in the table's own type, in a buffer that the next call reuses."""
-        if is_sparse(self.X):
-            return torch.from_numpy(self.X[index].toarray())
-        if len(index) > len(self._buffer):
-            self._buffer = np.empty((len(index), self.X.shape[1]), dtype=self.X.dtype)
-        out = self._buffer[: len(index)]
-        if self.X.flags.c_contiguous:
-            # mode="clip" writes straight to `out`; indices are always within the table
-            np.take(self.X, index, axis=0, out=out, mode="clip")
-        else:
-            out[...] = self.X[index]  # np.take would copy the whole table into C order first
-        return torch.from_numpy(out)
 
     def rows(self, index: Tensor) -> Tensor:
         """Inputs of the rows in `index`, of its shape with an axis of columns behind.
@@ -199,7 +184,7 @@ class Features:
         if self.resident is not None:
             x = self.resident.index_select(0, flat.to(self.resident.device))
         else:
-            x = self._read(flat.numpy())
+            x = self.source.rows(flat.numpy())
         if self.encoding.by_member:
             x = x.view(*index.shape, -1)
             return self.encoding(x, out=x)

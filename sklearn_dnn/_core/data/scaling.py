@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, TypeAlias, TypeGuard
+from typing import NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
 from sklearn.preprocessing import StandardScaler
 
-# Bytes of a table that are read at a time where it can't be held.
-CHUNK_BYTES = 8 * 2**20
+from .source import Table, is_sparse, source_of
 
 # Below both, a variance may be 0 because squares are too small for float64.
 LEAST_VARIANCE, LEAST_MEAN = 1e-280, 1e-100
 # A spread of so many of the steps between numbers of a type is one of rounding.
 DIGITS = 100
-
-Table: TypeAlias = np.ndarray | sp.csr_matrix | sp.csr_array
-
-# SciPy tells checkers of types nothing: what this is true of is no ndarray to them
-is_sparse: Callable[[object], TypeGuard[Any]] = sp.issparse
 
 
 class Scaling(NamedTuple):
@@ -94,7 +86,7 @@ def _center_constants(
     if len(flat) == 0:
         return
     low, high = np.full(len(flat), np.inf), np.full(len(flat), -np.inf)
-    for _, chunk in _chunks(X, rows, fill, flat):
+    for _, chunk in source_of(X).blocks(rows, fill, flat):
         least, most = chunk.min(axis=0), chunk.max(axis=0)
         if is_sparse(chunk):
             least, most = least.toarray().ravel(), most.toarray().ravel()
@@ -126,7 +118,7 @@ def _moments(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Means, variances and scales of all columns, or of some times a factor each."""
     scaler = StandardScaler(with_mean=not is_sparse(X))
-    for part, chunk in _chunks(X, rows, fill, columns):
+    for part, chunk in source_of(X).blocks(rows, fill, columns):
         if factor is None:
             read = chunk
         else:
@@ -143,26 +135,7 @@ def _peaks(
 ) -> np.ndarray:
     """The largest absolute values of some columns."""
     peak = np.zeros(len(columns))
-    for _, chunk in _chunks(X, rows, fill, columns):
+    for _, chunk in source_of(X).blocks(rows, fill, columns):
         largest = abs(chunk).max(axis=0)
         np.maximum(peak, largest.toarray().ravel() if is_sparse(largest) else largest, out=peak)
     return peak
-
-
-def _chunks(
-    X: Table, rows: np.ndarray | None, fill: np.ndarray | None, columns: np.ndarray | None = None
-) -> Iterator[tuple[Any, Table]]:
-    """Rows that train, a piece at a time, with what stands for NaN; and which they are."""
-    n = X.shape[0] if rows is None else len(rows)
-    step = max(1, CHUNK_BYTES // (8 * max(1, X.shape[1])))
-    for start in range(0, n, step):
-        part = slice(start, start + step) if rows is None else rows[start : start + step]
-        chunk = X[part]
-        if is_sparse(chunk):
-            if not chunk.has_canonical_format:
-                chunk = chunk.copy()  # it may be X itself
-                chunk.sum_duplicates()
-        else:
-            chunk = np.ascontiguousarray(chunk)  # sums depend on the order in memory
-            chunk = chunk if fill is None else np.where(np.isnan(chunk), fill, chunk)
-        yield part, chunk if columns is None else chunk[:, columns]

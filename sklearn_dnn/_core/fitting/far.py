@@ -12,7 +12,7 @@ import torch
 from ..._warnings import warn
 from ..data.scaling import fit_scaling
 from ..data.targets import Codec
-from ..reading.inputs import Given
+from ..reading.given import Given
 from ..reading.targets import LARGEST_TARGET
 from ..specification import FitSpec, warn_of_broken_conditions
 from .session import Session

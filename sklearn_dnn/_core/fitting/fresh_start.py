@@ -19,7 +19,8 @@ from ..data.targets import Codec
 from ..network.architecture import Architecture
 from ..network.data_dependent import scale_to_data
 from ..network.parameters import Layout
-from ..reading.inputs import Given, tell_of_new_gaps
+from ..reading.given import Given
+from ..reading.inputs import tell_of_new_gaps
 from ..reading.raw_columns import as_array
 from ..specification import (
     FitSpec,

@@ -7,7 +7,8 @@ from numbers import Real
 
 from ..data.targets import Codec
 from ..messages import memory_advice, naming_input
-from ..reading.inputs import Given, read_difficulty, read_validation
+from ..reading.given import Given
+from ..reading.inputs import read_difficulty, read_validation
 from .fresh_start import begin
 from .request import Arguments, Request
 from .session import Session

@@ -13,7 +13,7 @@ from ..data.columns import Columns
 from ..data.targets import Codec
 from ..fitted.fitted import Fitted
 from ..network.weights import Weights
-from ..reading.inputs import Given
+from ..reading.given import Given
 from ..reading.tables import Reading, reading_of
 from ..reading.targets import TargetReader
 

@@ -16,7 +16,7 @@ from ..data.columns import Columns
 from ..data.encoder import encoding_for
 from ..data.features import Encoding, Features
 from ..data.targets import Codec
-from ..reading.inputs import Given
+from ..reading.given import Given
 from ..specification import FitSpec, Task
 from ..training.evaluate import ValidationSet
 from ..training.range_test import RangeTest, range_test

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..._warnings import warn
-from ..data.scaling import Table
+from ..data.source import Table
 from ..data.texts import Verdict, told
-from ..reading.inputs import Given
+from ..reading.given import Given
 from ..reading.levels import look_up
 from ..reading.raw_columns import Column
 from ..reading.tables import Reading, refusal, tell_of_unread

@@ -15,7 +15,8 @@ from ..data.scaling import has_gaps
 from ..network.architecture import Architecture
 from ..network.parameters import Layout
 from ..network.weights import Weights
-from ..reading.inputs import Given, tell_of_new_gaps
+from ..reading.given import Given
+from ..reading.inputs import tell_of_new_gaps
 from ..specification import MIXED, FitSpec, is_auto, resolve, settled, stops_early
 from ..training.state import Progress, driven_schedules
 from ..training.streams import Streams

@@ -6,7 +6,6 @@ import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,9 @@ from ..._compat import check_sample_weight, num_samples
 from ..._warnings import warn
 from ...components.base import shown
 from ..data.columns import Columns
-from ..data.scaling import Table, has_gaps, is_sparse
+from ..data.scaling import has_gaps
+from ..data.source import Table, is_sparse
+from .given import Given
 from .labels import without_gaps
 from .raw_columns import as_array, as_table, needs_reading, refuse_lazy
 from .tables import ADVICE, Reading, learn_reading, read_as_before, reading_of
@@ -158,60 +159,6 @@ def all_finite(numbers: np.ndarray) -> bool:
     if numbers.size <= SMALL and math.isfinite(np.vdot(numbers, numbers)):
         return True
     return bool(np.isfinite(numbers).all())
-
-
-@dataclass(frozen=True)
-class Given:
-    """A table with its targets and weights.
-
-    Attributes
-    ----------
-    X : ndarray or CSR matrix of shape (n, p), float32 or float64
-        Categories are the codes of their levels, and gaps NaN.
-    y : ndarray of shape (n,) or (n, k)
-    weight : ndarray of shape (n,) or None
-        Not negative, and not all zero.
-    difficulty : ndarray of shape (n,) or None
-        How hard each row is, in any unit.
-    only : ndarray of int or None
-        The rows that were given, where the table has more; None for all.
-    reading : Reading or None
-        How the raw table was read; None where all columns are numbers.
-    gappy : bool
-        Whether the table has gaps.
-    names : ndarray of str or None
-        Of the columns.
-    unread : tuple of int
-        Columns of numbers with gaps for cells of text that do not read, which was told.
-    versions : dict
-        The table again for each choice of columns of text that are numbers, by their positions;
-        shared by all that are made of this.
-    """
-
-    X: Table
-    y: np.ndarray
-    weight: np.ndarray | None
-    difficulty: np.ndarray | None = None
-    only: np.ndarray | None = None
-    reading: Reading | None = None
-    gappy: bool = False
-    names: np.ndarray | None = None
-    unread: tuple[int, ...] = ()
-    versions: dict[tuple[int, ...], Table] = field(default_factory=dict)
-
-    def raw(self, rows: np.ndarray) -> Table:
-        """Rows with levels in place of their codes, as the user gave them."""
-        X = self.X[rows]
-        return X if self.reading is None else self.reading.decoded(X)
-
-    @property
-    def rows(self) -> np.ndarray:
-        """Positions of the rows that count: a weight of zero is an absent row."""
-        if self.only is not None:
-            return self.only if self.weight is None else self.only[self.weight[self.only] > 0]
-        if self.weight is None:
-            return np.arange(self.X.shape[0])
-        return np.flatnonzero(self.weight)
 
 
 def read_given(

@@ -14,7 +14,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from ..._compat import Interval
 from ...components.base import shown
 from ...components.losses import LOSSES, as_loss
-from ..data.scaling import is_sparse
+from ..data.source import is_sparse
 from ..data.targets import (
     BinaryCodec,
     ClassCodec,
@@ -23,7 +23,7 @@ from ..data.targets import (
     MultilabelCodec,
     RegressionCodec,
 )
-from .inputs import Given
+from .given import Given
 from .labels import as_column, kind_of_labels, read_classes, tell_of_other_units
 
 # The largest size of targets whose squares, and sums of them, are numbers.

@@ -14,7 +14,7 @@ from ..._compat import from_numpy
 from ..._devices import kind_of
 from ..._threads import limit_threads
 from ..data.features import Encoding, Features
-from ..data.scaling import Table, is_sparse
+from ..data.source import Table, is_sparse
 from ..network.mlp import Evaluator, InTurn
 from ..network.views import Layer
 
