@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 try:
     import fcntl
@@ -91,10 +91,10 @@ def check_writable(path: str | os.PathLike[str]) -> None:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
-def is_stream(path: str | os.PathLike[str], stream: object) -> bool:
+def is_stream(path: str | os.PathLike[str], stream: Any) -> bool:
     """Whether a path leads to where a stream of the process, such as `sys.stdout`, goes."""
     with suppress(OSError, ValueError, AttributeError):  # not there, closed, or not of the system
-        return os.path.samestat(os.stat(path), os.fstat(stream.fileno()))  # type: ignore[attr-defined]
+        return os.path.samestat(os.stat(path), os.fstat(stream.fileno()))
     return False
 
 

@@ -32,7 +32,7 @@ from ..estimators._classifier import MLPClassifier
 from ..estimators._regressor import MLPRegressor
 
 MLP: TypeAlias = MLPClassifier | MLPRegressor
-E = TypeVar("E", MLPClassifier, MLPRegressor)
+E = TypeVar("E", bound=MLPClassifier | MLPRegressor)
 
 # What holds a network back from fitting its rows, and the value that switches it off.
 REGULARISERS = {
