@@ -25,7 +25,8 @@ from sklearn_dnn._core.network.architecture import Architecture
 from sklearn_dnn._core.network.parameters import Layout
 from sklearn_dnn._core.specification import FitSpec, Task, resolve
 from sklearn_dnn._core.training.engine import train
-from sklearn_dnn._core.training.state import Progress, Streams
+from sklearn_dnn._core.training.state import Progress
+from sklearn_dnn._core.training.streams import Streams
 
 NETWORKS = [  # sizes, batch, steps an epoch, epochs
     ((8, 64, 64, 1), 200, 20, 3),

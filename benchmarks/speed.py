@@ -30,7 +30,8 @@ from sklearn_dnn._core.data.batches import TrainingSet
 from sklearn_dnn._core.data.features import Features, Standardiser
 from sklearn_dnn._core.specification import Task, resolve
 from sklearn_dnn._core.training.engine import train
-from sklearn_dnn._core.training.state import Progress, Streams
+from sklearn_dnn._core.training.state import Progress
+from sklearn_dnn._core.training.streams import Streams
 from sklearn_dnn.components import Adam
 
 NETWORKS = [  # sizes, batch, steps an epoch

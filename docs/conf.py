@@ -14,7 +14,8 @@ warnings.filterwarnings("ignore", message="Maximum iterations")
 _root = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(_root / "docs"))
 
-import generated_pages  # noqa: E402 - found by the path above
+import gallery  # noqa: E402 - found by the path above
+import generated_pages  # noqa: E402
 
 project = "sklearn_dnn"
 author = "The sklearn_dnn developers"
@@ -27,6 +28,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
     "numpydoc",
+    "sphinx_design",
     "sphinx_gallery.gen_gallery",
 ]
 exclude_patterns = ["_build"]
@@ -44,6 +46,9 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
     "filename_pattern": r"/plot_",
+    "subsection_order": [f"../examples/{group}" for group in gallery.GROUPS],
+    "within_subsection_order": "gallery.place",
+    "default_thumb_file": str(_root / "docs/images/stack.svg"),
     "download_all_examples": False,
     "show_memory": False,
     "show_signature": False,
@@ -56,7 +61,15 @@ sphinx_gallery_conf = {
 html_theme = "pydata_sphinx_theme"
 html_title = f"sklearn_dnn {release}"
 html_show_sourcelink = False
-html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False}
+html_theme_options = {
+    "logo": {"text": "sklearn_dnn"},
+    # All of the top level stands in the bar, and nothing in a menu called "More".
+    "header_links_before_dropdown": 6,
+    "show_toc_level": 2,
+    "navigation_with_keys": False,
+}
+# Pages that have none below them need no column for it.
+html_sidebars = {page: [] for page in ("index", "install", "getting_started")}
 
 _foreign_role = re.compile(r":(?:ref|term|doc|arxiv|doi):`([^`<]+?)\s*(?:<[^`>]*>)?`")
 

@@ -42,7 +42,7 @@ FAMILIES = {
         "Functions of the hidden layers: one for all, or a sequence with one a layer. A "
         "function of tensors and a class of ``torch.nn`` are taken, too. The regressor's "
         "``output_activation`` takes those that learn nothing and draw nothing. "
-        ":doc:`../auto_examples/plot_activations` draws them.",
+        ":doc:`../auto_examples/networks/plot_activations` draws them.",
     ),
     "initializers": Family(
         "Initializers",
@@ -97,8 +97,8 @@ FAMILIES = {
         "momentum (``momentum_schedule``), on dropout's rates (``dropout_schedule``) or on the "
         "decay (``weight_decay_schedule``). All times are in epochs. The little curves show the "
         "factor, from 0 up, over 30 epochs, for the defaults; that of ``performance`` is for a "
-        "loss that falls for ten epochs. :doc:`../auto_examples/plot_schedules` draws some in "
-        "full, and a function may be one; see :doc:`../adding_a_schedule`.",
+        "loss that falls for ten epochs. :doc:`../auto_examples/training/plot_schedules` draws "
+        "some in full, and a function may be one; see :doc:`../adding_a_schedule`.",
     ),
     "constraints": Family(
         "Constraints",
@@ -345,7 +345,7 @@ def _reference(name: str) -> str:
     if name.startswith("docs:"):
         return f":doc:`{name.removeprefix('docs:').partition('(')[0]}`"
     if name.startswith("example:"):
-        return f":doc:`auto_examples/{name.removeprefix('example:')}`"
+        return f":doc:`auto_examples/{_example(name.removeprefix('example:'))}`"
     dotted = re.match(r"[\w.]+", name)[0]
     root, *rest = dotted.split(".")
     if root in ESTIMATORS:
@@ -363,6 +363,12 @@ def _reference(name: str) -> str:
             role = "class" if inspect.isclass(thing) else "func"
             return f":{role}:`{name.removeprefix('sklearn_dnn.')} <{dotted}>`"
     return f"``{name}``"
+
+
+def _example(name: str) -> str:
+    """Group and name of a program of the gallery."""
+    examples = HERE.parent / "examples"
+    return next(examples.glob(f"*/{name}.py")).relative_to(examples).with_suffix("").as_posix()
 
 
 def _family_of(name: str) -> str:

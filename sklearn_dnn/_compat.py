@@ -7,13 +7,12 @@ import copy
 import inspect
 from collections.abc import Callable
 from functools import cache, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
 from joblib.externals.loky.process_executor import TerminatedWorkerError
-from sklearn.base import _fit_context as fit_context
-from sklearn.callback import AutoPropagatedCallback, CallbackSupportMixin, with_callbacks
+from sklearn.callback import AutoPropagatedCallback, CallbackSupportMixin
 from sklearn.model_selection._validation import _fit_and_predict, _fit_and_score
 from sklearn.utils._param_validation import (
     HasMethods,
@@ -30,6 +29,25 @@ from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _num_features as num_features
 from sklearn.utils.validation import _num_samples as num_samples
 from torch.utils._device import DeviceContext
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+if TYPE_CHECKING:
+    # a method behind an untyped decorator would have no signature for checkers of types
+
+    def fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[F], F]:
+        """scikit-learn's decorator of ``fit``."""
+
+    def with_callbacks(fit: F) -> F:
+        """scikit-learn's decorator of a ``fit`` that callbacks watch."""
+
+    def available_if(check: Callable[[Any], bool]) -> Callable[[F], F]:
+        """scikit-learn's decorator of a method that not all instances have."""
+
+else:
+    from sklearn.base import _fit_context as fit_context
+    from sklearn.callback import with_callbacks
+    from sklearn.utils.metaestimators import available_if
 
 # Kernels that update a parameter, its gradient and the optimizer's state in one pass.
 fused_adam_ = torch._fused_adam_
@@ -48,7 +66,7 @@ push_function_mode = torch._C._push_on_torch_function_stack
 # What the whole process multiplies float32 matrices in on the CPU, and what is float32.
 read_precision: Callable[[], str] = torch.get_float32_matmul_precision
 write_precision: Callable[[str], Any] = torch.set_float32_matmul_precision
-EXACT_PRECISIONS = ("highest",)
+EXACT_PRECISIONS: tuple[str, ...] = ("highest",)
 if hasattr(torch._C, "_get_fp32_precision_getter"):  # since 2.9 apart from that of CUDA
     read_precision = partial(torch._C._get_fp32_precision_getter, "mkldnn", "matmul")
     write_precision = partial(torch._C._set_fp32_precision_setter, "mkldnn", "matmul")
@@ -125,7 +143,7 @@ class NamesReadOnce:
     @classmethod
     @cache
     def _get_param_names(cls) -> list[str]:
-        return super()._get_param_names()
+        return super()._get_param_names()  # type: ignore[misc]  # of the estimator it is mixed into
 
 
 def callbacks_of(estimator: Any) -> list[Any]:
@@ -192,6 +210,7 @@ __all__ = [
     "StrOptions",
     "TerminatedWorkerError",
     "any_autocast",
+    "available_if",
     "callbacks_of",
     "check_categorical_features",
     "check_method_params",

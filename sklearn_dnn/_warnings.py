@@ -109,8 +109,11 @@ def _frame() -> tuple[FrameType, bool]:
     """The frame of the user's that leads here, or the outermost of the package; and which it is."""
     here = inspect.currentframe()
     assert here is not None, "Python runs without frames"
-    frame = outermost = here.f_back.f_back  # of what called `warn`
+    assert here.f_back is not None
+    outermost = here.f_back.f_back  # of what called `warn`
+    assert outermost is not None
     del here  # a frame that knows itself would keep the caller's tables alive
+    frame: FrameType | None = outermost
     inner = ""
     while frame is not None:
         package = _package(frame)

@@ -128,7 +128,7 @@ def _names(text: str) -> list[str]:
 def _compare(arguments: argparse.Namespace) -> int:
     from .compare import RIVALS, compare_models
     from .compare._outputs import Failures, check_outputs
-    from .compare._progress import Progress
+    from .compare._progress import ProgressLine
     from .compare._text import as_text
 
     if arguments.json is not None and is_stream(arguments.json, sys.stdout):
@@ -139,7 +139,7 @@ def _compare(arguments: argparse.Namespace) -> int:
         _check_report()
     X, y = _load(arguments)
     names = RIVALS if arguments.models is None else arguments.models
-    progress = Progress(len(names))
+    progress = ProgressLine(len(names))
     progress.begin(X)
     comparison = compare_models(
         X,
@@ -176,7 +176,7 @@ def _compare(arguments: argparse.Namespace) -> int:
 
 
 def _load(arguments: argparse.Namespace) -> tuple[pd.DataFrame, pd.Series]:
-    from .compare._tables import listed, nearest, read_table, split_target
+    from .compare._tables import listed, nearest, read_file, split_target
     from .datasets import load_california_housing
 
     target = arguments.target
@@ -185,7 +185,7 @@ def _load(arguments: argparse.Namespace) -> tuple[pd.DataFrame, pd.Series]:
         target = target or "median_house_value"
         say("No table given: California housing, 1990 census, 20640 rows.")
     else:
-        frame = read_table(arguments.table)
+        frame = read_file(arguments.table)
     if target is None:
         columns = listed(frame.columns, 20)
         raise _CommandError(f"Say which column to predict by --target; the columns are {columns}.")
@@ -274,13 +274,13 @@ def _leave_output() -> None:
 def _predict(arguments: argparse.Namespace) -> int:
     from ._core.messages import told
     from .compare._outputs import Failures, as_csv, check_outputs, prediction_table
-    from .compare._tables import TableProblem, listed, read_table
+    from .compare._tables import TableProblem, listed, read_file
 
     if arguments.out is not None and is_stream(arguments.out, sys.stdout):
         arguments.out = None
     check_outputs([arguments.out], [arguments.model, arguments.table])
     saved = _load_model(arguments.model)
-    frame = read_table(arguments.table)
+    frame = read_file(arguments.table)
     absent = [name for name in saved["columns"] if name not in frame.columns]
     if absent:
         raise _CommandError(

@@ -22,8 +22,9 @@ from sklearn_dnn._core.data.columns import (
     fit_columns,
 )
 from sklearn_dnn._core.data.encoder import Encoder, encoding_for
-from sklearn_dnn._core.data.features import Features, Scaling, Standardiser
+from sklearn_dnn._core.data.features import Features, Standardiser
 from sklearn_dnn._core.data.order import medians, normal_scores, quantiles
+from sklearn_dnn._core.data.scaling import Scaling
 
 NAN = np.nan
 SCALINGS = [None, "standard", "robust", "quantile", "quantile_robust"]

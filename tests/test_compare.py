@@ -23,6 +23,7 @@ from threadpoolctl import threadpool_limits
 
 from sklearn_dnn.compare import RIVALS, TableProblem, compare_models
 from sklearn_dnn.compare._columns import _look, _plain_numbers, category_text, describe_columns
+from sklearn_dnn.compare._figures import corrected_t_test
 from sklearn_dnn.compare._models import (
     GAP,
     as_numbers,
@@ -32,9 +33,9 @@ from sklearn_dnn.compare._models import (
     converted,
 )
 from sklearn_dnn.compare._plots import importance
-from sklearn_dnn.compare._result import corrected_t_test
-from sklearn_dnn.compare._style import NoPictureError
-from sklearn_dnn.compare._tables import drop_gaps, find_task, read_table, split_target
+from sklearn_dnn.compare._points import NoPictureError
+from sklearn_dnn.compare._tables import read_file, split_target
+from sklearn_dnn.compare._target import drop_gaps, find_task
 from sklearn_dnn.datasets import load_california_housing
 
 QUICK = ["dummy", "linear", "ridge"]
@@ -436,7 +437,7 @@ def test_tables_are_read(tmp_path):
     frame = X.assign(y=y)
     for name in ["t.csv", "t.csv.gz"]:
         frame.to_csv(tmp_path / name, index=False)
-        read = read_table(tmp_path / name)
+        read = read_file(tmp_path / name)
         assert list(read.columns) == list(frame.columns)
         assert len(read) == 20
     with pytest.raises(TableProblem, match="did you mean 'colour'"):
@@ -460,7 +461,7 @@ def test_parquet_is_read_as_csv_is(tmp_path):
     frame.to_parquet(tmp_path / "table.parquet")
     frame.to_csv(tmp_path / "table.csv", index=False)
     pd.testing.assert_frame_equal(
-        read_table(tmp_path / "table.parquet"), read_table(tmp_path / "table.csv")
+        read_file(tmp_path / "table.parquet"), read_file(tmp_path / "table.csv")
     )
 
 
@@ -503,13 +504,13 @@ def test_a_scorer_of_another_task_is_refused(y, scorer):
 def test_odd_tables_are_told_of(tmp_path):
     (tmp_path / "comma.csv").write_text("a,b,y\n1,2,3,\n4,5,6,\n")
     with pytest.raises(TableProblem, match="rows of 4 fields but names for 3 columns"):
-        read_table(tmp_path / "comma.csv")
+        read_file(tmp_path / "comma.csv")
     (tmp_path / "semicolon.csv").write_text("a;y\n1;2\n")
     with pytest.raises(TableProblem, match="save it with commas"):
-        split_target(read_table(tmp_path / "semicolon.csv"), "y")
+        split_target(read_file(tmp_path / "semicolon.csv"), "y")
     (tmp_path / "damaged.csv.gz").write_bytes(b"\x1f\x8b\x08\x00" + b"\x00" * 6 + b"\xff" * 40)
     with pytest.raises(TableProblem, match="can't be read as a table"):
-        read_table(tmp_path / "damaged.csv.gz")
+        read_file(tmp_path / "damaged.csv.gz")
     with pytest.raises(TableProblem, match="lists or records"):
         describe_columns(pd.DataFrame({"a": [[1], [2], [3]]}))
     dates = [f"2020-01-{day:02d}" for day in range(1, 21)] * 2
@@ -518,7 +519,7 @@ def test_odd_tables_are_told_of(tmp_path):
     _, kept, _ = drop_gaps(*split_target(pd.DataFrame({"a": range(10), "y": y}), "y"))
     assert find_task(kept)[0] == "binary"
     (tmp_path / "words.csv").write_text("a,y\n1,None\n2,mild\n3,\n")
-    _, kept, _ = drop_gaps(*split_target(read_table(tmp_path / "words.csv"), "y"))
+    _, kept, _ = drop_gaps(*split_target(read_file(tmp_path / "words.csv"), "y"))
     assert kept.tolist() == ["None", "mild"]
 
 

@@ -15,7 +15,7 @@ from sklearn.model_selection import KFold
 from sklearn_dnn import MLPClassifier, MLPRegressor
 from sklearn_dnn._core.fitted.fitted import present
 from sklearn_dnn._core.specification import machine, step_work
-from sklearn_dnn._core.training.step import Step
+from sklearn_dnn._core.training.step import TrainingStep
 from sklearn_dnn.components import SGD, Lookahead, TorchOptimizer
 from sklearn_dnn.model_selection import GridSearchCV, RandomizedSearchCV, cross_validate
 
@@ -109,13 +109,13 @@ def pays_for_ten(monkeypatch):
 
 def devices_of_steps(monkeypatch):
     """The kind of device, and the number of members, of every step from now on."""
-    found, known = set(), Step.__call__
+    found, known = set(), TrainingStep.__call__
 
     def call(own, *args, **kwargs):
         found.add((own.theta.device.type, len(own.specs)))
         return known(own, *args, **kwargs)
 
-    monkeypatch.setattr(Step, "__call__", call)
+    monkeypatch.setattr(TrainingStep, "__call__", call)
     return found
 
 
@@ -163,7 +163,7 @@ def test_a_few_fits_and_fits_that_train_alone_stay_on_the_cpu(monkeypatch):
 
 def end_at(monkeypatch, n_members, step=2, width=None):
     """Let memory end in that step of a stack of more than so many members."""
-    sizes, counts, known = [], {}, Step.__call__
+    sizes, counts, known = [], {}, TrainingStep.__call__
 
     def call(own, *args, **kwargs):
         counts[id(own)] = counts.get(id(own), 0) + 1
@@ -175,7 +175,7 @@ def end_at(monkeypatch, n_members, step=2, width=None):
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 MiB.")
         return known(own, *args, **kwargs)
 
-    monkeypatch.setattr(Step, "__call__", call)
+    monkeypatch.setattr(TrainingStep, "__call__", call)
     return sizes
 
 

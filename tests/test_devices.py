@@ -17,7 +17,8 @@ from sklearn_dnn._core.fitted.fitted import present
 from sklearn_dnn._core.fitting import fresh_start
 from sklearn_dnn._core.fitting import session as session_module
 from sklearn_dnn._core.specification import CUDA_WORK, Task, machine, resolve, settled, step_work
-from sklearn_dnn._core.training.state import Progress, generator
+from sklearn_dnn._core.training.state import Progress
+from sklearn_dnn._core.training.streams import generator
 from sklearn_dnn.components import Lookahead, TorchOptimizer
 from sklearn_dnn.estimators._stacks import Fit, open_stacks
 from sklearn_dnn.model_selection import GridSearchCV

@@ -81,6 +81,8 @@ def test_training_without_validation_has_one_curve():
     assert display.validation_line_ is None
     with pytest.raises(ValueError, match="early_stopping=True"):
         TrainingCurvesDisplay.from_estimator(plain, score=True)
+    with pytest.raises(ValueError, match="one value an epoch"):
+        TrainingCurvesDisplay([3.0, 2.0]).plot(rate=True)
     gaps = TrainingCurvesDisplay([3.0, 2.0], validation_loss=[None, 1.0]).plot()
     np.testing.assert_array_equal(gaps.validation_line_.get_ydata(), [np.nan, 1.0])
 

@@ -27,8 +27,9 @@ from sklearn_dnn._core.network.parameters import Layout
 from sklearn_dnn._core.specification import Task, resolve, structure
 from sklearn_dnn._core.training import gradients as gradients_module
 from sklearn_dnn._core.training.engine import train
-from sklearn_dnn._core.training.state import Progress, Streams
-from sklearn_dnn._core.training.step import Step
+from sklearn_dnn._core.training.state import Progress
+from sklearn_dnn._core.training.step import TrainingStep
+from sklearn_dnn._core.training.streams import Streams
 from sklearn_dnn.components import (
     BatchNorm,
     Dropout,
@@ -121,7 +122,7 @@ def a_step(specs, levels=LEVELS):
     x = x.to(progress.theta.dtype)
     y = torch.randn(*x.shape[:-1], 1, dtype=x.dtype, generator=torch.Generator().manual_seed(2))
     with torch.no_grad():
-        return Step(specs, progress), Batch(x, y, 1 / 9, 9.0, slice(0, 9))
+        return TrainingStep(specs, progress), Batch(x, y, 1 / 9, 9.0, slice(0, 9))
 
 
 def gradient(monkeypatch, specs, by_hand, **how):

@@ -24,8 +24,9 @@ from sklearn_dnn._core.data.batches import Batcher, TrainingSet
 from sklearn_dnn._core.data.features import Features, Standardiser
 from sklearn_dnn._core.specification import Task, resolve
 from sklearn_dnn._core.training import gradients as gradients_module
-from sklearn_dnn._core.training.state import Progress, Streams
-from sklearn_dnn._core.training.step import Step
+from sklearn_dnn._core.training.state import Progress
+from sklearn_dnn._core.training.step import TrainingStep
+from sklearn_dnn._core.training.streams import Streams
 from sklearn_dnn._threads import limit_threads
 from sklearn_dnn.components import (
     SGD,
@@ -505,7 +506,7 @@ def a_step(specs, weighted):
     progress = Progress.begin(specs, Streams.of_members(0, m))
     noise = torch.randn(progress.theta.shape, generator=torch.Generator().manual_seed(1))
     progress.theta.add_(noise, alpha=0.3)
-    step = Step(specs, progress)
+    step = TrainingStep(specs, progress)
     (batch,) = Batcher(data, N_ROWS, False, False).epoch(progress.orders).batches
     return step, batch
 

@@ -21,7 +21,7 @@ from sklearn_dnn._core.data.features import Features, Standardiser
 from sklearn_dnn._core.fitting.opening import open_session
 from sklearn_dnn._core.fitting.request import Arguments
 from sklearn_dnn._core.network.mlp import affine, hidden
-from sklearn_dnn._core.training.step import Step
+from sklearn_dnn._core.training.step import TrainingStep
 from sklearn_dnn.components import (
     AlphaDropout,
     BatchNorm,
@@ -280,7 +280,7 @@ def test_gradient_is_the_slope(seed):
     theta = progress.theta
     generator = torch.Generator().manual_seed(seed)
     theta.add_(torch.randn(theta.shape, generator=generator, dtype=torch.float64), alpha=0.2)
-    step = Step([session.spec], progress)
+    step = TrainingStep([session.spec], progress)
     batches = Batcher(session.training_set(), 12, shuffle=False, merge_single=False)
     (batch,) = batches.epoch(progress.orders).batches
     statistics = progress.statistics.clone()

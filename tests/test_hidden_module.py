@@ -15,10 +15,12 @@ from torch import nn
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
 from sklearn_dnn._core.data.batches import TrainingSet
-from sklearn_dnn._core.data.features import Features, Standardiser, fit_scaling
+from sklearn_dnn._core.data.features import Features, Standardiser
+from sklearn_dnn._core.data.scaling import fit_scaling
 from sklearn_dnn._core.specification import Task, resolve
 from sklearn_dnn._core.training.engine import train
-from sklearn_dnn._core.training.state import Progress, Streams
+from sklearn_dnn._core.training.state import Progress
+from sklearn_dnn._core.training.streams import Streams
 from sklearn_dnn.components import Dropout, HiddenModule, Piecewise, Relu
 
 pytestmark = pytest.mark.filterwarnings(

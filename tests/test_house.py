@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import importlib.util
 import re
 import sys
@@ -54,6 +55,11 @@ def test_families_of_components_do_not_import_each_other(module):
     allowed = {"_compat", "_warnings", "components.base", "components.foreign"}
     used = {source for source, _ in imports(module) if source is not None} - allowed
     assert all(source == family or source.startswith(f"{family}.") for source in used)
+
+
+def test_no_imports_run_in_a_circle():
+    used = {m: {s for s, _ in imports(m) if s in MODULES and s != m} for m in MODULES}
+    graphlib.TopologicalSorter(used).prepare()
 
 
 def test_tools_do_not_import_each_other():

@@ -19,7 +19,7 @@ from sklearn_dnn._core.data.batches import TrainingSet
 from sklearn_dnn._core.fitting import running
 from sklearn_dnn._core.fitting.session import member_rows
 from sklearn_dnn._core.specification import machine
-from sklearn_dnn._core.training.state import Streams
+from sklearn_dnn._core.training.streams import Streams
 from sklearn_dnn.callbacks import FunctionCallback, History
 from sklearn_dnn.components import (
     BatchNorm,

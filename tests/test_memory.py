@@ -15,7 +15,7 @@ from sklearn_dnn import MLPClassifier, MLPRegressor
 from sklearn_dnn._core.fitting import running
 from sklearn_dnn._core.specification import machine
 from sklearn_dnn._core.training import engine
-from sklearn_dnn._core.training.step import Step
+from sklearn_dnn._core.training.step import TrainingStep
 from sklearn_dnn.estimators import _stacks
 from sklearn_dnn.model_selection import (
     GridSearchCV,
@@ -67,7 +67,7 @@ class Memory:
 
     def __init__(self, monkeypatch, n_members, *, step=4, error=ERRORS[0], width=None):
         self.sizes, self.steps = [], {}
-        known, train = Step.__call__, engine.train
+        known, train = TrainingStep.__call__, engine.train
 
         def noted(specs, *args, **kwargs):
             self.sizes.append(len(specs))
@@ -82,7 +82,7 @@ class Memory:
                 raise error
             return known(own, *args, **kwargs)
 
-        monkeypatch.setattr(Step, "__call__", call)
+        monkeypatch.setattr(TrainingStep, "__call__", call)
         monkeypatch.setattr(_stacks, "train", noted)
         monkeypatch.setattr(running, "train", noted)
 
@@ -262,14 +262,14 @@ def _watching_bar(monkeypatch, bars):
 def test_after_ctrl_c_no_further_part_begins_and_what_is_done_counts(monkeypatch):
     expected = search(network()).fit(X, Y)
     memory = Memory(monkeypatch, 4)
-    limited = Step.__call__
+    limited = TrainingStep.__call__
 
     def call(own, *args, **kwargs):
         if memory.sizes == [12, 6, 3, 3]:
             raise KeyboardInterrupt
         return limited(own, *args, **kwargs)
 
-    monkeypatch.setattr(Step, "__call__", call)
+    monkeypatch.setattr(TrainingStep, "__call__", call)
     found, told = heard(search(network(), error_score=np.nan))
     assert any("3 of 12 fits are done and count" in text for text in told)
     assert memory.sizes == [12, 6, 3, 3]
@@ -301,14 +301,14 @@ def test_an_ensemble_is_trained_in_parts(monkeypatch, cls, stack_bytes):
 
 def test_ctrl_c_in_a_part_keeps_the_members_that_had_begun(monkeypatch):
     memory = Memory(monkeypatch, 2)
-    limited = Step.__call__
+    limited = TrainingStep.__call__
 
     def call(own, *args, **kwargs):
         if memory.sizes[1:] == [2] and len(own.progress.histories[0]["loss"]) == 2:
             raise KeyboardInterrupt
         return limited(own, *args, **kwargs)
 
-    monkeypatch.setattr(Step, "__call__", call)
+    monkeypatch.setattr(TrainingStep, "__call__", call)
     found, told = heard(network(n_members=4))
     assert "Training interrupted by user." in told
     assert any("2 of 4 members had not begun" in text for text in told)

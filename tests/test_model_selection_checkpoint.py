@@ -22,7 +22,7 @@ from sklearn.linear_model import Ridge
 from sklearn_dnn import MLPRegressor
 from sklearn_dnn.callbacks import StopAtTarget
 from sklearn_dnn.model_selection import GridSearchCV, _checkpoint, stacking
-from sklearn_dnn.model_selection._identity import Identity, as_made
+from sklearn_dnn.model_selection._fingerprints import Fingerprints, as_made
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -33,7 +33,7 @@ GRID = {"alpha": [0.1, 1.0, 10.0]}
 
 
 def known_by(value):
-    return Identity().known_by(value)[0]
+    return Fingerprints().known_by(value)[0]
 
 
 def made(text, name="subject", module="mine", file="mine.py"):
@@ -333,7 +333,7 @@ def test_files_named_like_installed_ones(name, kind, tmp_path, monkeypatch):
         spec.loader.exec_module(module)
         with monkeypatch.context() as patch:
             patch.setitem(sys.modules, name, module)
-            key, packages = Identity().known_by(module.subject)
+            key, packages = Fingerprints().known_by(module.subject)
         keys.append(key)
         assert name not in packages
     assert keys[0] == keys[1] != keys[2]
@@ -351,7 +351,7 @@ def test_installed_things_go_by_their_names():
     ):
         assert known_by(thing) == known_by(thing)
     kept = sklearn.metrics.mean_absolute_error
-    assert "sklearn" in Identity().known_by(kept)[1]
+    assert "sklearn" in Fingerprints().known_by(kept)[1]
     assert known_by(kept) != known_by(sklearn.metrics.mean_squared_error)
     assert known_by(torch.channels_last) != known_by(torch.contiguous_format)
     assert known_by(...) != known_by(NotImplemented)
@@ -435,11 +435,11 @@ def test_what_holds_itself():
 
 
 def test_packages_that_are_met():
-    _, packages = Identity().known_by([Ridge(), torch.relu, np.log, {"a": textwrap.dedent}])
+    _, packages = Fingerprints().known_by([Ridge(), torch.relu, np.log, {"a": textwrap.dedent}])
     assert {"sklearn", "numpy"} <= packages
-    identity = Identity()
+    fingerprints = Fingerprints()
     model = MLPRegressor(random_state=np.random.RandomState(0))
-    assert identity.known_by(model) == identity.known_by(model)  # remembered, too
+    assert fingerprints.known_by(model) == fingerprints.known_by(model)  # remembered, too
 
 
 def test_unknown_things_are_refused(tmp_path):

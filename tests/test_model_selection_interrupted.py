@@ -26,7 +26,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_dnn import MLPClassifier
 from sklearn_dnn import model_selection as ours
-from sklearn_dnn._core.training import engine
+from sklearn_dnn._core.training.stack_run import StackRun
 from sklearn_dnn.compare import _pictures, compare_models
 from sklearn_dnn.components import EarlyStopping, HiddenModule
 from sklearn_dnn.inspection import bias_variance
@@ -120,7 +120,7 @@ class Key:
         self.n_epochs, self.at, self.after = 0, None, AFTER
         AFTER.clear()
         JUDGED.append(self)
-        epoch, lock = engine._Run.epoch, threading.Lock()
+        epoch, lock = StackRun.epoch, threading.Lock()
 
         def counted(run, started):
             with lock:
@@ -130,7 +130,7 @@ class Key:
                 raise KeyboardInterrupt
             return epoch(run, started)
 
-        monkeypatch.setattr(engine._Run, "epoch", counted)
+        monkeypatch.setattr(StackRun, "epoch", counted)
 
     def press_in_fit(self, i):
         """Press within the i-th fit of a search like the one before, counted from 0."""

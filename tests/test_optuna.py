@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
-from sklearn_dnn._core.training.engine import CALLBACK
+from sklearn_dnn._core.training.ends import CALLBACK
 from sklearn_dnn.model_selection import _backend, optimize
 
 optuna = pytest.importorskip("optuna", reason="needs Optuna, the extra optuna")

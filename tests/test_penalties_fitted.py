@@ -15,8 +15,9 @@ from sklearn_dnn import MLPClassifier, MLPRegressor
 from sklearn_dnn._core.data.batches import Batcher, TrainingSet
 from sklearn_dnn._core.data.features import Features, Standardiser
 from sklearn_dnn._core.specification import Task, resolve
-from sklearn_dnn._core.training.state import Progress, Streams
-from sklearn_dnn._core.training.step import Step
+from sklearn_dnn._core.training.state import Progress
+from sklearn_dnn._core.training.step import TrainingStep
+from sklearn_dnn._core.training.streams import Streams
 from sklearn_dnn.components import Box, MaxNorm, MinMaxNorm, NonNegative, Residual, UnitNorm
 
 pytestmark = pytest.mark.filterwarnings(
@@ -275,7 +276,7 @@ def test_members_of_a_stack_have_bounds_of_their_own(table):
     )
     progress = Progress.begin(specs, Streams.of_members(0, 3))
     with torch.no_grad():
-        step = Step(specs, progress)
+        step = TrainingStep(specs, progress)
         for batch in Batcher(data, 20, False, False).epoch(progress.orders).batches:
             step(batch, 0.2)
             for layer in step.network.layers:

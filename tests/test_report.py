@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -15,13 +16,16 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import confusion_matrix, get_scorer
 from sklearn.model_selection import KFold, StratifiedKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 pytest.importorskip("matplotlib")
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
 from sklearn_dnn.compare import Comparison, _plots
 from sklearn_dnn.compare._pictures import PICTURES
-from sklearn_dnn.compare._style import NoPictureError, score_name, shorten, spread_order
+from sklearn_dnn.compare._points import NoPictureError, spread_order
+from sklearn_dnn.compare._words import score_name, shorten
 
 # The networks are trained for a moment only.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -190,6 +194,21 @@ def test_overview_is_in_the_order_of_the_ranking(comparisons):
         assert axes.yaxis_inverted()
         first = comparison.scores[comparison.best][comparison.scoring[0]]
         assert abs(axes.lines[0].get_xdata()[0]) == pytest.approx(abs(first.mean()))
+
+
+class OwnKind(MLPRegressor):
+    """What a user makes of a network is one of this package's."""
+
+
+def test_networks_within_steps_and_subclasses_are_ours(comparisons):
+    comparison = comparisons["regression"]
+    assert comparison.ours == "ours"
+    network = OwnKind(hidden_layer_sizes=(4,), max_iter=3)
+    for model in (network, make_pipeline(StandardScaler(), network)):
+        assert replace(comparison, models={"linear": model}).ours == "linear"
+        page = replace(comparison, models={"linear": model}).to_html()
+        assert re.search(r'<tr class="(best )?ours"><th scope="row" title="linear">', page)
+    assert replace(comparison, models={"linear": LinearRegression()}).ours is None
 
 
 def test_time_against_score_marks_means(comparisons):

@@ -27,8 +27,9 @@ from sklearn_dnn._core.specification import Task, resolve
 from sklearn_dnn._core.training import gradients as gradients_module
 from sklearn_dnn._core.training.engine import train
 from sklearn_dnn._core.training.evaluate import ValidationSet
-from sklearn_dnn._core.training.state import Progress, Streams
-from sklearn_dnn._core.training.step import Step
+from sklearn_dnn._core.training.state import Progress
+from sklearn_dnn._core.training.step import TrainingStep
+from sklearn_dnn._core.training.streams import Streams
 from sklearn_dnn.components import (
     BatchNorm,
     Dropout,
@@ -102,7 +103,7 @@ def a_step(specs, kind="regression", weighted=False):
     progress = Progress.begin(specs, Streams.of_members(0, m))
     noise = torch.randn(progress.theta.shape, generator=torch.Generator().manual_seed(1))
     progress.theta.add_(noise, alpha=0.3)
-    step = Step(specs, progress)
+    step = TrainingStep(specs, progress)
     data = training_set(kind, m, weighted, n_rows=9)
     (batch,) = Batcher(data, 9, False, False).epoch(progress.orders).batches
     return step, batch

@@ -100,7 +100,7 @@ def test_every_scaling_of_entries_given_twice(counts, scaling, weighted):
 
 
 def test_entries_given_twice_in_pieces_of_a_long_table(counts, monkeypatch):
-    monkeypatch.setattr("sklearn_dnn._core.data.features.CHUNK_BYTES", 8 * P * 7)  # seven rows
+    monkeypatch.setattr("sklearn_dnn._core.data.scaling.CHUNK_BYTES", 8 * P * 7)  # seven rows
     y = counts @ np.arange(P)
     model = MLPRegressor((6,), max_iter=2, random_state=0).fit(given_twice(counts), y)
     np.testing.assert_allclose(model.input_scale_, counts.std(0))

@@ -14,7 +14,8 @@ from sklearn_dnn import MLPClassifier, MLPRegressor, components
 from sklearn_dnn._core.data import batches
 from sklearn_dnn._core.data import features as features_module
 from sklearn_dnn._core.data.batches import Batcher, TrainingSet
-from sklearn_dnn._core.data.features import Features, Standardiser, fit_scaling
+from sklearn_dnn._core.data.features import Features, Standardiser
+from sklearn_dnn._core.data.scaling import fit_scaling
 from sklearn_dnn._core.data.targets import (
     BinaryCodec,
     MulticlassCodec,
@@ -24,8 +25,9 @@ from sklearn_dnn._core.data.targets import (
 from sklearn_dnn._core.specification import Task, resolve, structure
 from sklearn_dnn._core.training.engine import train
 from sklearn_dnn._core.training.evaluate import ValidationSet
-from sklearn_dnn._core.training.state import Progress, Streams
-from sklearn_dnn._core.training.step import Step
+from sklearn_dnn._core.training.state import Progress
+from sklearn_dnn._core.training.step import TrainingStep
+from sklearn_dnn._core.training.streams import Streams
 from sklearn_dnn._threads import limit_threads
 from sklearn_dnn.components import (
     SGD,
@@ -733,7 +735,7 @@ def test_dropout_has_the_mean_and_the_variance_of_each_members_rate():
         batch_size=N_ROWS,
     )
     progress = stack.begin(stack.everyone)
-    step = Step(stack.specs, progress)
+    step = TrainingStep(stack.specs, progress)
     (batch,) = Batcher(stack.data, N_ROWS, False, False).epoch(progress.orders).batches
     n_draws = 2000
     with limit_threads(1):

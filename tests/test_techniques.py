@@ -126,7 +126,7 @@ def check_what_delivers(name):
         assert words.lower() in text_of(page)
         return
     if name.startswith("example:"):
-        assert (ROOT / "examples" / f"{name.removeprefix('example:')}.py").is_file()
+        assert len(list((ROOT / "examples").glob(f"*/{name.removeprefix('example:')}.py"))) == 1
         return
     dotted, argument, value = parts(name)
     root, *rest = dotted.split(".")
@@ -230,7 +230,7 @@ def test_every_public_component_and_function_has_a_row():
 
 
 def test_every_example_has_a_row():
-    programs = {f"example:{path.stem}" for path in (ROOT / "examples").glob("plot_*.py")}
+    programs = {f"example:{path.stem}" for path in (ROOT / "examples").glob("*/plot_*.py")}
     assert programs <= set(NAMES)
 
 
@@ -261,7 +261,6 @@ def test_the_page_of_a_family_has_every_name(family):
     page = PAGES.family_page(family)
     registry = FAMILIES[PAGES.FAMILIES[family].parameter]
     assert list(registry) == re.findall(r"\* - ``\"(\w+)\"``", page)
-    assert PAGES.FAMILIES[family].parameter == registry.family
     assert len({registry.family for registry in REGISTRIES}) == len(PAGES.FAMILIES)
 
 

@@ -469,7 +469,7 @@ def scripted(monkeypatch, losses):
             raw = torch.full_like(batch.y, math.sqrt(2 * next(self.losses)))
             return SimpleNamespace(raw=raw, target=None, share=None)
 
-    monkeypatch.setattr(range_test_module, "Step", Scripted)
+    monkeypatch.setattr(range_test_module, "TrainingStep", Scripted)
 
 
 def running_mean(losses):

@@ -66,9 +66,8 @@ def refuse_functions(parameters: Mapping[str, Any]) -> None:
 
 def component_advice(parameter: str, value: Any, sub: str) -> str:
     """The component that has the nested parameter which somebody tried to set."""
-    families: Mapping[str, Mapping[str, type[Component]]] = {
-        name: registry.classes for name, registry in FAMILIES.items()
-    } | {
+    families: dict[str, dict[str, type[Component]]] = {
+        **{name: registry.classes for name, registry in FAMILIES.items()},
         "hidden_layer_sizes": {"rectangular": Rectangular},
         "early_stopping": {"early_stopping": EarlyStopping},
     }

@@ -14,7 +14,7 @@ from sklearn.callback import CallbackContext, FitCallback
 
 from .._compat import offers
 from .._files import replacing
-from ._epochs import Epoch, EpochCallback, Fit, check_every, falls, monitored_name
+from ._epochs import Epoch, EpochCallback, WatchedFit, check_every, falls, monitored_name
 
 
 class Checkpoint(EpochCallback):
@@ -98,7 +98,7 @@ class Checkpoint(EpochCallback):
                 f"fields are {', '.join(fields)}."
             ) from error
 
-    def _fit_ends(self, fit: Fit, fitted: Any) -> None:
+    def _fit_ends(self, fit: WatchedFit, fitted: Any) -> None:
         pass
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -39,7 +39,7 @@ class Sample:
 
 
 @dataclass
-class Layer:
+class LayerSample:
     """A dense layer, and what follows it up to the next one.
 
     Attributes
@@ -105,7 +105,9 @@ def module_of(fitted: Any, who: str) -> nn.Module:
     return fitted.to_torch().double().requires_grad_(True)
 
 
-def look_into(fitted: Any, sample: Sample, who: str, loss: SampleLoss | None = None) -> list[Layer]:
+def look_into(
+    fitted: Any, sample: Sample, who: str, loss: SampleLoss | None = None
+) -> list[LayerSample]:
     """Weights, gradients and activations of each layer.
 
     Parameters
@@ -230,11 +232,11 @@ def _groups(calls: list[_Call]) -> list[list[_Call]]:
 
 def _layer(
     group: list[_Call],
-    gradients: dict[str, Tensor | None],
+    gradients: Mapping[str, Tensor | None],
     *,
     last: bool,
-) -> Layer:
-    layer = Layer(group[0].name or "network")
+) -> LayerSample:
+    layer = LayerSample(group[0].name or "network")
     for call in group:
         for short, value in call.module.named_parameters():
             name = f"{call.name}.{short}" if call.name else short

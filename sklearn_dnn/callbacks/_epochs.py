@@ -42,7 +42,7 @@ def may_be_epoch(context: CallbackContext) -> bool:
 
 
 @dataclass
-class Fit:
+class WatchedFit:
     """One fit that is under way.
 
     Attributes
@@ -74,7 +74,7 @@ class Epoch:
 
     Attributes
     ----------
-    fit : Fit
+    fit : WatchedFit
     number : int
         From 1; with ``warm_start`` it counts on.
     path : tuple of int
@@ -91,7 +91,7 @@ class Epoch:
         What else it was given.
     """
 
-    fit: Fit
+    fit: WatchedFit
     number: int
     path: tuple[int, ...]
     record: dict[str, Any]
@@ -119,7 +119,7 @@ class EpochCallback(ABC):
     max_propagation_depth: ClassVar[None] = None
 
     def __init__(self) -> None:
-        self._fits: dict[Key, Fit] = {}
+        self._fits: dict[Key, WatchedFit] = {}
         self._clocks: dict[Key, float] = {}
         self._n_fits = 0
         self._lock = threading.RLock()
@@ -131,7 +131,7 @@ class EpochCallback(ABC):
         """Act; True asks to stop."""
 
     @abstractmethod
-    def _fit_ends(self, fit: Fit, fitted: Any) -> None:
+    def _fit_ends(self, fit: WatchedFit, fitted: Any) -> None:
         """Act at the end of a fit that had epochs; `fitted` is None where it broke off."""
 
     # scikit-learn's hooks
@@ -190,13 +190,13 @@ class EpochCallback(ABC):
         if may_be_epoch(context):
             self._clocks[task_key(context)] = perf_counter()
 
-    def _fit_of(self, context: CallbackContext) -> Fit:
+    def _fit_of(self, context: CallbackContext) -> WatchedFit:
         """The fit that an epoch is part of; a new one at its first epoch."""
         run, path = task_key(context)
         key = (run, path[:-1])
         with self._lock:
             if key not in self._fits:
-                self._fits[key] = Fit(key, self._n_fits, context.estimator_name)
+                self._fits[key] = WatchedFit(key, self._n_fits, context.estimator_name)
                 self._n_fits += 1
             return self._fits[key]
 

@@ -11,7 +11,7 @@ from sklearn.callback import CallbackContext
 from ._epochs import (
     Epoch,
     EpochCallback,
-    Fit,
+    WatchedFit,
     check_callable,
     epochs_done,
     falls,
@@ -106,9 +106,10 @@ class FunctionCallback(EpochCallback):
             return False
         return bool(self.on_epoch_end(epoch.number, epoch.record, epoch.fitted))
 
-    def _fit_ends(self, fit: Fit, fitted: Any) -> None:
+    def _fit_ends(self, fit: WatchedFit, fitted: Any) -> None:
         if fitted is not None and self.on_fit_end is not None and "last" in fit.memory:
-            self.on_fit_end(*fit.memory["last"], fitted)
+            number, record = fit.memory["last"]
+            self.on_fit_end(number, record, fitted)
 
 
 class StopAtTarget(EpochCallback):
@@ -146,5 +147,5 @@ class StopAtTarget(EpochCallback):
         value = epoch.record[name]
         return value <= self.value if falls(name, epoch) else value >= self.value
 
-    def _fit_ends(self, fit: Fit, fitted: Any) -> None:
+    def _fit_ends(self, fit: WatchedFit, fitted: Any) -> None:
         pass

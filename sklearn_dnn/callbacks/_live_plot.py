@@ -11,7 +11,7 @@ from typing import Any
 from sklearn.callback import CallbackContext
 
 from .._compat import offers
-from ._epochs import Epoch, EpochCallback, Fit, check_every
+from ._epochs import Epoch, EpochCallback, WatchedFit, check_every
 
 CURVES = (("loss", "training loss", -0.5), ("validation_loss", "validation loss", 0.0))
 
@@ -73,7 +73,7 @@ class LivePlot(EpochCallback):
         if memory["drawn"]:
             memory["screen"].draw(memory["points"])
 
-    def _fit_ends(self, fit: Fit, fitted: Any) -> None:
+    def _fit_ends(self, fit: WatchedFit, fitted: Any) -> None:
         screen = fit.memory.get("screen")
         if screen is not None and not fit.memory["drawn"]:
             screen.draw(fit.memory["points"])

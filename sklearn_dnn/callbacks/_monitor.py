@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from sklearn.callback import CallbackContext
 from torch import Tensor
 
 from .._threads import torch_ready
-from ._diagnosis import Layer, SampleLoss, draw_sample, look_into, weights_of
+from ._diagnosis import LayerSample, SampleLoss, draw_sample, look_into, weights_of
 from ._epochs import Epoch, check_callable, check_every, may_be_epoch
 from ._records import RowsCallback
 
@@ -112,7 +113,7 @@ class GradientActivationMonitor(RowsCallback):
             self._keep(epoch, values | {"update_ratio": update_ratio(layer, before)})
 
 
-def figures(layer: Layer) -> dict[str, float]:
+def figures(layer: LayerSample) -> dict[str, float]:
     """What a layer's tensors come to."""
     a = layer.activations
     low, high = a.amin(0), a.amax(0)
@@ -127,7 +128,7 @@ def figures(layer: Layer) -> dict[str, float]:
     }
 
 
-def update_ratio(layer: Layer, before: dict[str, Tensor]) -> float:
+def update_ratio(layer: LayerSample, before: dict[str, Tensor]) -> float:
     """Norm of the change over the norm before; NaN where there was nothing before."""
     names = [name for name in layer.weights if name in before]
     size = _norm(before[name] for name in names)
@@ -136,7 +137,7 @@ def update_ratio(layer: Layer, before: dict[str, Tensor]) -> float:
     return _norm(layer.weights[name] - before[name] for name in names) / size
 
 
-def _norm(tensors: Any) -> float:
+def _norm(tensors: Iterable[Tensor]) -> float:
     return math.sqrt(sum(float(tensor.square().sum()) for tensor in tensors))
 
 

@@ -16,7 +16,7 @@ from sklearn.callback import CallbackContext
 
 from .._files import begin_once, replacing
 from .._warnings import warn
-from ._epochs import Epoch, EpochCallback, Fit
+from ._epochs import Epoch, EpochCallback, WatchedFit
 
 KEYS = ("fit", "estimator", "epoch")
 ORIGIN = ("run_id", "task_id_path")
@@ -59,7 +59,7 @@ class RowsCallback(EpochCallback, ABC):
         columns = [*dict.fromkeys((*KEYS, *names)), *ORIGIN]
         return pd.DataFrame(table, columns=columns)
 
-    def _fit_ends(self, fit: Fit, fitted: Any) -> None:
+    def _fit_ends(self, fit: WatchedFit, fitted: Any) -> None:
         pass
 
     def _keep(self, epoch: Epoch, values: dict[str, Any]) -> None:
@@ -195,7 +195,7 @@ class CSVLogger(EpochCallback):
         with self._lock:
             append(Path(self.path), line(["" if _is_nan(cell) else cell for cell in cells]))
 
-    def _fit_ends(self, fit: Fit, fitted: Any) -> None:
+    def _fit_ends(self, fit: WatchedFit, fitted: Any) -> None:
         pass
 
     def __getstate__(self) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from sklearn.callback import CallbackContext
 
 from .._threads import torch_ready
 from ._diagnosis import Sample, SampleLoss, draw_sample, look_into, module_of
-from ._epochs import Epoch, EpochCallback, Fit, check_callable, check_every
+from ._epochs import Epoch, EpochCallback, WatchedFit, check_callable, check_every
 
 
 class TensorBoard(EpochCallback):
@@ -101,7 +101,8 @@ class TensorBoard(EpochCallback):
             # torch draws graphs by a trace that it advises others against, and that is told of
             # what would not hold for other rows; a drawing needs neither
             warnings.simplefilter("ignore", DeprecationWarning)
-            warnings.simplefilter("ignore", torch.jit.TracerWarning)
+            # documented, but not among the names that torch.jit tells checkers of types
+            warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
             module = module_of(epoch.fitted, "TensorBoard(graph=True)").requires_grad_(False)
             epoch.fit.memory["writer"].add_graph(module, self._sample(epoch).X[:2])
 
@@ -115,7 +116,7 @@ class TensorBoard(EpochCallback):
                 writer.add_histogram(f"gradients/{name}", value, epoch.number)
             writer.add_histogram(f"activations/{layer.name}", layer.activations, epoch.number)
 
-    def _fit_ends(self, fit: Fit, fitted: Any) -> None:
+    def _fit_ends(self, fit: WatchedFit, fitted: Any) -> None:
         writer = fit.memory.get("writer")
         if writer is None:
             return

@@ -11,7 +11,7 @@ from .._core.data import texts
 from .._core.data.texts import FEW_NUMBERS, NEARLY
 
 
-class Reading(NamedTuple):
+class CellReading(NamedTuple):
     """What the cells of a column of text read as.
 
     Attributes
@@ -33,7 +33,7 @@ class Reading(NamedTuple):
     dates: np.ndarray
 
 
-def read_cells(column: pd.Series) -> Reading:
+def read_cells(column: pd.Series) -> CellReading:
     """Read a column of text, without gaps, as numbers."""
     codes, levels = pd.factorize(column.astype(str).to_numpy(dtype=object))
     numbers = texts.read_numbers(levels)
@@ -46,7 +46,9 @@ def read_cells(column: pd.Series) -> Reading:
     dates = np.flatnonzero(kinds.dated[codes])
     if len(dates) < NEARLY * len(column) or kinds.dated.sum() < FEW_NUMBERS:
         dates = dates[:0]
-    return Reading(numbers[codes], odd, marked, known[codes].sum() >= NEARLY * len(column), dates)
+    return CellReading(
+        numbers[codes], odd, marked, known[codes].sum() >= NEARLY * len(column), dates
+    )
 
 
 def shown(column: pd.Series, position: int) -> str:
@@ -61,7 +63,7 @@ def in_the_way(column: pd.Series) -> str:
     return shown(column, int([*reading.odd, *reading.marked, 0][0]))
 
 
-def why_text(y: pd.Series, reading: Reading) -> str:
+def why_text(y: pd.Series, reading: CellReading) -> str:
     """What makes text of a target of numbers."""
     if len(reading.odd):
         found = f"all but {len(reading.odd)} of {len(y)} cells do, not {shown(y, reading.odd[0])}"

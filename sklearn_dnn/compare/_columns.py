@@ -16,7 +16,7 @@ _CELLS_AT_ONCE = 2**22
 
 
 @dataclass(frozen=True)
-class Columns:
+class ColumnUse:
     """Which columns to use, and how.
 
     Attributes
@@ -32,7 +32,7 @@ class Columns:
     notes: list[str]
 
 
-def describe_columns(X: pd.DataFrame) -> Columns:
+def describe_columns(X: pd.DataFrame) -> ColumnUse:
     """Sort the columns of a table into numbers, categories and useless ones.
 
     Parameters
@@ -70,7 +70,7 @@ def describe_columns(X: pd.DataFrame) -> Columns:
         )
     if not numeric and not categorical:
         raise TableProblem("No column is left to learn from: all are constant or missing.")
-    return Columns(numeric, categorical, notes)
+    return ColumnUse(numeric, categorical, notes)
 
 
 class _Facts(NamedTuple):

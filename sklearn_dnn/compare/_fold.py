@@ -21,7 +21,7 @@ from .._interruption import whole_fit
 
 # With fewer, threads of OpenMP and BLAS wait for each other more than they help, and on a busy
 # machine many times so.
-_FEW_ROWS = 25_000
+FEW_ROWS = 25_000
 
 
 @dataclass
@@ -42,7 +42,7 @@ class FoldResult:
 @contextmanager
 def quiet(n_rows: int) -> Iterator[list[warnings.WarningMessage]]:
     """Fit within it: warnings are caught, threads are few where the rows are, Ctrl-C is Ctrl-C."""
-    limit = 1 if n_rows < _FEW_ROWS else None
+    limit = 1 if n_rows < FEW_ROWS else None
     with (
         threadpool_limits(limit),
         warnings.catch_warnings(record=True) as caught,

@@ -263,7 +263,7 @@ class ByName:
     names: tuple[str, ...]
 
     def __call__(self, X: pd.DataFrame) -> list[int]:
-        positions = X.columns.get_indexer(list(self.names))
+        positions = X.columns.get_indexer(pd.Index(self.names))
         if (positions < 0).any():
             absent = [name for name, at in zip(self.names, positions, strict=True) if at < 0]
             raise TableProblem(f"The table lacks columns: {listed(absent)}.")

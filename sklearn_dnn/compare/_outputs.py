@@ -9,7 +9,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -68,11 +68,11 @@ def _cause(error: Exception) -> str:
 
 def check_outputs(outputs: Iterable[str | None], inputs: Iterable[str | None]) -> None:
     """Refuse before minutes of work what could not be written after it, or would be lost by it."""
-    outputs = [path for path in outputs if path is not None]
-    for path in outputs:
+    written = [path for path in outputs if path is not None]
+    for path in written:
         _check_output(path)
     seen: dict[Any, str] = {}
-    for path in [*(path for path in inputs if path is not None), *outputs]:
+    for path in [*(path for path in inputs if path is not None), *written]:
         identity = _identity(path)
         if identity is None:
             continue
@@ -128,7 +128,7 @@ def as_csv(result: pd.DataFrame) -> str:
     }
     whole = result.assign(**texts).rename(columns=defused)
     cut = any(_CUTS.search(str(text)) for text in [*whole.columns, *_different(texts.values())])
-    quoting = csv.QUOTE_NONNUMERIC if cut else csv.QUOTE_MINIMAL
+    quoting: Literal[0, 2] = csv.QUOTE_NONNUMERIC if cut else csv.QUOTE_MINIMAL
     return whole.to_csv(index=False, lineterminator="\n", quoting=quoting)
 
 

@@ -15,20 +15,21 @@ from threadpoolctl import threadpool_limits
 from .._core.messages import told
 from .._interruption import whole_fit
 from . import _plots
-from ._fold import _FEW_ROWS
-from ._style import STYLE, NoPictureError, escaped
+from ._figures import Figures
+from ._fold import FEW_ROWS
+from ._points import NoPictureError
+from ._style import STYLE
+from ._words import escaped
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from ._result import Comparison
 
 
 @dataclass(frozen=True)
 class Picture:
     """A picture of the page: how to draw it, what it is called and how to read it."""
 
-    draw: Callable[[Comparison], Figure]
+    draw: Callable[[Figures], Figure]
     title: str
     caption: str
     tasks: tuple[str, ...] = ("regression", "binary", "multiclass")
@@ -96,7 +97,7 @@ PICTURES = {
 }
 
 
-def pictures(comparison: Comparison) -> str:
+def pictures(comparison: Figures) -> str:
     """All pictures that fit the task; one that can't be made is a sentence."""
     cards = []
     for name, picture in PICTURES.items():
@@ -104,8 +105,8 @@ def pictures(comparison: Comparison) -> str:
             continue
         try:
             drawn = _svg(_draw(picture, comparison), name, f"{picture.title}. {picture.caption}")
-        except NoPictureError as reason:
-            text = f"Left out: {escaped(reason)}"
+        except NoPictureError as error:
+            text = f"Left out: {escaped(error)}"
         # The page is worth more than any of its pictures: Ctrl-C skips one that takes long.
         except KeyboardInterrupt:
             text = "Left out: it was interrupted."
@@ -124,10 +125,10 @@ def pictures(comparison: Comparison) -> str:
     )
 
 
-def _draw(picture: Picture, comparison: Comparison) -> Figure:
+def _draw(picture: Picture, comparison: Figures) -> Figure:
     if picture.fits and comparison.interrupted:
         raise NoPictureError("It needs further fits, and the comparison was interrupted.")
-    few = len(comparison.y) < _FEW_ROWS  # as in the comparison itself
+    few = len(comparison.y) < FEW_ROWS  # as in the comparison itself
     with threadpool_limits(1 if few else None), warnings.catch_warnings(), whole_fit():
         # What the models warn of, the comparison has noted; a glyph missing in matplotlib's font
         # is none in the page, whose text the browser sets.

@@ -20,37 +20,35 @@ from sklearn.metrics import (
 )
 from threadpoolctl import threadpool_limits
 
+from ._figures import Figures
+from ._points import (
+    MOST_CURVES,
+    NoPictureError,
+    curve_cases,
+    known,
+    score_limits,
+    spread_order,
+    values_of,
+)
 from ._style import (
     BLUE,
     CYCLE,
     GREY,
-    MOST_CURVES,
     ORANGE,
     ROW,
-    NoPictureError,
     canvas,
     colour_of,
-    curve_cases,
-    known,
     label_height,
     number_points,
-    our_model,
     plain_log,
     score_label,
-    score_limits,
-    score_name,
-    score_sign,
     short_numbers,
-    shorten,
-    spread_order,
     styled,
-    values_of,
 )
+from ._words import score_name, score_sign, shorten
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from ._result import Comparison
 
 MANY_POINTS = 2000
 MOST_BARS = 15
@@ -60,7 +58,7 @@ LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)))
 
 
 @styled
-def overview(comparison: Comparison) -> Figure:
+def overview(comparison: Figures) -> Figure:
     """Every model's score on every fold, their mean and standard deviation, best first."""
     scorer = comparison.scoring[0]
     scored = {name: values_of(comparison, name, scorer) for name in comparison.ranking}
@@ -96,7 +94,7 @@ def overview(comparison: Comparison) -> Figure:
 
 
 @styled
-def time_against_score(comparison: Comparison) -> Figure:
+def time_against_score(comparison: Figures) -> Figure:
     """The time a fit takes (logarithmic) against the score; numbers are places in the ranking."""
     scorer = comparison.scoring[0]
     points = []
@@ -112,9 +110,10 @@ def time_against_score(comparison: Comparison) -> Figure:
     low, high = score_limits([np.array([point[3]]) for point in points], score_sign(scorer))
     axes.set_xscale("log")
     handles = []
-    for place, name, seconds, mean in points:
+    shown = [(seconds, float(np.clip(mean, low, high))) for _, _, seconds, mean in points]
+    for (place, name, _, _), (x, y) in zip(points, shown, strict=True):
         (handle,) = axes.plot(
-            seconds, np.clip(mean, low, high), "o", color=colour_of(comparison, name),
+            x, y, "o", color=colour_of(comparison, name),
             markersize=8, markeredgecolor="white", clip_on=False,
             label=f"{place}  {shorten(name, 22)}",
         )  # fmt: skip
@@ -127,7 +126,7 @@ def time_against_score(comparison: Comparison) -> Figure:
         str(place) if low <= mean <= high else f"{place} ({mean:.3g})"
         for place, _, _, mean in points
     ]
-    number_points(axes, handles, texts)
+    number_points(axes, shown, texts)
     axes.grid()
     axes.set_xlabel("mean time of one fit [seconds, logarithmic]")
     short_numbers(axes.yaxis)
@@ -140,7 +139,7 @@ def time_against_score(comparison: Comparison) -> Figure:
 
 
 @styled
-def learning_curves(comparison: Comparison) -> Figure:
+def learning_curves(comparison: Figures) -> Figure:
     """The loss by epoch of every network: folds thin, their mean thick."""
     curves = {
         name: [fold for fold in comparison.curves.get(name) or [] if len(fold.get("loss") or ())]
@@ -182,14 +181,14 @@ def learning_curves(comparison: Comparison) -> Figure:
 
 
 @styled
-def rows_against_score(comparison: Comparison) -> Figure:
+def rows_against_score(comparison: Figures) -> Figure:
     """The score of the best model and of our network by the number of training rows."""
     scorer = comparison.scoring[0]
     train, test = (np.asarray(part) for part in comparison.folds[0])
     X, y = comparison.X, comparison.y
     train = train[spread_order(y[train], comparison.task, 0)]
     sizes = sorted({max(2, round(share * train.size)) for share in SHARES_OF_ROWS})
-    names = [comparison.best, our_model(comparison) or comparison.best]
+    names = [comparison.best, comparison.ours or comparison.best]
     if names[0] == names[1]:
         names[1:] = comparison.ranking[1:2]
     figure, (axes,) = canvas(3.2)
@@ -213,14 +212,16 @@ def rows_against_score(comparison: Comparison) -> Figure:
 
 
 @styled
-def predicted_against_true(comparison: Comparison) -> Figure:
+def predicted_against_true(comparison: Figures) -> Figure:
     """Out-of-fold predictions of the best model against the truth, and their errors."""
     if comparison.task != "regression":
         raise NoPictureError("Predicted values against true ones are for a target of numbers.")
     true, predicted = (values.astype(float) for values in known(comparison))
     unit = shorten(comparison.target, 28)
     figure, (axes, below) = canvas(6.0, 2)
-    axes.get_gridspec().set_height_ratios([1.6, 1])
+    grid = axes.get_gridspec()
+    assert grid is not None  # as of all panels of a canvas
+    grid.set_height_ratios([1.6, 1])
     if true.size > MANY_POINTS:
         cells = axes.hexbin(
             true, predicted, gridsize=32, mincnt=1, bins="log", cmap="cividis_r", linewidths=0.1
@@ -244,7 +245,7 @@ def predicted_against_true(comparison: Comparison) -> Figure:
 
 
 @styled
-def confusion(comparison: Comparison) -> Figure:
+def confusion(comparison: Figures) -> Figure:
     """Which classes the best model takes for which: share of each true class, and counts."""
     if comparison.task == "regression":
         raise NoPictureError("A confusion matrix is for a target of classes.")
@@ -279,7 +280,7 @@ def confusion(comparison: Comparison) -> Figure:
 
 
 @styled
-def roc_and_precision_recall(comparison: Comparison) -> Figure:
+def roc_and_precision_recall(comparison: Figures) -> Figure:
     """ROC and precision-recall curves from out-of-fold probabilities."""
     if comparison.task == "regression":
         raise NoPictureError("ROC and precision-recall curves are for a target of classes.")
@@ -310,7 +311,7 @@ def roc_and_precision_recall(comparison: Comparison) -> Figure:
 
 
 @styled
-def importance(comparison: Comparison) -> Figure:
+def importance(comparison: Figures) -> Figure:
     """What shuffling each raw column costs the best model, on the last fold's test rows."""
     scorer = comparison.scoring[0]
     train, test = (np.asarray(part) for part in comparison.folds[-1])

@@ -16,7 +16,7 @@ _MANY_CELLS = 2_000_000
 _SILENCE = 30.0  # seconds without a line
 
 
-class Progress:
+class ProgressLine:
     """One line on a terminal that is written over; else a line a model, or twice a minute."""
 
     def __init__(self, n_models: int) -> None:

@@ -5,28 +5,27 @@ from __future__ import annotations
 import re
 from html import escape
 from importlib.resources import files
-from typing import TYPE_CHECKING
 
 import numpy as np
+from sklearn.dummy import DummyClassifier, DummyRegressor
 
 from .._compat import offers
+from ._figures import Figures
 from ._pictures import pictures
-from ._style import escaped, our_model, require_matplotlib, score_hint, score_name, score_sign
-
-if TYPE_CHECKING:
-    from ._result import Comparison
+from ._style import require_matplotlib
+from ._words import escaped, score_hint, score_name, score_sign
 
 NOISE = 0.05  # the p-value above which a difference is called noise
 LONGEST_REPR = 20_000
 
 
-def html(comparison: Comparison) -> str:
+def html(comparison: Figures) -> str:
     """Write a comparison as one page.
 
     Parameters
     ----------
-    comparison : Comparison
-        What `compare_models` returned.
+    comparison : Figures
+        Such as `compare_models` returns.
 
     Returns
     -------
@@ -59,7 +58,7 @@ def html(comparison: Comparison) -> str:
     return "\n".join(parts)
 
 
-def _results(comparison: Comparison) -> list[str]:
+def _results(comparison: Figures) -> list[str]:
     if not comparison.ranking:
         return ['<section class="headline"><p>No model has a result.</p></section>']
     return [_headline(comparison), _table(comparison), pictures(comparison)]
@@ -80,7 +79,7 @@ def _three(value: float) -> str:
     return _number(value) if not 0 <= value < 10 else f"{value:.3f}"
 
 
-def _facts(comparison: Comparison) -> str:
+def _facts(comparison: Figures) -> str:
     kinds = {"regression": "numbers", "binary": "two classes", "multiclass": "classes"}
     rows, columns = comparison.X.shape
     return (
@@ -99,10 +98,10 @@ def _spread(values: np.ndarray) -> tuple[float, float]:
     return float(mean), float(seen.std(ddof=1)) if seen.size > 1 else np.nan
 
 
-def _against_best(comparison: Comparison, name: str) -> tuple[float, float]:
+def _against_best(comparison: Figures, name: str) -> tuple[float, float]:
     """How much worse a model's score is than the best one's (0 or more), and the p-value."""
-    row = comparison.to_frame().loc[name]
-    return abs(float(row["difference"])), float(row["p_value"])
+    frame = comparison.to_frame()
+    return abs(float(frame.at[name, "difference"])), float(frame.at[name, "p_value"])
 
 
 def _verdict(p_value: float) -> str:
@@ -115,9 +114,9 @@ def _verdict(p_value: float) -> str:
     return f"a difference beyond the noise of this comparison ({shown})"
 
 
-def _headline(comparison: Comparison) -> str:
+def _headline(comparison: Figures) -> str:
     """Which model is best, by how much, and where our network stands, in plain words."""
-    scorer, best, ours = comparison.scoring[0], comparison.best, our_model(comparison)
+    scorer, best, ours = comparison.scoring[0], comparison.best, comparison.ours
     sign, label = score_sign(scorer), escaped(score_name(scorer))
     mean, spread = _spread(sign * np.asarray(comparison.scores[best][scorer]))
     whose = ", a network of this package," if best == ours else ""
@@ -149,22 +148,23 @@ def _headline(comparison: Comparison) -> str:
     return f'<section class="headline" aria-label="Result">\n{paragraphs}\n</section>'
 
 
-def _dummy(comparison: Comparison) -> str | None:
+def _dummy(comparison: Figures) -> str | None:
+    """The best model that looks at no column."""
     for name in comparison.ranking:
         model = comparison.models.get(name)
         for part in (model, getattr(model, "steps", [(None, None)])[-1][1]):
-            if type(part).__name__ in {"DummyClassifier", "DummyRegressor"}:
+            if isinstance(part, DummyClassifier | DummyRegressor):
                 return name
     return None
 
 
-def _table(comparison: Comparison) -> str:
+def _table(comparison: Figures) -> str:
     """All models with the spread of their scores, sorted."""
     heads = [
         f'<th scope="col">{escaped(score_name(scorer))}<small>{score_hint(scorer)}</small></th>'
         for scorer in comparison.scoring
     ]
-    ours, rows = our_model(comparison), []
+    ours, rows = comparison.ours, []
     for name in comparison.ranking:
         cells, scale = [], 1.0
         for scorer in comparison.scoring:
@@ -202,7 +202,7 @@ def _table(comparison: Comparison) -> str:
     )
 
 
-def _notes(comparison: Comparison) -> str:
+def _notes(comparison: Figures) -> str:
     """What the user should know, and which models are missing."""
     items = [f"<li>{escaped(note)}</li>" for note in comparison.notes]
     items += [
@@ -213,7 +213,7 @@ def _notes(comparison: Comparison) -> str:
     return f"<section>\n<h2>Notes and what is missing</h2>\n{body}\n</section>"
 
 
-def _plain(value: object) -> str:
+def _on_a_line(value: object) -> str:
     """A setting as one line; tables and lists by their entries."""
     if isinstance(value, dict):
         return ", ".join(f"{key} {entry}" for key, entry in value.items())
@@ -222,13 +222,13 @@ def _plain(value: object) -> str:
     return str(value)
 
 
-def _settings(comparison: Comparison) -> str:
+def _settings(comparison: Figures) -> str:
     """What repeats the comparison: command, versions, seed and the models' parameters."""
     settings = dict(comparison.settings)
     command = settings.pop("command", None)
     shown = f"<pre><code>{escape(str(command))}</code></pre>" if command else ""
     entries = "\n".join(
-        f"<dt>{escaped(str(key).replace('_', ' '))}</dt><dd>{escaped(_plain(value))}</dd>"
+        f"<dt>{escaped(str(key).replace('_', ' '))}</dt><dd>{escaped(_on_a_line(value))}</dd>"
         for key, value in settings.items()
     )
     models = []

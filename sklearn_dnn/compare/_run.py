@@ -23,7 +23,8 @@ from ._columns import describe_columns
 from ._loop import Run
 from ._models import RIVALS, build, converted
 from ._result import Comparison
-from ._tables import TableProblem, check_names, drop_gaps, find_task, listed, nearest, target_array
+from ._tables import TableProblem, check_names, listed, nearest
+from ._target import drop_gaps, find_task, target_array
 
 SCORING = {
     "regression": ["neg_root_mean_squared_error", "r2"],
@@ -105,10 +106,7 @@ def compare_models(
     names = _check_scoring(scoring, task)
     _check_scorers_fit(names, task, labels)
     chosen, X, given = _choose(models, task, X, seed, notes)
-    try:
-        folds = [(train, test) for train, test in splitter.split(X, labels)]
-    except ValueError as error:
-        raise TableProblem(f"The rows can't be split by cv={cv!r}: {error}") from error
+    folds = _folds(splitter, X, labels, cv)
     run = Run(
         X=given,
         y=labels,
@@ -193,6 +191,16 @@ def _splitter(
         )
         n_folds = smallest
     return StratifiedKFold(n_folds, shuffle=True, random_state=seed), n_folds
+
+
+def _folds(
+    splitter: Any, X: pd.DataFrame, y: np.ndarray, cv: int | BaseCrossValidator
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Training and test rows of each fold."""
+    try:
+        return [(train, test) for train, test in splitter.split(X, y)]
+    except ValueError as error:
+        raise TableProblem(f"The rows can't be split by cv={cv!r}: {error}") from error
 
 
 def _check_scoring(scoring: Sequence[str] | None, task: str) -> list[str]:

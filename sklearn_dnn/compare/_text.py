@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from .._terminal import printable
-from ._result import Comparison
+from ._figures import Figures
+from ._words import score_sign
 
 _TITLES = {
     "neg_root_mean_squared_error": "RMSE",
@@ -23,17 +24,12 @@ def title(scorer: str) -> str:
     return _TITLES.get(scorer, scorer.removeprefix("neg_").replace("_", " "))
 
 
-def sign(scorer: str) -> int:
-    """-1 for scorers that scikit-learn negates, to show them as users know them."""
-    return -1 if scorer.startswith("neg_") else 1
-
-
-def as_text(comparison: Comparison) -> str:
+def as_text(comparison: Figures) -> str:
     """The table, best first, with what is missing below it.
 
     Parameters
     ----------
-    comparison : Comparison
+    comparison : Figures
 
     Returns
     -------
@@ -58,18 +54,18 @@ def as_text(comparison: Comparison) -> str:
     return "\n".join(lines)
 
 
-def _table(comparison: Comparison) -> list[str]:
+def _table(comparison: Figures) -> list[str]:
     frame = comparison.to_frame()
     first = comparison.scoring[0]
     header = ["model", *map(title, comparison.scoring), "to the best", "fit s", "predict s"]
     columns: list[list[str]] = [[printable(name) for name in frame.index]]
     for scorer in comparison.scoring:
-        means, stds = sign(scorer) * frame[f"{scorer}_mean"], frame[f"{scorer}_std"]
+        means, stds = score_sign(scorer) * frame[f"{scorer}_mean"], frame[f"{scorer}_std"]
         digits = _digits(stds.to_numpy())
         columns.append(
             [f"{m:.{digits}f} ± {s:.{digits}f}" for m, s in zip(means, stds, strict=True)]
         )
-    differences = sign(first) * frame["difference"]
+    differences = score_sign(first) * frame["difference"]
     digits = _digits(frame[f"{first}_std"].to_numpy())
     columns.append(
         [

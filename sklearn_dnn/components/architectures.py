@@ -16,7 +16,7 @@ from .foreign import ForeignClass
 DEEPEST = 10_000
 
 
-class Architecture(Component):
+class LayerSizes(Component):
     """A rule that gives the sizes of the hidden layers."""
 
     @abstractmethod
@@ -24,7 +24,7 @@ class Architecture(Component):
         """Units of each hidden layer, from the input on."""
 
 
-class Rectangular(Architecture):
+class Rectangular(LayerSizes):
     """Hidden layers of equal width, so that depth and width can be searched apart.
 
     Parameters

@@ -11,13 +11,24 @@ from decimal import Decimal
 from difflib import get_close_matches
 from fractions import Fraction
 from numbers import Integral
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 
 from .._compat import Interval, InvalidParameterError, NamesReadOnce, StrOptions, make_constraint
+
+T = TypeVar("T")
+
+if TYPE_CHECKING:
+
+    def computed(read: Callable[[Any], T], /) -> T:
+        """A property that stands for a class attribute of the base, such as ``Loss.kinds``."""
+
+else:
+    # a property; checkers of types are told of an attribute, since none may override one by it
+    computed = property
 
 
 class Component(NamesReadOnce, ABC, BaseEstimator):
@@ -31,7 +42,7 @@ class Component(NamesReadOnce, ABC, BaseEstimator):
     between its own parameters into :meth:`_check`.
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {}
+    _parameter_constraints: ClassVar[dict[str, Any]] = {}
 
     def validate(self) -> None:
         """Refuse bad parameters.
@@ -214,7 +225,8 @@ class Registry(Generic[C]):
         The abstract class of the family.
     """
 
-    def __init__(self, family: str, base: type[C]) -> None:
+    # `type[C]` would ask for a class that can be built, which an abstract one cannot
+    def __init__(self, family: str, base: type[Any]) -> None:
         self.family = family
         self.base = base
         self._classes: dict[str, type[C]] = {}
@@ -256,7 +268,7 @@ class Registry(Generic[C]):
         parameters = dict(plain)
         return self._by_class_name[parameters.pop("component")](**parameters)
 
-    def resolve(self, value: str | C) -> C:
+    def resolve(self, value: object) -> C:
         """A checked component from a name or a component.
 
         Raises

@@ -31,7 +31,7 @@ def clip_by_value_(grad: Tensor, limit: float | Tensor) -> Tensor:
     if isinstance(limit, Tensor):
         limit = limit.to(grad.dtype)
     largest = torch.linalg.vector_norm(grad, torch.inf, dim=1, keepdim=True)
-    grad.clamp_(-limit, limit)
+    grad.clamp_(-limit, limit)  # type: ignore[arg-type]  # two numbers, or two tensors
     return largest
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from .base import nearest
 
@@ -44,7 +44,7 @@ class ForeignClass:
         """The wrapped class and the arguments."""
         return {"wrapped": self.wrapped} | {name: getattr(self, name) for name in self._names}
 
-    def set_params(self, **params: Any) -> ForeignClass:
+    def set_params(self, **params: Any) -> Self:
         """Set the wrapped class or arguments, also ones that were left at their default."""
         self._refuse_unknown(
             params.get("wrapped", self.wrapped), [n for n in params if n != "wrapped"]

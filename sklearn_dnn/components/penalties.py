@@ -152,7 +152,8 @@ def l1_gradient_(grad: Tensor, weights: Tensor, strength: float | Tensor) -> Non
     G. Andrew and J. Gao, "Scalable training of L1-regularized log-linear models", ICML 2007.
     """
     strength = _cast(strength, grad)
-    at_zero = -grad.clamp(-strength, strength)
+    # two numbers, or two tensors
+    at_zero = -grad.clamp(-strength, strength)  # type: ignore[arg-type]
     grad.add_(torch.where(weights == 0, at_zero, strength * weights.sign()))
 
 
@@ -220,7 +221,8 @@ def activity_penalty(
     assert outputs, "a network without hidden layers has no activities to penalise"
     if share is None:
         share = 1.0 / outputs[0].shape[-2]
-    total = sum((a.abs() * share).sum((-2, -1)) for a in outputs)
+    first, *others = [(a.abs() * share).sum((-2, -1)) for a in outputs]
+    total = sum(others, first)
     if isinstance(strength, Tensor):
         strength = strength.squeeze(-1).to(outputs[0].dtype)  # (m, 1) -> (m,)
     return total * strength
@@ -245,13 +247,13 @@ def _by_weight(strength: float | Tensor) -> bool:
 
 
 def _cast(value: float | Tensor, like: Tensor) -> float | Tensor:
-    """A column in the type of `like`, which addcmul_ asks for; a number as it is."""
+    """A column in the type of `like`; a number as it is."""
     return value.to(like.dtype) if isinstance(value, Tensor) else value
 
 
 def _add_scaled_(grad: Tensor, term: Tensor, coefficient: float | Tensor) -> None:
     """grad += coefficient * term, in one call."""
     if isinstance(coefficient, Tensor):
-        grad.addcmul_(term, _cast(coefficient, grad))
+        grad.addcmul_(term, coefficient.to(grad.dtype))
     else:
         grad.add_(term, alpha=coefficient)

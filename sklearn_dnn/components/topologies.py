@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numbers
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from .._compat import Interval
 from .base import Component, Registry
@@ -35,7 +35,7 @@ class Topology(Component):
     auxiliary_weight: float = 0.0
     auxiliary_layer: int | None = None
 
-    _auxiliary: ClassVar[dict[str, list]] = {
+    _auxiliary: ClassVar[dict[str, list[Any]]] = {
         "auxiliary_weight": [_WEIGHT],
         "auxiliary_layer": [_LAYER, None],
     }
@@ -129,7 +129,8 @@ class Residual(Topology):
         "block_size": [_LAYER],
         "multiplier": ["boolean"],
         "wide": ["boolean"],
-    } | Topology._auxiliary
+        **Topology._auxiliary,
+    }
 
     def __init__(
         self,

@@ -4,10 +4,25 @@ from __future__ import annotations
 
 import gzip
 from importlib.resources import files
+from typing import Literal, overload
 
 import pandas as pd
 
 __all__ = ["load_california_housing"]
+
+
+@overload
+def load_california_housing(*, return_X_y: Literal[False] = False) -> pd.DataFrame: ...
+
+
+@overload
+def load_california_housing(*, return_X_y: Literal[True]) -> tuple[pd.DataFrame, pd.Series]: ...
+
+
+@overload
+def load_california_housing(
+    *, return_X_y: bool
+) -> pd.DataFrame | tuple[pd.DataFrame, pd.Series]: ...
 
 
 def load_california_housing(

@@ -186,8 +186,10 @@ class BaseMLP(
     # State: written in one place, as NumPy arrays and plain Python values
 
     def _store(self, ended: Ended) -> None:
-        vars(self).pop("_progress", None)
-        vars(self).update(ended.attributes())
+        if "_progress" in vars(self):
+            del self._progress
+        for name, value in ended.attributes().items():
+            setattr(self, name, value)
 
     def __sklearn_is_fitted__(self) -> bool:
         return "coefs_" in vars(self)

@@ -13,6 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from torch import Tensor
 
 from .._compat import Interval, fit_context
+from .._core.data.targets import LabelCodec
 from .._core.fitted.fitted import Finish, Fitted
 from .._core.fitted.sampling import over_members, sampled
 from .._core.fitting.request import Arguments
@@ -583,7 +584,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         ndarray of shape (n_samples,), or (n_samples, n_labels) for an indicator matrix
         """
         fitted = Fitted(self)
-        codec = fitted.codec
+        codec = self._codec(fitted)
         if n_samples is None:
             return codec.decode(fitted.predictions(X))
         link = fitted.loss.inverse_link
@@ -664,7 +665,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     def _link(self, fitted: Fitted) -> Callable[[Tensor], Tensor]:
         """What makes probabilities of raw outputs."""
-        codec, loss = fitted.codec, fitted.loss
+        codec, loss = self._codec(fitted), fitted.loss
         return lambda raw: codec.probabilities(raw, loss)
 
     @available_if(lambda self: self._has_probabilities())
@@ -683,7 +684,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         ndarray of shape (n_samples, n_classes), in X's type
         """
         fitted = Fitted(self)
-        codec = fitted.codec
+        codec = self._codec(fitted)
         loss = fitted.loss
         return fitted.linked(X, lambda raw: codec.log_probabilities(raw, loss), is_log=True)
 
@@ -727,6 +728,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             logs = np.maximum(logs, np.finfo(logs.dtype).min)
             raw = logs if kind == "multiclass" else np.subtract(*np.split(logs, 2, axis=1))
         return raw[:, 0] if kind == "binary" else raw
+
+    def _codec(self, fitted: Fitted) -> LabelCodec:
+        codec = fitted.codec
+        assert isinstance(codec, LabelCodec)
+        return codec
 
     def _targets(self) -> TargetReader:
         return LabelTargets(self.loss, self.class_weight)

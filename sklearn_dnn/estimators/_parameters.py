@@ -15,7 +15,7 @@ from sklearn.metrics import get_scorer_names
 from .._compat import HasMethods, Interval, Options, StrOptions
 from .._core.data.columns import SCALINGS
 from ..components.activations import ACTIVATIONS, Activation
-from ..components.architectures import Architecture, HiddenModule
+from ..components.architectures import HiddenModule, LayerSizes
 from ..components.augmentations import AUGMENTATIONS, Augmentation
 from ..components.constraints import CONSTRAINTS, Constraint
 from ..components.curricula import CURRICULA, Curriculum
@@ -74,7 +74,7 @@ PARAMETERS: dict[str, Parameter] = {
             "array-like",
             Interval(Integral, 1, None, closed="left"),
             StrOptions({"auto"}),
-            Architecture,
+            LayerSizes,
             HiddenModule,
         ],
         "'auto', int, tuple of int, Rectangular or HiddenModule",

@@ -12,6 +12,7 @@ from sklearn.utils.metaestimators import available_if
 from torch import Tensor
 
 from .._compat import fit_context
+from .._core.data.targets import RegressionCodec
 from .._core.fitted.fitted import Finish, Fitted
 from .._core.fitted.sampling import mixture_quantiles, over_members, sampled
 from .._core.fitting.request import Arguments
@@ -590,7 +591,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
             If there is no noise to sample, or nothing to take a deviation from.
         """
         fitted = Fitted(self)
-        codec = fitted.codec
+        codec = self._codec(fitted)
         loss = fitted.loss
         if n_samples is None and not return_std:
             return codec.decode(fitted.predictions(X))
@@ -626,7 +627,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
             `predict`, which says in what type, is their mean.
         """
         fitted = Fitted(self)
-        codec = fitted.codec
+        codec = self._codec(fitted)
         link = fitted.loss.inverse_link
         values = fitted.member_outputs(X, lambda network, x: link(network.raw(x)))
         return np.stack([codec.decode(member) for member in values.swapaxes(0, 1)])
@@ -650,7 +651,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
             In the type of `predict`, in the order of the levels.
         """
         fitted = Fitted(self)
-        codec = fitted.codec
+        codec = self._codec(fitted)
         loss, k = fitted.loss, self.target_mean_.shape[0]
         if loss.has_quantiles:
             if quantile is not None:
@@ -682,6 +683,11 @@ class MLPRegressor(RegressorMixin, BaseMLP):
                 "Use loss=Quantile((0.1, 0.5, 0.9)), or an ensemble (n_members > 1)."
             )
         return True
+
+    def _codec(self, fitted: Fitted) -> RegressionCodec:
+        codec = fitted.codec
+        assert isinstance(codec, RegressionCodec)
+        return codec
 
     def _targets(self) -> TargetReader:
         return NumberTargets(self.loss)

@@ -25,7 +25,9 @@ from .._core.fitting.warm_start import refuse_what_ends
 from .._core.messages import memory_error
 from .._core.reading.inputs import Given
 from .._core.specification import device_of_stack, members_that_fit, plain_value, structure
-from .._core.training.engine import MAX_ITER, Observer, Outcome, train
+from .._core.training.ends import MAX_ITER, Outcome
+from .._core.training.engine import Observer, train
+from .._core.training.stack_run import Judge
 from .._devices import MEMORY_ERRORS, lacks_memory
 from .._interruption import loop
 from .._threads import torch_ready
@@ -77,20 +79,24 @@ class Fit:
     warned: list[warnings.WarningMessage] = field(default_factory=list)
 
     @property
+    def opened(self) -> Session:
+        """Its session, once it has begun."""
+        assert self.session is not None
+        return self.session
+
+    @property
     def is_done(self) -> bool:
         return self.outcomes is not None or self.error is not None
 
     @property
     def n_epochs(self) -> int:
         """Epochs to do, at most."""
-        assert self.session is not None
-        return self.session.spec.max_iter - (0 if self.before is None else self.before.n_iter)
+        return self.opened.spec.max_iter - (0 if self.before is None else self.before.n_iter)
 
     @property
     def n_members(self) -> int:
         """Networks that it trains."""
-        assert self.session is not None
-        return len(self.session.progress)
+        return len(self.opened.progress)
 
     @property
     def n_iter(self) -> int:
@@ -105,14 +111,13 @@ class Fit:
 
     def finish(self) -> None:
         """Make the estimator what its own ``fit`` would have made it, warnings and errors too."""
-        assert self.session is not None
         for warning in self.warned:
             warn(warning.message, warning.category)
         if self.error is not None:
             raise self.error
         assert self.request is not None
         assert self.outcomes is not None
-        ended = end(self.request, self.session, self.outcomes)
+        ended = end(self.request, self.opened, self.outcomes)
         self.estimator._store(ended)
         ended.tell()
 
@@ -238,7 +243,7 @@ def train_stack(stack: Sequence[Fit], watched: Watched = lambda _: nullcontext((
     if len(stack) == 1:
         _train_alone(stack[0], watched)
         return
-    progress = [own for fit in stack for own in fit.session.progress]
+    progress = [own for fit in stack for own in fit.opened.progress]
     if tried(progress, lambda: _train(stack, watched)) is not None:
         return
     for part in (stack[: len(stack) // 2], stack[len(stack) // 2 :]):
@@ -247,8 +252,7 @@ def train_stack(stack: Sequence[Fit], watched: Watched = lambda _: nullcontext((
 
 def _train_alone(fit: Fit, watched: Watched) -> None:
     """Train a single fit, its members in parts if need be; an error of memory becomes its own."""
-    session = fit.session
-    assert session is not None
+    session = fit.opened
 
     def run(members: list[int]) -> list[Outcome]:
         return _train([replace(fit, session=session.only(members))], watched)
@@ -266,8 +270,11 @@ def _train_alone(fit: Fit, watched: Watched) -> None:
 def _train(stack: Sequence[Fit], watched: Watched) -> list[Outcome]:
     """Train the fits of a stack as one; the outcomes of all members."""
     started = perf_counter()
-    sessions = [fit.session for fit in stack]
-    judges = [judge for fit in stack for judge in judges_of(fit.request, fit.session)]
+    sessions = [fit.opened for fit in stack]
+    judges: list[Judge | None] = []
+    for fit, session in zip(stack, sessions, strict=True):
+        assert fit.request is not None
+        judges += judges_of(fit.request, session)
     with torch_ready(), loop(), watched(stack) as observers:
         data, held = data_of(sessions)
         outcomes = train(
@@ -277,14 +284,14 @@ def _train(stack: Sequence[Fit], watched: Watched) -> list[Outcome]:
             held,
             observers=observers,
             judges=judges,
-            n_epochs=[fit.n_epochs for fit in stack for _ in fit.session.progress],
+            n_epochs=[fit.n_epochs for fit in stack for _ in fit.opened.progress],
         )
         for outcome in outcomes:  # until it is asked for, it takes no memory of a GPU
             outcome.progress = outcome.progress.kept()
     seconds = (perf_counter() - started) / len(stack)
     found = iter(outcomes)
     for fit in stack:
-        fit.outcomes = [next(found) for _ in fit.session.progress]
+        fit.outcomes = [next(found) for _ in fit.opened.progress]
         fit.seconds += seconds
     return outcomes
 

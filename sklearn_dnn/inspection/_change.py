@@ -8,15 +8,16 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from .._core.fitting.weights import with_matrices
 from .._core.reading.tables import names_of_categories
 from .._threads import torch_ready
-from ._network import Opened, refuse_ensemble, refuse_own_module, require_network
+from ._network import MLP, E, Opened, refuse_ensemble, refuse_own_module, require_network
 
 
-def fgsm(estimator: Any, X: Any, y: Any, epsilon: float | Any) -> np.ndarray:
+def fgsm(estimator: MLP, X: Any, y: Any, epsilon: ArrayLike) -> np.ndarray:
     r"""Rows moved in the worst direction, by the fast gradient sign method.
 
     .. math:: x + \epsilon \, \mathrm{sign}(\nabla_x J(x, y))
@@ -64,7 +65,7 @@ def fgsm(estimator: Any, X: Any, y: Any, epsilon: float | Any) -> np.ndarray:
         return x.detach().numpy() + step * gradient.sign().numpy()
 
 
-def prune(estimator: Any, amount: float, *, scope: Literal["global", "layer"] = "global") -> Any:
+def prune(estimator: E, amount: float, *, scope: Literal["global", "layer"] = "global") -> E:
     """A copy of a fitted network in which the smallest weights are zero.
 
     Parameters

@@ -14,7 +14,7 @@ from sklearn.metrics import check_scoring
 from sklearn.utils.validation import check_is_fitted
 
 from .._compat import offers
-from ._network import Opened, as_columns, class_index, n_rows
+from ._network import MLP, Opened, as_columns, class_index, n_rows
 
 UNDERFIT, OVERFIT, OK = "underfit", "overfit", "ok"
 # Share of the way from the baseline to a score of 1, without a target.
@@ -192,7 +192,7 @@ def _true_probability(estimator: Any, X: Any, true: np.ndarray) -> np.ndarray:
 
 
 def evaluate(
-    estimator: Any,
+    estimator: MLP,
     X: Any,
     y: Any,
     scoring: str | Callable[..., float] | Sequence[str] | Mapping[str, Any] | None = None,

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 
 from .._threads import torch_ready
-from ._network import Opened, Pass, refuse_own_module
+from ._network import MLP, Opened, Pass, refuse_own_module
 
 # An activation this share of the range from a bound, or nearer, is saturated.
 NEAR_A_BOUND = 0.05
@@ -18,7 +18,7 @@ MANY = 0.5
 FAR = 1e3
 
 
-def layer_statistics(estimator: Any, X: Any, y: Any = None) -> pd.DataFrame:
+def layer_statistics(estimator: MLP, X: Any, y: Any = None) -> pd.DataFrame:
     r"""Activations and gradients of every hidden layer.
 
     Parameters
@@ -128,7 +128,7 @@ def _gradients(opened: Opened, seen: Pass, y: Any) -> list[tuple[float, float]]:
 def _verdicts(frame: pd.DataFrame) -> list[str]:
     verdicts = []
     by_gradient = "signal_gradient" in frame
-    scales = frame["signal_gradient" if by_gradient else "signal"] if len(frame) else []
+    scales: Any = frame["signal_gradient" if by_gradient else "signal"] if len(frame) else []
     for layer, row in enumerate(frame.itertuples()):
         reference = scales.iloc[-1 if by_gradient else 0]
         scale = scales.iloc[layer]
@@ -145,7 +145,7 @@ def _verdicts(frame: pd.DataFrame) -> list[str]:
     return verdicts
 
 
-def dead_units(estimator: Any, X: Any) -> list[np.ndarray]:
+def dead_units(estimator: MLP, X: Any) -> list[np.ndarray]:
     """Units of each hidden layer whose activation function is 0 on all rows.
 
     They pass on neither signal nor gradient: "leaky_relu" or "elu", a smaller learning rate or
@@ -166,7 +166,7 @@ def dead_units(estimator: Any, X: Any) -> list[np.ndarray]:
     return [np.flatnonzero(_dead(function)) for function in functions]
 
 
-def activations(estimator: Any, X: Any) -> list[np.ndarray]:
+def activations(estimator: MLP, X: Any) -> list[np.ndarray]:
     """What every hidden layer hands on, as prediction computes it.
 
     Parameters
@@ -183,7 +183,7 @@ def activations(estimator: Any, X: Any) -> list[np.ndarray]:
     return _seen(estimator, X, "activations")[0]
 
 
-def _seen(estimator: Any, X: Any, function: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
+def _seen(estimator: MLP, X: Any, function: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """What hidden layers that are known hand on, and what their activations put out."""
     opened = _opened(estimator, function)
     with torch_ready(), torch.no_grad():
@@ -191,7 +191,7 @@ def _seen(estimator: Any, X: Any, function: str) -> tuple[list[np.ndarray], list
         return [t.numpy() for t in seen.hidden], [t.numpy() for t in seen.functions]
 
 
-def _opened(estimator: Any, function: str) -> Opened:
+def _opened(estimator: MLP, function: str) -> Opened:
     """A network whose hidden layers are known."""
     opened = Opened(estimator, function)
     refuse_own_module(estimator, function)

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 from .._compat import offers
-from .._core.data.encoder import Parts, encode
+from .._core.data.encoder import PlanTensors, encode
 from .._core.fitted.fitted import Fitted
 from .._core.fitting.text_columns import decided_by_all
 from .._core.network.mlp import affine, hidden
@@ -27,9 +27,12 @@ from .._core.specification import plain_value
 from .._interruption import whole_fit
 from .._threads import torch_ready
 from ..components.activations import Activation
-from ..components.optimizers import OPTIMIZERS
+from ..components.optimizers import OPTIMIZERS, Optimizer
 from ..estimators._classifier import MLPClassifier
 from ..estimators._regressor import MLPRegressor
+
+MLP: TypeAlias = MLPClassifier | MLPRegressor
+E = TypeVar("E", MLPClassifier, MLPRegressor)
 
 # What holds a network back from fitting its rows, and the value that switches it off.
 REGULARISERS = {
@@ -66,7 +69,7 @@ PLAIN = {
 }
 
 
-def require_network(estimator: Any, function: str) -> None:
+def require_network(estimator: object, function: str) -> None:
     """Refuse what is no estimator of this package."""
     if isinstance(estimator, MLPClassifier | MLPRegressor):
         return
@@ -81,7 +84,7 @@ def require_network(estimator: Any, function: str) -> None:
     raise TypeError(message)
 
 
-def refuse_ensemble(estimator: Any, function: str) -> None:
+def refuse_ensemble(estimator: MLP, function: str) -> None:
     """Refuse a fitted ensemble where one network is looked into."""
     fitted = Fitted(estimator)
     if fitted.n_members is None:
@@ -95,7 +98,7 @@ def refuse_ensemble(estimator: Any, function: str) -> None:
     )
 
 
-def plain_copy(estimator: Any, **changes: Any) -> Any:
+def plain_copy(estimator: E, **changes: Any) -> E:
     """An unfitted copy without callbacks that trains plainly, with some parameters changed.
 
     Changes of parameters that this estimator does not have are left out.
@@ -105,7 +108,7 @@ def plain_copy(estimator: Any, **changes: Any) -> Any:
     return type(estimator)(**given | {k: v for k, v in wanted.items() if k in given})
 
 
-def free_optimizer(estimator: Any) -> Any:
+def free_optimizer(estimator: MLP) -> Optimizer:
     """The estimator's optimizer as a component without decay of its own."""
     optimizer = clone(OPTIMIZERS.resolve(plain_value("optimizer", estimator.optimizer)))
     if "weight_decay" in optimizer.get_params(deep=False):
@@ -148,7 +151,7 @@ def dense(X: Any) -> np.ndarray:
     return np.asarray(X.toarray() if sparse.issparse(X) else X, dtype=np.float64)
 
 
-def numbers(estimator: Any, X: Any) -> tuple[np.ndarray, np.ndarray]:
+def numbers(estimator: MLP, X: Any) -> tuple[np.ndarray, np.ndarray]:
     """The columns of a raw table that hold numbers, float64 and NaN for gaps; where they stand."""
     table, reading = decided_by_all(*learn_reading(as_table(X), estimator.categorical_features))
     table = dense(table)
@@ -162,7 +165,7 @@ def as_columns(y: Any) -> np.ndarray:
     return y.reshape(len(y), -1)
 
 
-def refuse_own_module(estimator: Any, function: str) -> None:
+def refuse_own_module(estimator: MLP, function: str) -> None:
     """Refuse a fitted network whose hidden part is a module of the user's."""
     module = Fitted(estimator).architecture.module
     if module is not None:
@@ -230,7 +233,7 @@ class Opened:
         The estimator's own, bound to its task.
     """
 
-    def __init__(self, estimator: Any, function: str) -> None:
+    def __init__(self, estimator: MLP, function: str) -> None:
         require_network(estimator, function)
         refuse_ensemble(estimator, function)
         self.estimator = estimator
@@ -240,7 +243,7 @@ class Opened:
     def _open(self, fitted: Fitted) -> None:
         """Make tensors that gradients can be taken by."""
         self.loss = fitted.loss
-        self._inputs = Parts.of(fitted.columns, torch.float64, "cpu")
+        self._inputs = PlanTensors.of(fitted.columns, torch.float64, "cpu")
         architecture = fitted.architecture
         network = fitted.weights.network(torch.float64, "cpu")
         layers = [layer._replace(weight=layer.weight.clone()) for layer in network.layers]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -11,10 +11,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._axes import BLUE, GREEN, ORANGE, PINK, axes_for
 from ._layers import activations, layer_statistics
-from ._network import refuse_ensemble, require_network
+from ._network import MLP, refuse_ensemble, require_network
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
 
 
 class LayerStatisticsDisplay:
@@ -34,19 +35,22 @@ class LayerStatisticsDisplay:
         Curves by the names of their columns.
     """
 
+    ax_: Axes
+    figure_: Figure | SubFigure
+
     def __init__(self, statistics: pd.DataFrame) -> None:
         self.statistics = statistics
 
     @classmethod
     def from_estimator(
         cls,
-        estimator: Any,
+        estimator: MLP,
         X: Any,
         y: Any = None,
         *,
         kind: Literal["activations", "shares", "gradients"] = "activations",
         ax: Axes | None = None,
-    ) -> LayerStatisticsDisplay:
+    ) -> Self:
         """Plot :func:`layer_statistics` of a fitted estimator; gradients need `y`."""
         return cls(layer_statistics(estimator, X, y)).plot(ax, kind=kind)
 
@@ -55,7 +59,7 @@ class LayerStatisticsDisplay:
         ax: Axes | None = None,
         *,
         kind: Literal["activations", "shares", "gradients"] = "activations",
-    ) -> LayerStatisticsDisplay:
+    ) -> Self:
         """Draw one point a layer.
 
         Parameters
@@ -121,20 +125,23 @@ class WeightsDisplay:
         One a layer, of histograms.
     """
 
+    ax_: Axes
+    figure_: Figure | SubFigure
+
     def __init__(self, coefs: Sequence[np.ndarray]) -> None:
         self.coefs = coefs
 
     @classmethod
     def from_estimator(
         cls,
-        estimator: Any,
+        estimator: MLP,
         *,
         kind: Literal["image", "histogram"] = "image",
         layer: int = 0,
         shape: tuple[int, int] | None = None,
         max_units: int = 25,
         ax: Axes | None = None,
-    ) -> WeightsDisplay:
+    ) -> Self:
         """Plot the weights of a fitted estimator; the rest is as in `plot`."""
         require_network(estimator, "WeightsDisplay.from_estimator")
         check_is_fitted(estimator)
@@ -150,7 +157,7 @@ class WeightsDisplay:
         layer: int = 0,
         shape: tuple[int, int] | None = None,
         max_units: int = 25,
-    ) -> WeightsDisplay:
+    ) -> Self:
         """Draw the weights.
 
         Parameters
@@ -186,10 +193,10 @@ class WeightsDisplay:
         self.image_, self.patches_ = None, []
         if kind == "histogram":
             for i, coef in enumerate(self.coefs):
-                _, _, patches = ax.hist(
+                found: Any = ax.hist(
                     np.ravel(coef), bins=30, density=True, histtype="step", label=f"layer {i}"
                 )
-                self.patches_ += list(patches)
+                self.patches_ += list(found[2])
             ax.set(xlabel="weight", ylabel="density")
             ax.legend()
             return self
@@ -235,17 +242,20 @@ class ActivationsDisplay:
         One a layer.
     """
 
+    ax_: Axes
+    figure_: Figure | SubFigure
+
     def __init__(self, activations: Sequence[np.ndarray]) -> None:
         self.activations = activations
 
     @classmethod
     def from_estimator(
-        cls, estimator: Any, X: Any, *, bins: int = 30, ax: Axes | None = None
-    ) -> ActivationsDisplay:
+        cls, estimator: MLP, X: Any, *, bins: int = 30, ax: Axes | None = None
+    ) -> Self:
         """Plot the activations of a fitted estimator on these rows."""
         return cls(activations(estimator, X)).plot(ax, bins=bins)
 
-    def plot(self, ax: Axes | None = None, *, bins: int = 30) -> ActivationsDisplay:
+    def plot(self, ax: Axes | None = None, *, bins: int = 30) -> Self:
         """Draw one histogram a layer.
 
         Parameters
@@ -262,7 +272,7 @@ class ActivationsDisplay:
         self.densities_, self.edges_, self.patches_ = [], [], []
         colours = (BLUE, ORANGE, GREEN, PINK)
         for i, values in enumerate(self.activations):
-            density, edges, patches = ax.hist(
+            found: Any = ax.hist(
                 np.ravel(values),
                 bins=bins,
                 density=True,
@@ -270,6 +280,7 @@ class ActivationsDisplay:
                 color=colours[i % len(colours)],
                 label=f"hidden layer {i + 1}",
             )
+            density, edges, patches = found
             self.densities_.append(density)
             self.edges_.append(edges)
             self.patches_ += list(patches)

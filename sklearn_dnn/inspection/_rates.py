@@ -10,14 +10,14 @@ from sklearn.base import clone
 from .._compat import Interval
 from .._core.training.range_test import RangeTest
 from ..components.base import shown
-from ._network import require_network
+from ._network import MLP, require_network
 
 _RATE = Interval(Real, 0, None, closed="neither")
 _STEPS = Interval(Integral, 2, 10**6, closed="both")
 
 
 def learning_rate_range_test(
-    estimator: Any,
+    estimator: MLP,
     X: Any,
     y: Any,
     *,

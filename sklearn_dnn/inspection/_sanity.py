@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import is_classifier
 
-from ._network import as_columns, free_optimizer, numbers, require_network
+from ._network import MLP, as_columns, free_optimizer, numbers, require_network
 from ._start import InitialLoss, TinySubset, initial_loss, overfit_tiny_subset
 from ._steps import update_ratios
 
@@ -66,7 +66,7 @@ class SanityReport:
         return "\n".join(lines)
 
 
-def sanity_check(estimator: Any, X: Any, y: Any) -> SanityReport:
+def sanity_check(estimator: MLP, X: Any, y: Any) -> SanityReport:
     """Look at data and network before a long fit.
 
     Five checks: the columns' scales, the targets, the loss at the start
@@ -102,7 +102,7 @@ def sanity_check(estimator: Any, X: Any, y: Any) -> SanityReport:
     return SanityReport(tuple(checks), start, tiny, ratios)
 
 
-def _columns_check(estimator: Any, x: np.ndarray, at: np.ndarray) -> Check:
+def _columns_check(estimator: MLP, x: np.ndarray, at: np.ndarray) -> Check:
     """Columns without spread, and columns far from standard that nothing scales.
 
     Parameters
@@ -133,7 +133,7 @@ def _columns_check(estimator: Any, x: np.ndarray, at: np.ndarray) -> Check:
     return Check("columns", not advice, found, " ".join(advice))
 
 
-def _targets_check(estimator: Any, y: np.ndarray) -> Check:
+def _targets_check(estimator: MLP, y: np.ndarray) -> Check:
     """Classes that are nearly all one, and numbers far from standard that nothing scales."""
     if is_classifier(estimator):
         columns = as_columns(y)

@@ -14,7 +14,9 @@ from sklearn.metrics import accuracy_score, r2_score
 from .._core.messages import DivergedError
 from .._threads import torch_ready
 from ._network import (
+    MLP,
     REGULARISERS,
+    E,
     Opened,
     as_columns,
     dense,
@@ -73,7 +75,7 @@ _INITIAL_ADVICE = {
 }
 
 
-def initial_loss(estimator: Any, X: Any, y: Any, *, factor: float = 5.0) -> InitialLoss:
+def initial_loss(estimator: MLP, X: Any, y: Any, *, factor: float = 5.0) -> InitialLoss:
     r"""Loss of a freshly initialised network against what it should be.
 
     A fresh network knows nothing: its raw outputs are small, and its loss is about
@@ -126,7 +128,7 @@ def initial_loss(estimator: Any, X: Any, y: Any, *, factor: float = 5.0) -> Init
     return InitialLoss(loss, expected, baseline, verdict, _INITIAL_ADVICE[verdict])
 
 
-def _fresh(estimator: Any, X: Any, y: Any) -> Any:
+def _fresh(estimator: E, X: Any, y: Any) -> E:
     """A fitted clone with the weights of the start."""
     clone = plain_copy(
         estimator,
@@ -174,7 +176,7 @@ class TinySubset:
 
 
 def overfit_tiny_subset(
-    estimator: Any,
+    estimator: MLP,
     X: Any,
     y: Any,
     n: int = 20,

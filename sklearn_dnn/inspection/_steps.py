@@ -10,13 +10,13 @@ import pandas as pd
 
 from .._core.messages import DivergedError
 from .._core.specification import hidden_sizes, plain_value
-from .._core.training.engine import DIVERGED
+from .._core.training.ends import DIVERGED
 from ..components.architectures import HiddenModule
-from ._network import free_optimizer, plain_copy, quiet, require_network, take
+from ._network import MLP, free_optimizer, plain_copy, quiet, require_network, take
 
 
 def update_ratios(
-    estimator: Any, X: Any, y: Any, *, n_steps: int = 20, random_state: int | None = 0
+    estimator: MLP, X: Any, y: Any, *, n_steps: int = 20, random_state: int | None = 0
 ) -> pd.DataFrame:
     r"""Size of a step against the size of the weights, layer by layer.
 
@@ -66,7 +66,7 @@ def update_ratios(
     )
 
 
-def _norms(clone: Any, X: Any, y: np.ndarray, n_steps: int, rng: np.random.Generator) -> np.ndarray:
+def _norms(clone: MLP, X: Any, y: np.ndarray, n_steps: int, rng: np.random.Generator) -> np.ndarray:
     """Norms of weights and updates, (n_steps, n_layers, 2); one step of NaN if it diverges."""
     norms = []
     with quiet(), suppress(DivergedError), np.errstate(over="ignore"):

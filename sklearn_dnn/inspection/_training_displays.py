@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from ..components.schedules import SCHEDULES, Schedule
 from ._axes import BLUE, GREEN, ORANGE, PINK, axes_for
 from ._judge import Coverage, coverage_curve
-from ._network import require_network
+from ._network import MLP, require_network
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
 
 
 def _numbers(values: Sequence[float | None] | None) -> np.ndarray | None:
@@ -49,6 +51,9 @@ class TrainingCurvesDisplay:
         Axes of the score and of the rate, where they were asked for.
     """
 
+    ax_: Axes
+    figure_: Figure | SubFigure
+
     def __init__(
         self,
         loss: Sequence[float],
@@ -66,8 +71,8 @@ class TrainingCurvesDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator: Any, *, ax: Axes | None = None, score: bool = False, rate: bool = False
-    ) -> TrainingCurvesDisplay:
+        cls, estimator: MLP, *, ax: Axes | None = None, score: bool = False, rate: bool = False
+    ) -> Self:
         """Plot the history of a fitted estimator.
 
         Parameters
@@ -92,7 +97,7 @@ class TrainingCurvesDisplay:
         ax: Axes | None = None,
         score: bool = False,
         rate: bool = False,
-    ) -> TrainingCurvesDisplay:
+    ) -> Self:
         """Plot a history: a mapping such as ``history_``, with at least "loss"."""
         display = cls(
             history["loss"],
@@ -103,9 +108,7 @@ class TrainingCurvesDisplay:
         )
         return display.plot(ax, score=score, rate=rate)
 
-    def plot(
-        self, ax: Axes | None = None, *, score: bool = False, rate: bool = False
-    ) -> TrainingCurvesDisplay:
+    def plot(self, ax: Axes | None = None, *, score: bool = False, rate: bool = False) -> Self:
         """Draw the curves.
 
         Parameters
@@ -126,6 +129,12 @@ class TrainingCurvesDisplay:
                 "score=True asks for the validation score, but there was no validation part: fit "
                 "with early_stopping=True or with X_val and y_val."
             )
+        rates = self.learning_rate
+        if rate and rates is None:
+            raise ValueError(
+                "rate=True asks for the learning rate, but the history has none: give "
+                "learning_rate=..., one value an epoch."
+            )
         ax = axes_for(self, ax)
         epochs = np.arange(1, len(self.loss) + 1)
         (self.loss_line_,) = ax.plot(epochs - 0.5, self.loss, color=BLUE, label="training loss")
@@ -141,16 +150,15 @@ class TrainingCurvesDisplay:
         ax.set_xlabel("epoch")
         ax.set_ylabel("loss")
         lines = [self.loss_line_, self.validation_line_, self.best_line_]
-        if score:
+        if score and scores is not None:
             self.score_ax_ = ax.twinx()
             self.score_ax_.set_ylabel("validation score")
             lines += self.score_ax_.plot(epochs, scores, color=GREEN, label="validation score")
-        if rate:
+        if rate and rates is not None:
             self.rate_ax_ = ax.twinx()
             if score:  # beside the axis of the score
                 self.rate_ax_.spines["right"].set_position(("axes", 1.18))
             self.rate_ax_.set(ylabel="learning rate", yscale="log")
-            rates = self.learning_rate
             lines += self.rate_ax_.plot(epochs, rates, color=PINK, label="learning rate")
         ax.legend(handles=[line for line in lines if line is not None])
         return self
@@ -172,17 +180,22 @@ class RangeTestDisplay:
         The second is None without a suggestion.
     """
 
-    def __init__(self, rates: Any, losses: Any, suggestion: float | None = None) -> None:
+    ax_: Axes
+    figure_: Figure | SubFigure
+
+    def __init__(
+        self, rates: ArrayLike, losses: ArrayLike, suggestion: float | None = None
+    ) -> None:
         self.rates = rates
         self.losses = losses
         self.suggestion = suggestion
 
     @classmethod
-    def from_result(cls, result: Any, *, ax: Axes | None = None) -> RangeTestDisplay:
+    def from_result(cls, result: Any, *, ax: Axes | None = None) -> Self:
         """Plot what a range test found: an object with `rates`, `losses` and `suggestion`."""
         return cls(result.rates, result.losses, result.suggestion).plot(ax)
 
-    def plot(self, ax: Axes | None = None) -> RangeTestDisplay:
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw the losses, with a logarithmic axis of rates.
 
         Parameters
@@ -226,7 +239,10 @@ class ScheduleDisplay:
     line_ : matplotlib Line2D
     """
 
-    def __init__(self, epochs: Any, rates: Any, *, name: str = "schedule") -> None:
+    ax_: Axes
+    figure_: Figure | SubFigure
+
+    def __init__(self, epochs: ArrayLike, rates: ArrayLike, *, name: str = "schedule") -> None:
         self.epochs = epochs
         self.rates = rates
         self.name = name
@@ -240,7 +256,7 @@ class ScheduleDisplay:
         steps_per_epoch: int = 10,
         learning_rate_init: float = 1.0,
         ax: Axes | None = None,
-    ) -> ScheduleDisplay:
+    ) -> Self:
         """Plot a schedule without training.
 
         Parameters
@@ -264,7 +280,7 @@ class ScheduleDisplay:
         return cls(epochs, learning_rate_init * factors, name=name).plot(ax)
 
     @classmethod
-    def from_estimator(cls, estimator: Any, *, ax: Axes | None = None) -> ScheduleDisplay:
+    def from_estimator(cls, estimator: MLP, *, ax: Axes | None = None) -> Self:
         """Plot the rates that a fitted estimator was trained with: each epoch's last step's."""
         require_network(estimator, "ScheduleDisplay.from_estimator")
         check_is_fitted(estimator)
@@ -272,7 +288,7 @@ class ScheduleDisplay:
         name = estimator.spec_["schedule"]["component"]
         return cls(np.arange(1, len(rates) + 1), rates, name=name).plot(ax)
 
-    def plot(self, ax: Axes | None = None) -> ScheduleDisplay:
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw the rates.
 
         Parameters
@@ -306,7 +322,12 @@ class CoverageDisplay:
     line_ : matplotlib Line2D
     """
 
-    def __init__(self, coverage: Any, accuracy: Any, *, name: str | None = None) -> None:
+    ax_: Axes
+    figure_: Figure | SubFigure
+
+    def __init__(
+        self, coverage: ArrayLike, accuracy: ArrayLike, *, name: str | None = None
+    ) -> None:
         self.coverage = coverage
         self.accuracy = accuracy
         self.name = name
@@ -314,7 +335,7 @@ class CoverageDisplay:
     @classmethod
     def from_estimator(
         cls, estimator: Any, X: Any, y: Any, *, name: str | None = None, ax: Axes | None = None
-    ) -> CoverageDisplay:
+    ) -> Self:
         """Plot :func:`coverage_curve` of a fitted classifier on these rows."""
         name = type(estimator).__name__ if name is None else name
         return cls.from_curve(coverage_curve(estimator, X, y), name=name, ax=ax)
@@ -322,11 +343,11 @@ class CoverageDisplay:
     @classmethod
     def from_curve(
         cls, curve: Coverage, *, name: str | None = None, ax: Axes | None = None
-    ) -> CoverageDisplay:
+    ) -> Self:
         """Plot what :func:`coverage_curve` returned."""
         return cls(curve.coverage, curve.accuracy, name=name).plot(ax)
 
-    def plot(self, ax: Axes | None = None) -> CoverageDisplay:
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw the curve.
 
         Parameters

@@ -1,7 +1,8 @@
 """Searches and validation that train many networks as one stack."""
 
+from ._halving import HalvingGridSearchCV, HalvingRandomSearchCV
 from ._optuna import optimize
-from ._search import GridSearchCV, HalvingGridSearchCV, HalvingRandomSearchCV, RandomizedSearchCV
+from ._search import GridSearchCV, RandomizedSearchCV
 from ._stacking import stacking
 from ._validation import (
     cross_val_predict,

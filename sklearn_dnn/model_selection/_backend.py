@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from operator import itemgetter
 from os import PathLike
 from threading import Lock
@@ -15,15 +15,15 @@ from joblib.parallel import ParallelBackendBase, ThreadingBackend
 
 from .._compat import TerminatedWorkerError, shares_memory
 from .._core.training.engine import Observer
-from .._interruption import loop
 from .._warnings import warn
 from ..estimators._stacks import Fit, open_stacks, train_stack
 from ._calls import Call
-from ._checkpoint import Checkpoint
+from ._checkpoint import ResultFolder
 from ._plan import units
 from ._results import is_of_use, judged_together, undone
 from ._waiting import waited_for
 from ._watching import BarObserver, SearchBar, Watchers
+from ._worker import call_alone, train_and_call
 
 # Times that work is done again after a worker was lost.
 RETRIES = 2
@@ -90,7 +90,7 @@ class StackingBackend(ParallelBackendBase):
         self.n_jobs = n_jobs
         self.asked_for = asked_for
         self.verbose = verbose
-        self.checkpoint = None if checkpoint is None else Checkpoint(checkpoint)
+        self.checkpoint = None if checkpoint is None else ResultFolder(checkpoint)
         self.watchers = watchers or Watchers()
         self.progress = progress
         self.bar: SearchBar | None = None
@@ -180,9 +180,8 @@ class StackingBackend(ParallelBackendBase):
             if self.nested:
                 raise
             if not is_of_use(groups, results):
-                error.add_note(
-                    undone(len(results), len(calls), self.checkpoint and self.checkpoint.folder)
-                )
+                folder = None if self.checkpoint is None else self.checkpoint.folder
+                error.add_note(undone(len(results), len(calls), folder))
                 raise
             self._give_up(calls, results)
         finally:
@@ -229,7 +228,7 @@ class StackingBackend(ParallelBackendBase):
             if self.bar is not None:
                 self.bar.advance(self.lengths[i])
             yield i, self._judged(calls[i])
-        tasks = (delayed(_call)(i, calls[i]) for i in sorted(alone))
+        tasks = (delayed(call_alone)(i, calls[i]) for i in sorted(alone))
         for i, result, interruption in self._parallel(tasks):
             if interruption is not None:
                 raise interruption
@@ -300,7 +299,9 @@ class StackingBackend(ParallelBackendBase):
         named = [[left[k] for k in unit] for unit in plan]
         tables: list[Any] = []
         light = {i: calls[i].without_tables(tables) for i in left}
-        tasks = (delayed(_unit)(u, [light[i] for i in u], self.watchers, *tables) for u in named)
+        tasks = (
+            delayed(train_and_call)(u, [light[i] for i in u], self.watchers, *tables) for u in named
+        )
         for results, reasons, interrupted in self._parallel(tasks):
             for i, reason in reasons:
                 calls[i].reason = reason
@@ -353,45 +354,3 @@ class StackingBackend(ParallelBackendBase):
         print(f"[stacking] {len(calls) - alone.total()} of {len(calls)} fits trained in stacks")
         for reason, count in alone.items():
             print(f"[stacking] {count} alone: {reason}")
-
-
-def _call(i: int, call: Call) -> tuple[int, Any, KeyboardInterrupt | None]:
-    try:
-        return i, call.run(), None
-    except KeyboardInterrupt as interruption:
-        return i, None, interruption
-
-
-def _unit(
-    positions: list[int],
-    calls: list[Call],
-    watchers: Watchers,
-    *tables: Any,
-) -> tuple[list[tuple[int, Any]], list[tuple[int, str]], bool]:
-    """In a worker: train what can be stacked, and do all calls.
-
-    Returns
-    -------
-    list of (int, result)
-        All, or those that were done before Ctrl-C.
-    list of (int, str)
-        Why calls were not stacked.
-    bool
-        Whether Ctrl-C came.
-    """
-    compositions: dict[Any, Any] = {}
-    results: list[tuple[int, Any]] = []
-    interrupted = False
-    calls = [call.with_tables(tables) for call in calls]
-    try:
-        with loop():
-            fits = [call.prepare(compositions) for call in calls]
-            for stack in open_stacks([fit for fit in fits if fit is not None]):
-                train_stack(stack, lambda part: nullcontext(watchers(part)))
-            for i, call in zip(positions, calls, strict=True):
-                results.append((i, call.run()))
-    except KeyboardInterrupt:
-        interrupted = True
-    left_out = zip(positions, calls, strict=True)
-    reasons = [(i, call.reason) for i, call in left_out if call.reason is not None]
-    return results, reasons, interrupted

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from joblib import hash as hash_of
-from scipy.sparse import issparse
 from sklearn.base import clone
 
 from .._compat import (
@@ -21,7 +20,6 @@ from .._compat import (
     propagated_callbacks,
     safe_split,
 )
-from .._core.specification import follows_recipe, hidden_sizes, settled, step_work
 from .._interruption import whole_fit
 from .._warnings import Line, asked_at, users_line
 from ..estimators._stacks import Fit, why_not
@@ -34,10 +32,7 @@ from ._composites import (
     surroundings,
     with_network,
 )
-
-# Of a member of a stack: what a step takes beside arithmetic, and multiply-adds of the forward
-# pass for which a core takes a second of forward and backward.
-SECONDS_A_STEP, WORK_A_SECOND = 1e-5, 1e10
+from ._costs import epochs_of, planned_for, seconds_of
 
 
 def _at_its_line(run: Callable[[Call], Any]) -> Callable[[Call], Any]:
@@ -102,11 +97,13 @@ class Call:
         except TypeError as error:
             call.reason = str(error)
             return call
+        # a copy, since the estimator is the search's own, and its fit must find it as it was
         try:
             candidate = clone(estimator)
             if asked.get("parameters"):
                 candidate.set_params(**clone(asked["parameters"], safe=False))
         except (TypeError, ValueError, AttributeError):
+            # which scikit-learn's own code will tell, in the words that its users know
             call.reason = "its parameters are refused"
             return call
         network = network_of(candidate)
@@ -146,47 +143,29 @@ class Call:
             hash_of(surroundings(self.candidate)),
         )
 
-    @property
-    def n_epochs(self) -> int:
-        """Epochs that its network may do; 1 where there is none."""
-        if self.reason is not None:
-            return 1
-        planned = self.planned
-        shares = planned["ensemble"] == "shared"
-        return int(planned["max_iter"]) * (1 if shares else int(planned["n_members"]))
-
     @cached_property
     def planned(self) -> dict[str, Any]:
         """The network's parameters with those that the number of rows decides."""
         assert self.asked is not None
-        given = self.network.get_params(deep=False)
-        n_rows = len(np.asarray(self.asked["train"]))
-        by_recipe = follows_recipe(
-            given,
-            n_rows,
-            is_sparse=issparse(self.asked["X"]),
-            goes_on=bool(given["warm_start"]),
-        )
-        return settled(
-            given, "regression", n_rows, num_features(self.asked["X"]), by_recipe=by_recipe
-        )
+        return planned_for(self.network, self.asked["X"], self.n_rows)
+
+    @property
+    def n_rows(self) -> int:
+        """Rows that its network is to learn from."""
+        assert self.asked is not None
+        return len(np.asarray(self.asked["train"]))
+
+    @property
+    def n_epochs(self) -> int:
+        """Epochs that its network may do; 1 where there is none."""
+        return epochs_of(self.planned) if self.reason is None else 1
 
     @property
     def seconds(self) -> float:
         """About how long one core takes to train the network in a stack."""
         if self.reason is not None or self.asked is None:
             return 0.0
-        n_rows, planned = len(np.asarray(self.asked["train"])), self.planned
-        try:
-            hidden = hidden_sizes(planned["hidden_layer_sizes"])
-        except ValueError:  # which its fit will tell
-            return 0.0
-        if not isinstance(hidden, tuple):
-            return 0.0
-        sizes = (num_features(self.asked["X"]), *hidden, 1)
-        size = planned["batch_size"] if isinstance(planned["batch_size"], int) else 200
-        n_steps = self.n_epochs * -(-n_rows // size)
-        return n_steps * SECONDS_A_STEP + self.n_epochs * step_work(sizes, n_rows) / WORK_A_SECOND
+        return seconds_of(self.planned, self.n_rows, num_features(self.asked["X"]))
 
     def prepare(
         self, compositions: dict[Any, Any], ended: dict[Any, Fit] | None = None
@@ -268,6 +247,7 @@ class Call:
                 return self.function(*self.args, **self.kwargs)
         with whole_fit():
             result = self._with(Prepared(self))
+        assert self.fit is not None
         if isinstance(result, dict) and "fit_time" in result:
             result["fit_time"] += self.fit.seconds
         return result
@@ -293,6 +273,7 @@ class Call:
             # rows to train on would be copied for nothing: they were learnt from before
             first = np.flatnonzero(train)[:1] if np.asarray(train).dtype == bool else train[:1]
             call = self._mapped(lambda value: first if value is train else value)
+        # on the instance: scikit-learn then scores, times and reports as it always does
         estimator.fit = fit
         try:
             return call.function(*call.args, **call.kwargs)

@@ -20,7 +20,7 @@ from .._files import replacing, sweep
 from .._version import __version__
 from .._warnings import warn
 from ._calls import Call
-from ._identity import Identity, as_made
+from ._fingerprints import Fingerprints, as_made
 from ._origin import version_of
 from ._results import is_scored
 
@@ -28,7 +28,7 @@ from ._results import is_scored
 _ASIDE = {"caller", "callback_ctx", "verbose", "split_progress", "candidate_progress"}
 
 
-class Checkpoint:
+class ResultFolder:
     """A folder with a file for each result, named after everything that decides it.
 
     A file's name is what the fit is known by, and the versions it was done with. It begins with a
@@ -74,8 +74,9 @@ class Checkpoint:
 
     def load(self, calls: Sequence[Call]) -> dict[int, Any]:
         """Results that are there, by the positions of their calls."""
-        identity, tables = Identity(), {}
-        self._keys = {id(call): _key(call, identity, tables) for call in calls}
+        fingerprints = Fingerprints()
+        tables: dict[int, str] = {}
+        self._keys = {id(call): _key(call, fingerprints, tables) for call in calls}
         of_others = self._versions_by_fit()
         found: dict[int, Any] = {}
         damaged, outdated = [], []
@@ -154,7 +155,9 @@ class _DamagedError(Exception):
     """A file is not what was written."""
 
 
-def _key(call: Call, identity: Identity, tables: dict[int, str]) -> tuple[str, dict[str, str]]:
+def _key(
+    call: Call, fingerprints: Fingerprints, tables: dict[int, str]
+) -> tuple[str, dict[str, str]]:
     """What a call is known by, and the versions that matter to it; `tables` has their hashes."""
     assert call.asked is not None
     callbacks = propagated_callbacks(call.asked.get("callback_ctx"))  # they may end a fit
@@ -167,7 +170,7 @@ def _key(call: Call, identity: Identity, tables: dict[int, str]) -> tuple[str, d
         elif name not in _ASIDE:
             decisive[name] = value
     try:
-        fit, packages = identity.known_by(decisive)
+        fit, packages = fingerprints.known_by(decisive)
     except TypeError as error:
         raise ValueError(
             "checkpoint needs to know a fit again in another process, but a part of it can't be "

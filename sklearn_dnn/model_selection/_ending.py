@@ -19,9 +19,11 @@ from ._stacking import stacking
 class StackedSearch:
     """Mixin of scikit-learn's searches."""
 
+    estimator: Any
+
     def __sklearn_tags__(self) -> Tags:
         """Say whether what is searched takes gaps, which scikit-learn's searches do not."""
-        tags = super().__sklearn_tags__()
+        tags = super().__sklearn_tags__()  # type: ignore[misc]  # of the search it is mixed into
         tags.input_tags.allow_nan = get_tags(self.estimator).input_tags.allow_nan
         return tags
 
@@ -51,7 +53,8 @@ class StackedSearch:
             return self.cv_results_
 
         try:
-            super()._run_search(evaluated, callback_ctx=callback_ctx)
+            # of the search it is mixed into
+            super()._run_search(evaluated, callback_ctx=callback_ctx)  # type: ignore[misc]
         except _EndedError:
             _cut(self, n_done)
         backend.interrupted = False  # the refit, which has inner searches perhaps, is to be done

@@ -6,35 +6,41 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from numbers import Integral
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from sklearn.base import is_classifier
+from sklearn.base import BaseEstimator, is_classifier
 from sklearn.model_selection import GridSearchCV, check_cv
 
 from .._core.network.weights import Weights
+from .._core.training.engine import Observer
 from ..estimators._stacks import Fit
+from ._arguments import Folds, Scoring
 from ._stacking import stacking
 from ._watching import Watchers
 
-Space = Callable[[Any], Mapping[str, Any]] | Mapping[str, Any]
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.trial import Trial
+
+Space = Callable[["Trial"], Mapping[str, Any]] | Mapping[str, Any]
 
 
 def optimize(
-    study: Any,
-    estimator: Any,
+    study: Study,
+    estimator: BaseEstimator,
     space: Space,
     X: Any,
     y: Any = None,
     *,
     n_trials: int,
     batch_size: int = 8,
-    cv: Any = None,
-    scoring: Any = None,
+    cv: Folds = None,
+    scoring: Scoring = None,
     groups: Any = None,
     n_jobs: int | None = None,
     report_every: int = 1,
-    error_score: float | str = np.nan,
+    error_score: float | Literal["raise"] = np.nan,
     params: Mapping[str, Any] | None = None,
     progress: bool = False,
 ) -> None:
@@ -166,10 +172,9 @@ def _optuna() -> Any:
         raise ImportError("optimize needs Optuna: pip install 'sklearn-dnn[optuna]'.") from error
 
 
-def _names_of_scores(study: Any, scoring: Any, optuna: Any) -> list[str]:
+def _names_of_scores(study: Study, scoring: Scoring, optuna: Any) -> list[str]:
     """As in ``cv_results_``."""
-    several = isinstance(scoring, Mapping | list | tuple)
-    names = list(scoring) if several else ["score"]
+    names = list(scoring) if isinstance(scoring, Mapping | list | tuple) else ["score"]
     if len(names) != len(study.directions):
         raise ValueError(
             f"scoring has {len(names)} scores, but the study has {len(study.directions)} "
@@ -185,10 +190,10 @@ def _names_of_scores(study: Any, scoring: Any, optuna: Any) -> list[str]:
 
 
 def _ask(
-    study: Any, space: Space, n_trials: int, states: Any
-) -> tuple[list[Any], list[dict[str, Any]]]:
+    study: Study, space: Space, n_trials: int, states: Any
+) -> tuple[list[Trial], list[dict[str, Any]]]:
     """Trials, and the parameters of each."""
-    trials: list[Any] = []
+    trials: list[Trial] = []
     candidates = []
     try:
         for _ in range(n_trials):
@@ -201,7 +206,7 @@ def _ask(
     return trials, candidates
 
 
-def _fail(study: Any, trials: Sequence[Any], states: Any) -> None:
+def _fail(study: Study, trials: Sequence[Trial], states: Any) -> None:
     for trial in trials:
         study.tell(trial, state=states.FAIL)
 
@@ -216,7 +221,7 @@ class Pruner:
         Epochs.
     """
 
-    def __init__(self, trials: Sequence[Any], report_every: int) -> None:
+    def __init__(self, trials: Sequence[Trial], report_every: int) -> None:
         self.trials = trials
         self.report_every = report_every
         self.pruned: set[int] = set()
@@ -290,7 +295,7 @@ class ReportingWatchers(Watchers):
         super().__init__()
         self.pruner = pruner
 
-    def __call__(self, stack: Sequence[Fit]) -> list[Any]:
+    def __call__(self, stack: Sequence[Fit]) -> list[Observer]:
         if self.pruner is None:
             return []
         positions = []

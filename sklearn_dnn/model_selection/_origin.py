@@ -68,7 +68,7 @@ def is_installed(module: str) -> bool:
 
 def found_at(module: str, name: str) -> Any:
     """What a module that is loaded has under a name with dots; None if there is no such thing."""
-    found = sys.modules.get(module)
+    found: Any = sys.modules.get(module)
     for part in name.split("."):
         found = inspect.getattr_static(found, part, None)
         if isinstance(found, staticmethod | classmethod):

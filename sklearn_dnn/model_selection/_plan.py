@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from .._compat import num_features, num_samples
 from .._core.data.features import RESIDENT_BYTES
 from .._core.specification import COLUMNS
@@ -49,11 +47,10 @@ def units(calls: Sequence[Call], n_workers: int) -> list[list[int]]:
 
 
 def _kind(call: Call) -> tuple[Any, ...]:
-    assert call.asked is not None
     parameters = call.network.get_params(deep=False)
     shape = {name: _coarse(v) for name, v in parameters.items() if name not in COLUMNS}
     shape.pop("random_state")
-    return (len(np.asarray(call.asked["train"])), repr(sorted(shape.items())))
+    return (call.n_rows, repr(sorted(shape.items())))
 
 
 def _held(call: Call) -> int:
@@ -61,7 +58,7 @@ def _held(call: Call) -> int:
     assert call.asked is not None
     X = call.asked["X"]
     allowed = max(RESIDENT_BYTES, num_samples(X) * num_features(X) * 2)
-    return max(1, allowed // (BYTES_A_ROW * len(np.asarray(call.asked["train"]))))
+    return max(1, allowed // (BYTES_A_ROW * call.n_rows))
 
 
 def _coarse(value: Any) -> Any:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import sklearn.model_selection as sklearn_functions
 
 from ._stacking import stacking
 
+P = ParamSpec("P")
+T = TypeVar("T")
 
-def _stacked(function: Callable[..., Any]) -> Callable[..., Any]:
+
+def _stacked(function: Callable[P, T]) -> Callable[P, T]:
     """The same function, with the same signature, where networks are trained in stacks."""
 
     @wraps(function)
-    def stacked(*args: Any, **kwargs: Any) -> Any:
-        with stacking(verbose=kwargs.get("verbose", 0)):
+    def stacked(*args: P.args, **kwargs: P.kwargs) -> T:
+        verbose: Any = kwargs.get("verbose", 0)
+        with stacking(verbose=verbose):
             return function(*args, **kwargs)
 
     return stacked

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .._core.network.weights import Weights
+from .._core.training.engine import Observer
 from ..estimators._stacks import Fit
 
 
@@ -146,7 +147,7 @@ class Watchers:
     def __init__(self, start: int | None = None) -> None:
         self.start = start
 
-    def __call__(self, stack: Sequence[Fit]) -> list[Any]:
+    def __call__(self, stack: Sequence[Fit]) -> list[Observer]:
         if self.start is None:
             return []
         rows = [b"" if fit.rows is None else fit.rows.tobytes() for fit in stack]

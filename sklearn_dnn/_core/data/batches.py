@@ -45,7 +45,7 @@ class Batch(NamedTuple):
     rows: slice
 
 
-class Epoch(NamedTuple):
+class EpochData(NamedTuple):
     """Targets and weights in the order of an epoch, and its batches."""
 
     y: Tensor
@@ -144,7 +144,7 @@ class Batcher:
         generators: Sequence[torch.Generator],
         t: float = 0.0,
         horizons: Sequence[float] | None = None,
-    ) -> Epoch:
+    ) -> EpochData:
         """One pass over every member's rows.
 
         Parameters
@@ -163,7 +163,7 @@ class Batcher:
         else:
             ordered = self._fixed
         y, weight, index = ordered
-        return Epoch(y, weight, self._batches(y, weight, index))
+        return EpochData(y, weight, self._batches(y, weight, index))
 
     def _order(
         self, generators: Sequence[torch.Generator], t: float, horizons: Sequence[float]
@@ -173,8 +173,8 @@ class Batcher:
         m, n = rows.shape
         at_once = max(1, ORDERED_AT_ONCE // n)
         if m == 1 or m <= at_once:
-            ordered = self._ordered(slice(0, m), generators, t, horizons)
-            return tuple(None if a is None else a[0] for a in ordered) if m == 1 else ordered
+            y, weight, index = ordered = self._ordered(slice(0, m), generators, t, horizons)
+            return ordered if m > 1 else (y[0], None if weight is None else weight[0], index[0])
         if self._memory is None:  # taken once: the epoch before is over when the next is dealt
             y, weight = self.data.y, self.data.weight
             self._memory = (
@@ -186,7 +186,7 @@ class Batcher:
             part = slice(start, start + at_once)
             ordered = self._ordered(part, generators[part], t, horizons[part])
             for out, piece in zip(self._memory, ordered, strict=True):
-                if out is not None:
+                if out is not None and piece is not None:
                     out[part] = piece
         return self._memory
 

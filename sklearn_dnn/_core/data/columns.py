@@ -9,10 +9,9 @@ from hashlib import sha256
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
-from .features import CHUNK_BYTES, Scaling, Table, fit_scaling
 from .order import medians, normal_scores, quantiles, steps
+from .scaling import CHUNK_BYTES, Scaling, Table, fit_scaling, is_sparse
 
 # A level of fewer training rows is rare: it shares slot 0 with what training never saw.
 MIN_COUNT = 2
@@ -149,7 +148,11 @@ class Columns:
         cls, kept: Mapping[str, Any], categorical: np.ndarray | None, scaling: Scaling | None
     ) -> Columns:
         """The plan again, from what :meth:`as_dict` gave and the rest of it."""
-        nothing = {"gaps": np.zeros(len(kept["fill"]), dtype=bool), "center": None, "scale": None}
+        nothing: dict[str, Any] = {
+            "gaps": np.zeros(len(kept["fill"]), dtype=bool),
+            "center": None,
+            "scale": None,
+        }
         nothing |= {"knots": None, "scores": None}
         nothing |= {"slots": [], "widths": np.zeros(0, dtype=np.int64)}
         parts = nothing | dict(kept)
@@ -209,7 +212,7 @@ def fit_columns(
         knots, scores = _scores(column, numbers, p)
     found_slots = [
         _slots(*column.all_of(j), n)
-        for j, n in zip(np.flatnonzero(categorical), n_levels, strict=True)
+        for j, n in zip(np.flatnonzero(categorical).tolist(), n_levels, strict=True)
     ]
     slots = [found[0] for found in found_slots]
     widths = np.array([found[1] for found in found_slots], dtype=np.int64)
@@ -225,7 +228,7 @@ class _Reader:
         self.rows = slice(None) if rows is None else rows
         self.few = few if rows is None else rows[few]
         self.X, self.weight = X, sample_weight
-        self.by_column = X[self.few].tocsc() if sp.issparse(X) else None
+        self.by_column = X[self.few].tocsc() if is_sparse(X) else None
 
     def all_of(self, j: int) -> tuple[np.ndarray, np.ndarray | None]:
         """A column and its weights; of a sparse table at most some rows."""
@@ -248,6 +251,7 @@ class _Reader:
         return np.concatenate([medians(self.X[self.few, i : i + step]) for i in starts])
 
     def _sparse(self, j: int) -> tuple[np.ndarray, np.ndarray | None]:
+        assert self.by_column is not None
         values = self.by_column[:, [j]].toarray().ravel()
         return values, None if self.weight is None else self.weight[self.few]
 
@@ -262,7 +266,7 @@ def _fill(column: _Reader, is_number: np.ndarray, *, gappy: bool) -> tuple[np.nd
     whole = column.weight is None and len(positions) == len(fill)
     if whole and not gappy:
         return column.medians(), gaps
-    for j in positions:
+    for j in positions.tolist():
         if gappy:
             missing = np.isnan(column.all_of(j)[0])
             gaps[j] = missing.any() and not missing.all()

@@ -19,7 +19,7 @@ FAR = 1e6
 
 
 @dataclass(frozen=True)
-class Parts:
+class PlanTensors:
     """A plan as tensors, for ``q`` columns of numbers and ``c`` of categories.
 
     Attributes
@@ -62,7 +62,7 @@ class Parts:
     coded: Tensor
 
     @classmethod
-    def of(cls, columns: Columns, dtype: torch.dtype, device: torch.device | str) -> Parts:
+    def of(cls, columns: Columns, dtype: torch.dtype, device: torch.device | str) -> PlanTensors:
         """The tensors of a plan, those of numbers in `dtype`."""
 
         def integers(array: np.ndarray | Sequence[int]) -> Tensor:
@@ -101,7 +101,7 @@ class Parts:
         )
 
 
-def encode(x: Tensor, parts: Parts) -> Tensor:
+def encode(x: Tensor, parts: PlanTensors) -> Tensor:
     """Numbers, then what passes as it is, then codes: (..., p) -> (..., width)."""
     given = x.index_select(-1, parts.numbers)
     missing = torch.isnan(given)
@@ -163,7 +163,7 @@ class Encoder(Encoding):
         self.columns = columns
         self.dtype = dtype
         self.device = device
-        self._parts: dict[tuple[torch.dtype, torch.device], Parts] = {}
+        self._parts: dict[tuple[torch.dtype, torch.device], PlanTensors] = {}
 
     def width(self, n_raw: int) -> int:
         """Columns of the network's input."""
@@ -177,7 +177,7 @@ class Encoder(Encoding):
         """Rows (b, p) as the network reads them, in its type and place; `out` is not used."""
         parts = self._parts.get((x.dtype, x.device))
         if parts is None:
-            parts = self._parts[x.dtype, x.device] = Parts.of(self.columns, x.dtype, x.device)
+            parts = self._parts[x.dtype, x.device] = PlanTensors.of(self.columns, x.dtype, x.device)
         return encode(x, parts).to(device=self.device, dtype=self.dtype)
 
 

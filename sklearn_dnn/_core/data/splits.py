@@ -153,8 +153,8 @@ def folds(
     codes = labels
     if labels is not None and labels.ndim == 1:
         codes = np.unique(labels, return_inverse=True)[1]
-    stratifies = codes is not None and codes.ndim == 1
-    order = np.lexsort((chance, codes if stratifies else np.zeros(n)))
+    stratified = codes if codes is not None and codes.ndim == 1 else np.zeros(n)
+    order = np.lexsort((chance, stratified))
     free = order[~_lonely(codes, n)[order]]
     if len(free) >= n_folds:  # else there are hardly two rows of a class
         order = free

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..data.columns import Columns
-from ..data.features import Scaling
+from ..data.scaling import Scaling
 from .fitted import Fitted
 
 # All of them begin so; the network's own do not.
@@ -106,7 +106,7 @@ def attributes_around(estimator: Any, given: Mapping[str, np.ndarray]) -> dict[s
     }
     if "slots" in kept:
         kept["slots"] = [new[f"inputs.slots.{j}"] for j in _positions(e)]
-    found = {attribute: new[name] for name, attribute in e._target_arrays.items()}
+    found: dict[str, Any] = {a: new[name] for name, a in e._target_arrays.items()}
     found["input_columns_"] = kept
     found["categories_"] = [new[f"inputs.levels.{j}"] for j in _positions(e)]
     scaling = None

@@ -21,11 +21,12 @@ from ...components.losses import Loss
 from ...components.topologies import Plain
 from ..data.columns import Columns
 from ..data.encoder import encoding_for
-from ..data.features import Encoding, Scaling, Standardiser
+from ..data.features import Encoding, Standardiser
+from ..data.scaling import Scaling
 from ..data.targets import CODECS, Codec
 from ..messages import memory_advice, tell_of_overflow
 from ..network.architecture import Architecture
-from ..network.fold import folded, folds
+from ..network.fold import folded, is_foldable
 from ..network.members import joined, log_joined, log_mean
 from ..network.mlp import Evaluator, InTurn, Noise
 from ..network.weights import Weights
@@ -286,7 +287,7 @@ class Fitted:
             networks = [weights.network(dtype, device) for weights in self.weights.members()]
             return lambda: InTurn([Evaluator(n, architecture, noise) for n in networks])
         network = self.weights.network(dtype, device)
-        if fold and noise is None and folds(architecture):
+        if fold and noise is None and is_foldable(architecture):
             network, architecture = folded(network, architecture)
         return lambda: Evaluator(network, architecture, noise)
 

@@ -11,7 +11,7 @@ from sklearn.utils import check_random_state
 
 from ..._compat import Interval
 from ...components.base import shown
-from ..training.state import generator
+from ..training.streams import generator
 from .fitted import Finish, Fitted, present
 
 # More can't be waited for.

@@ -13,17 +13,8 @@ from sklearn.exceptions import ConvergenceWarning
 from ..._warnings import warn
 from ..data.order import steps
 from ..specification import RECIPE_PATIENCE, FitSpec, is_auto
-from ..training.engine import (
-    DIVERGED,
-    INTERRUPTED,
-    LEAST_EPOCHS,
-    MAX_ITER,
-    PATIENCE,
-    TIME,
-    TOL,
-    Outcome,
-    rises,
-)
+from ..training.divergence import LEAST_EPOCHS, rises
+from ..training.ends import DIVERGED, INTERRUPTED, MAX_ITER, PATIENCE, TIME, TOL, Outcome
 from .far import divergence_advice, lower_noises
 from .session import Session
 
@@ -69,6 +60,7 @@ def tell_of_cut_cycle(session: Session, outcomes: list[Outcome], schedule: Any) 
     """
     spec = session.spec
     borne = spec.n_iter_no_change if spec.stopping is None else spec.stopping.patience
+    assert not isinstance(borne, str)  # it is settled with the specification
     suits = is_auto(schedule) and borne >= RECIPE_PATIENCE
     reasons = {TIME} if suits else {PATIENCE, TOL, TIME}
     cut = [(o, _share_of_peak(spec, o)) for o in outcomes if o.end_reason in reasons]

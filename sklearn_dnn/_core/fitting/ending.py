@@ -20,7 +20,7 @@ from ..network.architecture import Architecture
 from ..network.mlp import Evaluator
 from ..network.weights import Weights
 from ..specification import FitSpec
-from ..training.engine import DIVERGED, MAX_ITER, Outcome
+from ..training.ends import DIVERGED, MAX_ITER, Outcome
 from ..training.forward import raw_outputs
 from ..training.numbers import mean_record
 from ..training.state import Progress
@@ -133,8 +133,8 @@ def _own_components(spec: FitSpec) -> dict[str, Any]:
     for name, registry in PARTS.items():
         known = tuple(registry.classes.values())
         value = getattr(spec, name)
-        parts = value if isinstance(value, tuple) else (value,)
-        parts = [part for part in parts if isinstance(part, Component)]
+        several = value if isinstance(value, tuple) else (value,)
+        parts = [part for part in several if isinstance(part, Component)]
         if any(type(part) not in known for part in parts):
             copies = [clone(part) for part in parts]
             own[name] = copies if isinstance(value, tuple) else copies[0]

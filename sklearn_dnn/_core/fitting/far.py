@@ -10,7 +10,7 @@ import scipy.sparse as sp
 import torch
 
 from ..._warnings import warn
-from ..data.features import fit_scaling
+from ..data.scaling import fit_scaling
 from ..data.targets import Codec
 from ..reading.inputs import Given
 from ..reading.targets import LARGEST_TARGET

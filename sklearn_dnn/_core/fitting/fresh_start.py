@@ -32,7 +32,8 @@ from ..specification import (
     stops_early,
     warn_of_missing_blocks,
 )
-from ..training.state import Progress, Streams
+from ..training.state import Progress
+from ..training.streams import Streams
 from .far import check_sizes_of_targets, tell_of_strong_penalties, warn_of_scales
 from .request import Request, Weigher
 from .session import (
@@ -69,6 +70,7 @@ def begin(
         Of the rows, for a splitter.
     """
     parameters, seed = request.parameters, request.seed
+    # first what decides which rows train: members, folds, early stopping
     by_recipe = follows_recipe(
         parameters, len(given.rows), is_sparse=sp.issparse(given.X), goes_on=request.may_go_on
     )
@@ -80,13 +82,14 @@ def begin(
         by_recipe=by_recipe,
         n_validation=None if validation is None else len(validation.rows),
     )
-    shares = parameters["ensemble"] == "shared"
+    shares = parameters["ensemble"] == "shared"  # then the members are one network
     if not shares:
         refuse_too_many_members(int(parameters["n_members"]), len(given.rows))
     streams = Streams.of_members(seed, 1 if shares else int(parameters["n_members"]))
     given, rows, training, held = _parted(
         parameters, given, codec, validation, request.weigher(codec), groups, streams[0].split
     )
+    # what columns of text stand for, and all that is measured below, no row that judges decides
     given, held = decided(given, held, rows)
     draws = [stream.rows for stream in streams]
     own = member_rows(training, draws, parameters)
@@ -94,8 +97,9 @@ def begin(
     in_folds = held is not None and held.by_member
     judged = validation is not None or (in_folds and is_auto(parameters["early_stopping"]))
     columns = _fitted_columns(parameters["input_scaling"], given, rows)
-    if validation is not None and held.given.gappy:
+    if validation is not None and held is not None and held.given.gappy:
         tell_of_new_gaps(columns, held.given.X[held.rows], given.names, held.given.unread)
+    # batches, patience and the machine depend on how many rows train
     task = task_of(given, codec, columns, own.shape[1], judged)
     spec = resolve(parameters, task, by_recipe=by_recipe, is_judged=held is not None)
     refuse_targets_outside(spec, given, rows, held)
@@ -106,6 +110,7 @@ def begin(
         bounds=spec.output_range,
         reach=(-np.inf, np.inf) if spec.output_activation is None else spec.output_activation.range,
     )
+    # only now: what is too large depends on the units
     check_sizes_of_targets(spec, codec, given, rows, fresh=True)
     prior = None
     if spec.bias_initializer == "prior":

@@ -8,7 +8,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from ..._interruption import in_loop
 from ..._warnings import warn
-from ..training.engine import DIVERGED, INTERRUPTED, TIME, Outcome
+from ..training.ends import DIVERGED, INTERRUPTED, TIME, Outcome
 from .ending import Ended
 from .opening import open_session
 from .request import Arguments, Request

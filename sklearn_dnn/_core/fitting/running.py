@@ -15,7 +15,9 @@ from ..fitted.fitted import Fitted
 from ..messages import memory_advice
 from ..network.weights import Weights
 from ..reading.inputs import TOLD
-from ..training.engine import INTERRUPTED, Judge, Observer, Outcome, train
+from ..training.ends import INTERRUPTED, Outcome
+from ..training.engine import Observer, train
+from ..training.stack_run import Judge
 from ..training.state import Progress
 from .ending import attributes_now
 from .request import Request

@@ -20,7 +20,8 @@ from ..reading.inputs import Given
 from ..specification import FitSpec, Task
 from ..training.evaluate import ValidationSet
 from ..training.range_test import RangeTest, range_test
-from ..training.state import Progress, generator
+from ..training.state import Progress
+from ..training.streams import generator
 from .request import Weigher
 
 # What the largest weight of a row may be, and the inverse of what it must be.
@@ -152,10 +153,10 @@ class Session:
         ----------
         which : {"training", "validation"}
         """
-        if which == "validation" and (self.held is None or self.held.by_member):
-            return None
         given, rows = self.given, self.training
         if which == "validation":
+            if self.held is None or self.held.by_member:
+                return None
             given, rows = self.held.given, self.held.rows
         return given.raw(rows), given.y[rows], None if given.weight is None else given.weight[rows]
 

@@ -11,7 +11,8 @@ import torch
 from ..._compat import from_numpy
 from ..data.batches import TrainingSet
 from ..data.encoder import encoding_for
-from ..data.features import Encoding, Features, Scaling, Standardiser
+from ..data.features import Encoding, Features, Standardiser
+from ..data.scaling import Scaling
 from ..training.evaluate import ValidationSet
 from .session import Session
 
@@ -26,8 +27,8 @@ def data_of(sessions: Sequence[Session]) -> tuple[TrainingSet, ValidationSet | N
     which = []
     for session in sessions:
         units = tuple(part.tobytes() for part in session.codec.units())
-        weight = session.given.weight
-        key = (units, None if weight is None else weight.tobytes())
+        own = session.given.weight
+        key = (units, None if own is None else own.tobytes())
         if key not in found:
             found[key] = len(distinct)
             distinct.append(session)
@@ -38,8 +39,9 @@ def data_of(sessions: Sequence[Session]) -> tuple[TrainingSet, ValidationSet | N
     encoded = [s.codec.encode(s.given.y, spec.torch_dtype) for s in distinct]
     prepared = [spec.objective.prepare(y, spec.task.n_outputs, spec.torch_dtype) for y in encoded]
     weight = None
-    if given.weight is not None:
-        weight = torch.cat([from_numpy(s.given.weight) for s in distinct])
+    weights = [s.given.weight for s in distinct if s.given.weight is not None]
+    if weights:  # of all, or of none
+        weight = torch.cat([from_numpy(w) for w in weights])
         weight = weight.to(device=spec.device, dtype=spec.torch_dtype)
     data = TrainingSet(
         features,
@@ -81,12 +83,12 @@ def _encoding(sessions: Sequence[Session]) -> Encoding:
 
 def _common(scalings: Sequence[Scaling | None]) -> Scaling | list[Scaling] | None:
     """The scaling of all members, or a list where they differ."""
-    first = scalings[0]
-    if first is None:
+    there = [scaling for scaling in scalings if scaling is not None]
+    if not there:  # of all, or of none
         return None
+    first = there[0]
     if all(
-        np.array_equal(s.mean, first.mean) and np.array_equal(s.scale, first.scale)
-        for s in scalings
+        np.array_equal(s.mean, first.mean) and np.array_equal(s.scale, first.scale) for s in there
     ):
         return first
-    return list(scalings)
+    return there

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..._warnings import warn
-from ..data.features import Table
+from ..data.scaling import Table
 from ..data.texts import Verdict, told
 from ..reading.inputs import Given
 from ..reading.levels import look_up
@@ -92,6 +92,7 @@ def _have_gaps(X: Table, positions: Sequence[int]) -> bool:
 
 def _like(final: Reading, given: Given, numbers: Sequence[int]) -> Given:
     """A validation set, whose columns of text have levels of their own, as the table is read."""
+    assert given.reading is not None  # it has a column of text, as the table has
     X = _with_numbers(given.X, given.reading, numbers)
     gappy = given.gappy or _have_gaps(X, numbers)
     if X is given.X:
@@ -108,6 +109,7 @@ def _like(final: Reading, given: Given, numbers: Sequence[int]) -> Given:
 def _unread(given: Given, rows: np.ndarray, positions: Sequence[int]) -> dict[int, Any]:
     """Cells of rows that judge which do not read as the numbers that train, one a column."""
     found = {}
+    assert given.reading is not None
     for j in positions:
         codes = given.X[rows.ravel(), j]
         codes = np.unique(codes[~np.isnan(codes)]).astype(np.int64)

@@ -21,12 +21,14 @@ def all_or_nothing(method: Callable[..., Any]) -> Callable[..., Any]:
     def whole(estimator: Any, *args: Any, **kwargs: Any) -> Any:
         before = dict(vars(estimator))
         chance = before.get("random_state")
-        drawn = chance.get_state() if isinstance(chance, np.random.RandomState) else None
+        if not isinstance(chance, np.random.RandomState):
+            chance = None
+        drawn = None if chance is None else chance.get_state()
         try:
             return method(estimator, *args, **kwargs)
         except BaseException:
             put_back(estimator, before)
-            if drawn is not None:
+            if chance is not None and drawn is not None:
                 chance.set_state(drawn)
             raise
 

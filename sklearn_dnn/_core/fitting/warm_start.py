@@ -11,13 +11,14 @@ import scipy.sparse as sp
 import torch
 
 from ..._warnings import warn
-from ..data.features import has_gaps
+from ..data.scaling import has_gaps
 from ..network.architecture import Architecture
 from ..network.parameters import Layout
 from ..network.weights import Weights
 from ..reading.inputs import Given, tell_of_new_gaps
 from ..specification import MIXED, FitSpec, is_auto, resolve, settled, stops_early
-from ..training.state import Progress, Streams, driven_schedules
+from ..training.state import Progress, driven_schedules
+from ..training.streams import Streams
 from .far import check_sizes_of_targets, tell_of_strong_penalties
 from .request import Earlier, Request, Weigher, saved_members
 from .session import (
@@ -52,6 +53,7 @@ def go_on(request: Request, earlier: Earlier, given: Given, validation: Given | 
         given.X.shape[1],
         by_recipe=before["by_recipe"],
     )
+    # without what was kept, as after set_weights alone, chance begins anew
     streams = Streams.of_members(request.seed, len(weights))
     draws = [stream.rows for stream in streams]
     if saved is not None:
@@ -67,6 +69,7 @@ def go_on(request: Request, earlier: Earlier, given: Given, validation: Given | 
     stops = stops_early(parameters["early_stopping"], task.n_samples, task.has_validation)
     if held is None and stops:
         _tell_no_part_is_held(asked, before, saved)
+    # anew, since a call may change whatever does not change the network's shape
     spec = resolve(
         _as_begun(parameters, before, weights[0]),
         task,

@@ -23,8 +23,8 @@ from ..fitted.fitted import Fitted
 from ..network.architecture import Architecture
 from ..network.parameters import Layout
 from ..network.weights import Weights
-from ..reading.inputs import as_array
-from .warm_start import saved_members
+from ..reading.raw_columns import as_array
+from .request import saved_members
 
 # Kinds of NumPy's types: real numbers, and labels.
 _REAL, _LABELS = "biuf", "biufOUS"
@@ -40,8 +40,9 @@ def with_matrices(estimator: Any, matrices: Sequence[np.ndarray]) -> dict[str, n
     architecture, found = Fitted(estimator).architecture, get_weights(estimator)
     for i, matrix in enumerate(matrices):
         found[f"layers.{i}.weight"] = matrix
-        if architecture.on_weights and i < architecture.n_hidden:
-            starts = architecture.norm.start_vectors(from_numpy(matrix))
+        norm = architecture.norm
+        if norm is not None and norm.on_weights and i < architecture.n_hidden:
+            starts = norm.start_vectors(from_numpy(matrix))
             found |= {f"layers.{i}.norm.{name}": t.numpy() for name, t in starts.items()}
     return found
 
@@ -185,7 +186,8 @@ def _numbers(name: str, value: np.ndarray, dtype: np.dtype, is_trained: bool) ->
 
 def _normed(weights: Weights, architecture: Architecture) -> Weights:
     """The weights with the matrices that a norm of them makes of directions and lengths."""
-    if not architecture.on_weights:
+    norm = architecture.norm
+    if norm is None or not norm.on_weights:
         return weights
     arrays = weights.by_name([])
     for i in range(architecture.n_hidden):
@@ -194,7 +196,7 @@ def _normed(weights: Weights, architecture: Architecture) -> Weights:
             name: torch.from_numpy(vector).unsqueeze(-2)
             for name, vector in weights.norms[i].items()
         }
-        found = architecture.norm.weight(torch.from_numpy(given), lengths).numpy()
+        found = norm.weight(torch.from_numpy(given), lengths).numpy()
         if not np.allclose(found, given, rtol=64 * np.finfo(given.dtype).eps, atol=0):
             arrays[f"layers.{i}.weight"] = found  # else the digits stay as they are
     return weights.replaced(arrays)

@@ -10,7 +10,8 @@ from .architecture import Architecture
 from .entrance import embedded, normed
 from .members import entering
 from .mlp import affine, effective, hidden, outputs_of
-from .parameters import Layout, Network
+from .parameters import Layout
+from .views import Network
 
 
 def scale_to_data(spec: FitSpec, theta: Tensor, statistics: Tensor, x: Tensor) -> None:
@@ -38,7 +39,8 @@ def scale_to_data(spec: FitSpec, theta: Tensor, statistics: Tensor, x: Tensor) -
                 lambda w, b=below, i=i: _put_out(network, layout, b, i, w),
             )
             layer.weight.copy_(weight)
-            if a.on_weights and i < a.n_hidden:  # lengths are learnt apart from directions
+            # lengths are learnt apart from directions
+            if a.norm is not None and a.norm.on_weights and i < a.n_hidden:
                 for name, vector in a.norm.start_vectors(weight).items():
                     layer.norm[name].copy_(vector)
 

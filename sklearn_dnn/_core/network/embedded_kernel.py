@@ -10,7 +10,7 @@ from ...components.embeddings import CODE_SIZE, EmbeddingKernel
 from .architecture import CODES, Architecture
 from .entrance import add_looked_up_, cut, looked_up
 from .kernels import DenseKernel, SharedKernel
-from .parameters import Network
+from .views import Network
 
 
 class EmbeddedKernel:
@@ -62,6 +62,7 @@ class EmbeddedKernel:
         to = at + columns.shape[-2] - n_numbers
         entering[..., at:to, :] = columns[..., n_numbers:, :]
         if self.index is not None:
+            assert self.table is not None
             entering[..., to:, :] = looked_up(self.index, self.table).mT
         return self.kernel.forward(entering.mT)
 
@@ -89,6 +90,7 @@ class EmbeddedKernel:
         self.kernel.by_inputs(delta, self.by_entering)
         if self.gradients:
             embedding, n_numbers = self.architecture.embedding, self.architecture.n_numbers
+            assert embedding is not None
             by_numbers = self.by_entering[..., : n_numbers * embedding.numbers_each, :]
             if self.by_hand is not None:
                 self.by_hand.backward(by_numbers)
@@ -96,5 +98,6 @@ class EmbeddedKernel:
                 grads = torch.autograd.grad(self.embedded, list(self.leaves.values()), by_numbers)
                 foreach_copy_(list(self.gradients.values()), grads)
         if self.index is not None:
+            assert self.table_gradient is not None
             vectors = self.by_entering[..., -self.index.shape[-1] * CODE_SIZE :, :]
             add_looked_up_(self.table_gradient.zero_(), self.index, vectors.mT)

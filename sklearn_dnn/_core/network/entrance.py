@@ -20,7 +20,7 @@ from torch import Tensor
 from ..._devices import adds_in_order
 from ...components.embeddings import CODE_SIZE
 from .architecture import CODES, Architecture
-from .parameters import Network
+from .views import Network
 
 
 def normed(

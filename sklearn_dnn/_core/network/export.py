@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,14 +11,15 @@ from torch import Tensor, nn
 
 from ...components.activations import Activation
 from ...components.losses import Loss
+from ...components.norms import Norm
 from ..data.columns import Columns
 from .architecture import Architecture
 from .chance import seeded
 from .entrance import embedded
-from .fold import folded, folds
+from .fold import folded, is_foldable
 from .inputs import inputs_module
 from .members import entering, heads, joined
-from .parameters import Layer, Network
+from .views import Layer, Network
 from .weights import Weights
 
 
@@ -47,6 +49,9 @@ class TorchNetwork(nn.Module):
         Whether float32 tells targets apart; otherwise predictions are float64.
     """
 
+    target_mean: Tensor
+    target_scale: Tensor
+
     def __init__(
         self,
         weights: Weights,
@@ -69,7 +74,7 @@ class TorchNetwork(nn.Module):
         self.register_buffer("target_mean", torch.tensor(units[0], dtype=unit_dtype))
         self.register_buffer("target_scale", torch.tensor(units[1], dtype=unit_dtype))
         network, a = weights.network(dtype, "cpu"), architecture
-        if fold and folds(a):
+        if fold and is_foldable(a):
             network, a = folded(network, a)
         chain: list[nn.Module] = []
         if a.input_norm is not None:
@@ -125,8 +130,9 @@ class TorchEnsemble(nn.Module):
         self.networks = nn.ModuleList(networks)
 
     def forward(self, x: Tensor) -> Tensor:
-        first = self.networks[0]
-        return first.in_units(first.together(torch.stack([n.raw(x) for n in self.networks])))
+        networks: Any = self.networks  # a list of modules has lost their type
+        first = networks[0]
+        return first.in_units(first.together(torch.stack([n.raw(x) for n in networks])))
 
 
 def _linear(layer: Layer, weight: Tensor | None = None) -> nn.Linear:
@@ -141,7 +147,9 @@ def _linear(layer: Layer, weight: Tensor | None = None) -> nn.Linear:
     return linear
 
 
-def _norm_module(norm, width: int, vectors: dict[str, Tensor], dtype: torch.dtype) -> nn.Module:
+def _norm_module(
+    norm: Norm, width: int, vectors: dict[str, Tensor], dtype: torch.dtype
+) -> nn.Module:
     module = norm.module(width).to(dtype)
     for name, there in norm.module_names.items():
         getattr(module, there).data.copy_(vectors[name])
@@ -201,7 +209,8 @@ class _Joined(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         skip = inputs = x
-        for layer in self.hidden:
+        hidden: Any = self.hidden  # a list of modules has lost their type
+        for layer in hidden:
             x = layer["branch"](x)
             if isinstance(layer["join"], Join):
                 x = layer["join"](x, skip)
@@ -295,7 +304,7 @@ class _Heads(nn.Module):
 class _Function(nn.Module):
     """An activation component as a module, with what it has learned."""
 
-    def __init__(self, activation: Activation, learned: dict[str, Tensor]) -> None:
+    def __init__(self, activation: Activation, learned: Mapping[str, Tensor]) -> None:
         super().__init__()
         self.activation = activation
         self.learned = nn.ParameterDict({k: nn.Parameter(t.clone()) for k, t in learned.items()})

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from ...components.norms import Norm
 from .architecture import Architecture
-from .parameters import NOTHING, Layer, Network
+from .views import NOTHING, Layer, Network
 
 
-def folds(architecture: Architecture) -> bool:
+def is_foldable(architecture: Architecture) -> bool:
     """Whether the norm is an affine map in prediction that dense layers can take over.
 
     Behind the activation it is taken over by the layer that reads it, which has to be one.
@@ -35,9 +35,9 @@ def folded(network: Network, architecture: Architecture) -> tuple[Network, Archi
     Parameters
     ----------
     network : Network
-        Of a single member, or a stack.
+        Of a single member, or a stack; its layers have biases, perhaps of zeros.
     architecture : Architecture
-        One that :func:`folds` says yes to.
+        One that :func:`is_foldable` says yes to.
     """
     norm = architecture.norm
     assert norm is not None
@@ -52,6 +52,7 @@ def folded(network: Network, architecture: Architecture) -> tuple[Network, Archi
             pair = norm.fold(layer.norm, layer.statistics)
             assert pair is not None
             if norm.position == "before":
+                assert bias is not None
                 weight, bias = weight * pair[0], bias * pair[0] + pair[1]
             else:
                 if members and i + 2 == len(layers):
@@ -68,6 +69,7 @@ def _behind(layer: Layer, scale: Tensor, shift: Tensor) -> Layer:
 
     In a wide network it reads inputs beside, which stay as they are.
     """
+    assert layer.bias is not None
     k = scale.shape[-1]
     weight = layer.weight.clone()
     weight[..., :k, :] *= scale.unsqueeze(1) if scale.dim() == 1 else scale.mT

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -13,7 +13,8 @@ from ...components.norms import Norm
 from ..specification import FitSpec, refuse_too_large
 from .architecture import CODES
 from .chance import seeded
-from .parameters import Layer, Layout, Network
+from .parameters import Layout
+from .views import Layer, Network
 
 
 def initial_parameters(
@@ -53,8 +54,8 @@ def initial_parameters(
         _Start(spec, layout, network, generator).fill(prior)
         rows.append(theta)
         sides.append(statistics)
-    where = {"dtype": first.torch_dtype, "device": first.device}
-    return torch.cat(rows).to(**where), torch.cat(sides).to(**where)
+    dtype, device = first.torch_dtype, first.device
+    return torch.cat(rows).to(device, dtype), torch.cat(sides).to(device, dtype)
 
 
 def _what(spec: FitSpec) -> str:
@@ -88,7 +89,8 @@ class _Start:
             self._fill_bias(layer, i, draw, prior)
             if "projection" in layer.skip:
                 projection = layer.skip["projection"]
-                projection.copy_(self._plain(i).draw(*projection.shape, self.generator))
+                n_in, n_out = projection.shape
+                projection.copy_(self._plain(i).draw(n_in, n_out, self.generator))
             if "multiplier" in layer.skip:
                 layer.skip["multiplier"].fill_(1.0)
             if a.norm is not None and i < a.n_hidden:
@@ -100,7 +102,8 @@ class _Start:
                     layer.activation[name].fill_(start)
         if network.auxiliary is not None:
             weight = network.auxiliary.weight
-            weight.copy_(self._plain(-1).draw(*weight.shape, self.generator))
+            n_in, n_out = weight.shape
+            weight.copy_(self._plain(-1).draw(n_in, n_out, self.generator))
         if a.input_norm is not None:
             columns = torch.empty(1, a.n_numbers, dtype=torch.float64)
             _fill_norm(a.input_norm, columns, network.entrance, network.entrance_statistics)
@@ -116,6 +119,7 @@ class _Start:
         a, own = self.architecture, self.network.embedding
         if a.embedding is not None:
             given = self.spec.numeric_embedding  # members may differ in how numbers start
+            assert given is not None
             for name, values in given.start(a.n_numbers, self.generator).items():
                 own[name].copy_(values)
         if a.levels:
@@ -177,13 +181,15 @@ class _Start:
         how, is_output = self.spec.bias_initializer, i == self.architecture.n_hidden
         linear = self.architecture.n_hidden == 0 and self.architecture.module is None
         if isinstance(how, Initializer):
-            layer.bias.copy_(how.draw(*layer.weight.shape, self.generator)[0])
+            n_in, n_out = layer.weight.shape
+            layer.bias.copy_(how.draw(n_in, n_out, self.generator)[0])
         elif how == "prior":
             if is_output and prior is not None:
                 layer.bias.copy_(prior)
         elif how == 0.0 and linear:
             layer.bias.copy_(draw(*layer.weight.shape)[0])
         else:
+            assert not isinstance(how, str)
             layer.bias.fill_(how)
 
     def _fill_module(self) -> None:
@@ -198,7 +204,7 @@ class _Start:
 
 
 def _fill_norm(
-    norm: Norm, weight: Tensor, learnt: dict[str, Tensor], measured: dict[str, Tensor]
+    norm: Norm, weight: Tensor, learnt: Mapping[str, Tensor], measured: Mapping[str, Tensor]
 ) -> None:
     for name, vector in norm.start_vectors(weight).items():
         learnt[name].copy_(vector)

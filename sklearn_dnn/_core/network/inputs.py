@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ..data.columns import Columns
-from ..data.encoder import Parts, encode
+from ..data.encoder import PlanTensors, encode
 
 
 class Standardised(nn.Module):
@@ -18,6 +18,9 @@ class Standardised(nn.Module):
         A plain plan.
     dtype : torch.dtype
     """
+
+    mean: Tensor
+    scale: Tensor
 
     def __init__(self, columns: Columns, dtype: torch.dtype) -> None:
         super().__init__()
@@ -40,17 +43,19 @@ class Encoded(nn.Module):
     dtype : torch.dtype
     """
 
+    fill: Tensor
+
     def __init__(self, columns: Columns, dtype: torch.dtype) -> None:
         super().__init__()
-        parts = Parts.of(columns, dtype, "cpu")
+        parts = PlanTensors.of(columns, dtype, "cpu")
         self.clips = parts.clips
-        self.names = [name for name in Parts.__dataclass_fields__ if name != "clips"]
+        self.names = [name for name in PlanTensors.__dataclass_fields__ if name != "clips"]
         for name in self.names:
             self.register_buffer(name, getattr(parts, name))
 
     def forward(self, x: Tensor) -> Tensor:
         parts = {name: getattr(self, name) for name in self.names}
-        return encode(x.to(self.fill.dtype), Parts(clips=self.clips, **parts))
+        return encode(x.to(self.fill.dtype), PlanTensors(clips=self.clips, **parts))
 
 
 def inputs_module(columns: Columns, dtype: torch.dtype) -> nn.Module:

@@ -11,8 +11,8 @@ from ...components.activations import Activation
 from ...components.dropouts import DropoutRule, Memory
 from ..specification import FitSpec
 from .architecture import Architecture
-from .mlp import Noise, affine, on
-from .parameters import Layer, Network
+from .mlp import Noise, affine, is_nonzero
+from .views import Layer, Network
 
 # Numbers of all members' first gradients up to which they stay in a core's cache.
 CACHED = 2**17
@@ -75,7 +75,7 @@ class Dropping:
         assert noise is not None
         rate = noise.rates[self.layer]
         self.factor = None
-        if on(rate):
+        if is_nonzero(rate):
             self.factor = rule.factor(self.a, rate, noise.source(rule.shared), self.memory)
             torch.mul(self.a, self.factor, out=self.read)
         elif self.read is not self.a:

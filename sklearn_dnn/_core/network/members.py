@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ...components.losses import Loss
-from .parameters import Layer
+from .views import Layer
 
 
 def repeated(rows: Tensor, k: int, axis: int) -> Tensor:

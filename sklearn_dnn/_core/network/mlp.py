@@ -16,7 +16,7 @@ from .architecture import Architecture
 from .chance import seeded
 from .entrance import embedded, normed
 from .members import entering, heads, repeated, split
-from .parameters import Layer, Network
+from .views import Layer, Network
 
 _INPUT_DROPOUT = Dropout()
 
@@ -56,7 +56,7 @@ class Noise(NamedTuple):
             self.shared.manual_seed(self.shared.initial_seed())
 
 
-def on(value: float | Tensor) -> bool:
+def is_nonzero(value: float | Tensor) -> bool:
     """Whether a number, or any member's of a stack, is other than 0."""
     return isinstance(value, Tensor) or value != 0
 
@@ -110,7 +110,7 @@ def hidden(
     if a.n_shared > 1:
         x = entering(x, network.members)
         counts = None if counts is None else repeated(counts, a.n_shared, counts.dim() - 2)
-    if noise is not None and on(noise.input_rate):
+    if noise is not None and is_nonzero(noise.input_rate):
         x = _INPUT_DROPOUT.forward(x, noise.input_rate, noise.generator)
     if a.module is not None:
         return module_outputs(x, network, a, training=training, noise=noise)
@@ -138,19 +138,19 @@ def _hidden_layer(
 ) -> Tensor:
     """One hidden layer; `skip` is what arrives where a block ends."""
     z = affine(x, effective(layer, i, a, noise))
-    norm, activation = a.norm, a.activations[i]
+    activation = a.activations[i]
+    norm = None if a.norm is None or a.norm.on_weights else a.norm
     generator = None if noise is None else noise.generator
-    normed = norm is not None and not norm.on_weights
-    if normed and norm.position == "before":
+    if norm is not None and norm.position == "before":
         z = norm.forward(z, layer.norm, layer.statistics, training, counts)
     if a.ends_block(i) and activation.inputs_per_unit == 1:
         z = _join(z, skip, layer)
     x = activation.layer_forward(z, layer.activation, generator)
     if a.ends_block(i) and activation.inputs_per_unit > 1:
         x = _join(x, skip, layer)
-    if normed and norm.position == "after":
+    if norm is not None and norm.position == "after":
         x = norm.forward(x, layer.norm, layer.statistics, training, counts)
-    if noise is not None and on(noise.rates[i]) and a.dropouts[i].on == "units":
+    if noise is not None and is_nonzero(noise.rates[i]) and a.dropouts[i].on == "units":
         rule = a.dropouts[i]
         x = rule.forward(x, noise.rates[i], noise.source(rule.shared))
     return x
@@ -167,21 +167,20 @@ def _join(branch: Tensor, skip: Tensor, layer: Layer) -> Tensor:
 
 def effective(layer: Layer, i: int, a: Architecture, noise: Noise | None) -> Layer:
     """A layer with the weights that a pass really multiplies by."""
-    is_hidden = i < a.n_hidden
-    normed = a.on_weights and is_hidden
-    drops = noise is not None and is_hidden and on(noise.rates[i]) and a.dropouts[i].on == "weights"
-    shaken = noise is not None and on(noise.weight_std)
-    if not (normed or drops or shaken):
-        return layer
-    weight = layer.weight
-    if normed:
+    is_hidden, weight = i < a.n_hidden, layer.weight
+    if a.norm is not None and is_hidden and a.norm.on_weights:
         weight = a.norm.weight(weight, layer.norm)
-    if shaken:
+    if noise is not None and is_nonzero(noise.weight_std):
         drawn = torch.empty_like(weight).normal_(generator=noise.source(shared=True))
         weight = weight + drawn * noise.weight_std
-    if drops:
+    if (
+        noise is not None
+        and is_hidden
+        and is_nonzero(noise.rates[i])
+        and a.dropouts[i].on == "weights"
+    ):
         weight = a.dropouts[i].forward(weight, noise.rates[i], noise.source(shared=True))
-    return Layer(weight, layer.bias)
+    return layer if weight is layer.weight else Layer(weight, layer.bias)
 
 
 def module_outputs(
@@ -297,6 +296,7 @@ class Evaluator:
             x = embedded(x, self.network, self.architecture)
         for i, layer in enumerate(self.layers[:-1]):
             out = self._buffer(i, x.shape[-2], layer)
+            assert layer.bias is not None
             if single:
                 torch.addmm(layer.bias, x, layer.weight, out=out)
             else:

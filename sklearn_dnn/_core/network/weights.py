@@ -11,7 +11,8 @@ from torch import Tensor
 
 from ..._compat import from_numpy
 from .mlp import effective
-from .parameters import NOTHING, Layer, Layout, Network
+from .parameters import Layout
+from .views import NOTHING, Layer, Network
 
 
 @dataclass(frozen=True)
@@ -210,8 +211,8 @@ class Weights:
             return Network(layers)
         auxiliary = None
         if "auxiliary.weight" in self.extras:
-            pair = (self.extras["auxiliary.weight"], self.extras["auxiliary.bias"])
-            auxiliary = Layer(*map(tensor, pair))
+            weight, bias = self.extras["auxiliary.weight"], self.extras["auxiliary.bias"]
+            auxiliary = Layer(tensor(weight), tensor(bias))
         return Network(
             layers,
             tensors(self._extra("entrance.")),

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from sklearn.base import BaseEstimator
 from sklearn.utils import assert_all_finite, check_array, check_consistent_length, check_X_y
 from sklearn.utils.validation import validate_data
@@ -19,7 +18,7 @@ from ..._compat import check_sample_weight, num_samples
 from ..._warnings import warn
 from ...components.base import shown
 from ..data.columns import Columns
-from ..data.features import Table, has_gaps
+from ..data.scaling import Table, has_gaps, is_sparse
 from .labels import without_gaps
 from .raw_columns import as_array, as_table, needs_reading, refuse_lazy
 from .tables import ADVICE, Reading, learn_reading, read_as_before, reading_of
@@ -57,14 +56,15 @@ def read_table(estimator: BaseEstimator, X: Any) -> tuple[Table, bool]:
 
 def _is_read_by_us(X: Any, reading: Reading | None) -> bool:
     """Whether scikit-learn's checks would not make the right numbers, or error, of a table."""
-    if sp.issparse(X):
+    if is_sparse(X):
         if reading is not None and reading.categorical.any():
             raise TypeError(
                 "X is sparse, but the estimator was fitted with categories, which need a dense "
                 "table. Give X.toarray()."
             )
         return False
-    return (reading is not None and reading.categorical.any()) or needs_reading(X)
+    has_categories = reading is not None and bool(reading.categorical.any())
+    return has_categories or needs_reading(X)
 
 
 def tell_of_new_gaps(
@@ -87,19 +87,21 @@ def tell_of_new_gaps(
 def _checks(X: Any) -> dict[str, Any]:
     """What is asked of a table: scikit-learn's arguments."""
     # dense numbers are looked through once, by _is_gappy
-    return {"accept_sparse": "csr", "dtype": NUMBERS, "ensure_all_finite": sp.issparse(X)}
+    return {"accept_sparse": "csr", "dtype": NUMBERS, "ensure_all_finite": is_sparse(X)}
 
 
 def _is_gappy(estimator: BaseEstimator, table: Table, *, may_have_gaps: bool = True) -> bool:
     """Whether a table has gaps; infinities are refused, and gaps where there may be none."""
-    is_sparse = sp.issparse(table)  # it may have been a data frame
-    numbers = table.data if is_sparse else table
+    numbers: Any = table  # it may have been a data frame
+    sparse = is_sparse(table)
+    if sparse:
+        numbers = numbers.data
     with np.errstate(all="ignore"):
         if np.isfinite(numbers.sum()):  # one pass, mostly the only one
             return False
         assert_all_finite(
             numbers,
-            allow_nan=may_have_gaps and not is_sparse,
+            allow_nan=may_have_gaps and not sparse,
             estimator_name=type(estimator).__name__,
             input_name="X",
         )
@@ -285,7 +287,7 @@ def _unmasked(values: Any, name: str) -> Any:
     if not np.ma.isMaskedArray(values):
         refuse_lazy(values, name)
         return as_array(values)
-    masked = np.ma.getmaskarray(values).reshape(len(values), -1).any(axis=1)
+    masked = np.any(np.ma.getmaskarray(values).reshape(len(values), -1), axis=1)
     if masked.any():
         raise ValueError(
             f"{name} has masked values in {masked.sum()} of its {len(masked)} rows (the first is "

@@ -9,12 +9,12 @@ from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
-import scipy.sparse as sp
 from sklearn.utils.class_weight import compute_class_weight
 
 from ..._compat import Interval
 from ...components.base import shown
 from ...components.losses import LOSSES, as_loss
+from ..data.scaling import is_sparse
 from ..data.targets import (
     BinaryCodec,
     ClassCodec,
@@ -221,7 +221,7 @@ class LabelTargets(TargetReader):
 
     def _labels(self, given: Given) -> tuple[Given, str]:
         """Targets as an array, and what scikit-learn calls their type."""
-        y = as_column(given.y.toarray() if sp.issparse(given.y) else given.y)
+        y = as_column(given.y.toarray() if is_sparse(given.y) else given.y)
         return replace(given, y=y), kind_of_labels(y)
 
     def _refuse_other_shape(self, y: np.ndarray, codec: Codec) -> None:

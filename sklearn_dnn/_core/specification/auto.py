@@ -185,7 +185,9 @@ def _n_held(validation: Any, n_samples: int, n_members: int) -> int:
     """About how many rows do not train."""
     if isinstance(validation, str):
         return n_samples // n_members
-    return math.ceil(validation * n_samples) if isinstance(validation, Real) else n_samples // 2
+    if isinstance(validation, Real):
+        return math.ceil(float(validation) * n_samples)
+    return n_samples // 2
 
 
 def follows_recipe(

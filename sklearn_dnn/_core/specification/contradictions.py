@@ -257,14 +257,14 @@ def _refuse_beside_shared(spec: FitSpec) -> None:
             f"{shares} shares hidden layers, but hidden_layer_sizes=() has none. Give one at "
             "least, or use ensemble='independent'."
         )
-    for name, value, off in (
+    for name, drawn, all_rows in (
         ("bootstrap", spec.bootstrap, False),
         ("member_fraction", spec.member_fraction, None),
     ):
-        if value != off:
+        if drawn != all_rows:
             raise ValueError(
                 f"{shares} trains one network, all of whose members learn every row, but {name}="
-                f"{value!r}. Set {name}={off!r}, or use ensemble='independent'."
+                f"{drawn!r}. Set {name}={all_rows!r}, or use ensemble='independent'."
             )
     for name, value, off in (
         ("constraint", spec.constraint, None),

@@ -63,7 +63,9 @@ def _has_dropout(spec: FitSpec, given: Any) -> bool:
     if spec.input_dropout > 0 or spec.module is not None:
         return spec.input_dropout > 0
     rules = given if isinstance(given, list | tuple) else [given]
-    return any(rule is not None and (not isinstance(rule, Real) or rule > 0) for rule in rules)
+    return any(
+        rule is not None and (not isinstance(rule, Real) or float(rule) > 0) for rule in rules
+    )
 
 
 def _innermost(optimizer: str | Optimizer) -> str | Optimizer:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..._compat import Interval
 from ...components.activations import ACTIVATIONS, Activation
-from ...components.architectures import DEEPEST, Architecture, HiddenModule
+from ...components.architectures import DEEPEST, HiddenModule, LayerSizes
 from ...components.base import Component, shown
 from ...components.dropouts import DROPOUTS, Dropout, DropoutRule
 from ...components.initializers import INITIALIZERS, Initializer
@@ -60,9 +60,9 @@ def hidden_sizes(value: Any) -> tuple[int, ...] | HiddenModule:
     ValueError
         If a size is not a positive integer.
     """
-    if isinstance(value, Architecture | HiddenModule):
+    if isinstance(value, LayerSizes | HiddenModule):
         value.validate()
-        return value.sizes() if isinstance(value, Architecture) else value
+        return value.sizes() if isinstance(value, LayerSizes) else value
     try:
         sizes = list(islice(value, DEEPEST + 1))
     except TypeError:  # one, or an array without axes

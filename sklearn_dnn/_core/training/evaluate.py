@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ...components.losses import Loss
-from ..data.batches import Batch, Epoch, TrainingSet
+from ..data.batches import Batch, EpochData, TrainingSet
 from ..data.features import Features
 from ..network.members import mean_values
 from ..network.mlp import Evaluator
@@ -32,7 +32,7 @@ class LossMeter:
     Parameters
     ----------
     loss : Loss
-    epoch : Epoch
+    epoch : EpochData
     prepare : callable
         Turns targets into those that are trained on, where batches come as they are.
     n_shared : int
@@ -42,7 +42,7 @@ class LossMeter:
     def __init__(
         self,
         loss: Loss,
-        epoch: Epoch,
+        epoch: EpochData,
         prepare: Callable[[Tensor], Tensor],
         n_shared: int = 1,
     ) -> None:
@@ -71,6 +71,8 @@ class LossMeter:
 
     def _add_augmented(self, batch: Batch, trained: Trained) -> None:
         """The loss of rows that are not those of the epoch counts by their own shares."""
+        assert trained.target is not None
+        assert trained.share is not None
         values = mean_values(self.loss, trained.raw, trained.target, self.n_shared).double()
         share, total = trained.share, batch.total
         share = share.squeeze(-1) if isinstance(share, Tensor) else share

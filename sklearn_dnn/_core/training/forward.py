@@ -7,16 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 
 import numpy as np
-import scipy.sparse as sp
 import torch
 from torch import Tensor
 
 from ..._compat import from_numpy
 from ..._devices import kind_of
 from ..._threads import limit_threads
-from ..data.features import Encoding, Features, Table
+from ..data.features import Encoding, Features
+from ..data.scaling import Table, is_sparse
 from ..network.mlp import Evaluator, InTurn
-from ..network.parameters import Layer
+from ..network.views import Layer
 
 LEAST_ROWS = 64
 
@@ -122,4 +122,4 @@ def _alone(work: Callable[[], None]) -> None:
 
 def _tensor(rows: Table) -> Tensor:
     """Rows as a dense tensor."""
-    return from_numpy(rows.toarray() if sp.issparse(rows) else np.ascontiguousarray(rows))
+    return from_numpy(rows.toarray() if is_sparse(rows) else np.ascontiguousarray(rows))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
@@ -17,10 +17,11 @@ from ..data.batches import Batch
 from ..network.embedded_kernel import EmbeddedKernel
 from ..network.kernels import DenseKernel, SharedKernel, has_kernel
 from ..network.members import repeated
-from ..network.mlp import Noise, affine, hidden, outputs_of
-from ..network.parameters import Layout, Network
+from ..network.mlp import Noise, affine, hidden, is_nonzero, outputs_of
+from ..network.parameters import Layout
+from ..network.views import Network
 from ..specification import FitSpec
-from .numbers import column, is_on, per_row
+from .numbers import column, per_row
 
 Kernel = DenseKernel | SharedKernel | EmbeddedKernel
 
@@ -86,7 +87,7 @@ class Gradients:
         self.noise: Noise | None = None
         self.smoothing = per_row(column([s.label_smoothing for s in specs], grad))
         self.activity = column([s.activity_l1 for s in specs], grad)
-        self._smooths = is_on(self.smoothing)
+        self._smooths = is_nonzero(self.smoothing)
         self.by_hand = all(has_kernel(s) for s in specs)
         self._kernels: dict[int, Kernel] = {}
         self._leaves: list[Tensor] = []
@@ -166,15 +167,16 @@ class Gradients:
         return raw
 
     def _new_kernel(self, n_rows: int) -> Kernel:
-        a, networks = self.architecture, (self.source, self.network)
+        a, source, grad = self.architecture, self.source, self.network
+        noise: Callable[[], Noise | None] | None
         noise = None if self.noise is None else lambda: self.noise
-        rest = (a.activations, n_rows, a.dropouts, noise)
         kernel: DenseKernel | SharedKernel
         if self._n_shared > 1:
-            kernel = SharedKernel(*networks, *rest)
+            kernel = SharedKernel(source, grad, a.activations, n_rows, a.dropouts, noise)
         else:
-            kernel = DenseKernel(*(n.layers for n in networks), *rest)
-        return EmbeddedKernel(kernel, *networks, a) if a.embeds else kernel
+            layers = source.layers, grad.layers
+            kernel = DenseKernel(*layers, a.activations, n_rows, a.dropouts, noise)
+        return EmbeddedKernel(kernel, source, grad, a) if a.embeds else kernel
 
     def _for_each(
         self, target: Tensor, share: float | Tensor, axis: int
@@ -217,7 +219,7 @@ class Gradients:
         if self._n_shared > 1:
             target, share = self._for_each(target, share, x.dim() - 2)
             rows = raw.flatten(-3, -2)
-        counts = share.squeeze(-1) if isinstance(share, Tensor) else share
+        count = share.squeeze(-1) if isinstance(share, Tensor) else share
         values = objective.values(rows, target)
         trained = Trained(raw.detach())
         if self._auxiliary is not None:
@@ -229,8 +231,8 @@ class Gradients:
             if self._n_shared > 1:  # (.., k * b) -> (.., b)
                 each = each.unflatten(-1, (self._n_shared, -1)).mean(-2)
             trained = trained._replace(beside=each)
-        loss = (values * counts).sum()
-        if is_on(self.activity) and outputs:
+        loss = (values * count).sum()
+        if is_nonzero(self.activity) and outputs:
             loss = loss + activity_penalty(outputs, self.activity, share).sum()
         return trained, loss
 

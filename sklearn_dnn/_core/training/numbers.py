@@ -24,11 +24,6 @@ def per_row(value: float | Tensor) -> float | Tensor:
     return value.unsqueeze(-1) if isinstance(value, Tensor) else value
 
 
-def is_on(value: float | Tensor) -> bool:
-    """Whether a number, or any member's, is other than 0."""
-    return isinstance(value, Tensor) or value != 0
-
-
 def mean_record(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What members' records of an epoch are on average; None where none knows.
 

@@ -14,7 +14,7 @@ from ..data.batches import Batch, Batcher, TrainingSet
 from ..network.members import mean_values
 from ..specification import FitSpec
 from .state import Progress
-from .step import Step
+from .step import TrainingStep
 
 # The memory of the loss' running mean, in steps: 1 / (1 - memory) batches count.
 MEMORY = 0.95
@@ -86,7 +86,7 @@ def range_test(
     smoothed: list[float] = []
     mean = 0.0
     with limit_threads(spec.n_threads), torch.no_grad():
-        step = Step([spec], twin)
+        step = TrainingStep([spec], twin)
         for rate, batch in zip(rates, _batches(spec, twin, data), strict=False):
             trained = step(batch, float(rate))
             target = step.gradients.target(batch.y) if trained.target is None else trained.target

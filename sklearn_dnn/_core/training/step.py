@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ...components.clipping import clip_by_norm_, clip_by_value_, clip_each_by_norm_
+from ...components.constraints import Constraint
 from ...components.penalties import (
     add_penalty_gradient_,
     decay_,
@@ -20,15 +21,15 @@ from ...components.penalties import (
 from ..data.batches import Batch
 from ..network.architecture import Architecture
 from ..network.members import mean_values
-from ..network.mlp import Noise
+from ..network.mlp import Noise, is_nonzero
 from ..network.parameters import Layout
 from ..specification import FitSpec
 from .gradients import Gradients, Trained
-from .numbers import column, is_on, per_row
+from .numbers import column, per_row
 from .state import Progress
 
 
-class Step:
+class TrainingStep:
     """Moves the parameters of a stack by one batch.
 
     Parameters
@@ -80,23 +81,23 @@ class Step:
         }
         self.bounds = {}
         if self.spec.constraint is not None:
-            each = [s.constraint.coefficients() for s in specs]
+            each = [s.constraint.coefficients() for s in specs if s.constraint is not None]
             self.bounds = {
                 name: per_row(column([c[name] for c in each], self.theta)) for name in each[0]
             }
         self.memory = self._numbers("ema_decay")
-        self.penalised = is_on(self.alpha)
+        self.penalised = is_nonzero(self.alpha)
         self._is_plain = not (
-            is_on(self.l1)
-            or is_on(self.decay)
+            is_nonzero(self.l1)
+            or is_nonzero(self.decay)
             or self.clip_norm is not None
             or self.clip_value is not None
             or self.spec.constraint is not None
             or self.spec.accumulation_steps > 1
             or self.progress.average is not None
         )
-        self.sparse = is_on(self.l1)
-        self.decays = is_on(self.decay)
+        self.sparse = is_nonzero(self.l1)
+        self.decays = is_nonzero(self.decay)
 
     def _strengths(self, name: str) -> float | Tensor:
         """A penalty's strength: one number, (m, 1), or (m, p_w) where layers differ."""
@@ -123,6 +124,7 @@ class Step:
             return
         if "momentum" in factors:
             name = self.spec.optimizer.momentum_name
+            assert name is not None
             values = [
                 s.optimizer.coefficients()[name] * f
                 for s, f in zip(self.specs, factors["momentum"], strict=True)
@@ -137,19 +139,18 @@ class Step:
             self._drive_noise(factors["dropout"])
 
     def _drive_noise(self, factors: float | Sequence[float]) -> None:
+        spec = self.spec
         if not any(s.is_noisy for s in self.specs):
             return
-        if isinstance(factors, float):
-            factors = [factors] * len(self.specs)
+        each_factor = [factors] * len(self.specs) if isinstance(factors, float) else factors
 
-        def rates(read) -> float | Tensor:
-            return per_row(
-                column([read(s) * f for s, f in zip(self.specs, factors, strict=True)], self.theta)
-            )
+        def driven(rates: Sequence[float]) -> float | Tensor:
+            values = [rate * f for rate, f in zip(rates, each_factor, strict=True)]
+            return per_row(column(values, self.theta))
 
         self.gradients.noise = Noise(
-            [rates(lambda s, i=i: s.dropout_rates[i]) for i in range(len(self.spec.dropout))],
-            rates(lambda s: s.input_dropout),
+            [driven([s.dropout_rates[i] for s in self.specs]) for i in range(len(spec.dropout))],
+            driven([s.input_dropout for s in self.specs]),
             per_row(self._numbers("weight_noise")),
             self.progress.masks,
         )
@@ -191,7 +192,7 @@ class Step:
         if self.sparse:
             orthant_(self.weights, before, pseudo_gradient, self.l1)
         if self.spec.constraint is not None:
-            self._constrain()
+            self._constrain(self.spec.constraint)
         self.progress.steps += 1
         if self.progress.average is not None:
             self._average(self.progress.average)
@@ -249,19 +250,21 @@ class Step:
         """
         if self._n_normed == 0:
             return [(None, None)] * len(self.specs)
-        pair = (self._norm_sum, self._clipped_sum)
-        means = [(tensor / self._n_normed).tolist() for tensor in pair]
+        norm_sum, clipped_sum = self._norm_sum, self._clipped_sum
+        assert isinstance(norm_sum, Tensor)
+        assert isinstance(clipped_sum, Tensor)
+        means = [(total / self._n_normed).tolist() for total in (norm_sum, clipped_sum)]
         self._n_normed, self._norm_sum, self._clipped_sum = 0, 0.0, 0.0
         return [
             (None, None) if spec.clip_norm is None and spec.clip_value is None else figures
             for spec, figures in zip(self.specs, zip(*means, strict=True), strict=True)
         ]
 
-    def _constrain(self) -> None:
+    def _constrain(self, constraint: Constraint) -> None:
         for layer in self.network.layers:
-            self.spec.constraint.project_(layer.weight, self.bounds)
+            constraint.project_(layer.weight, self.bounds)
             if "projection" in layer.skip:
-                self.spec.constraint.project_(layer.skip["projection"], self.bounds)
+                constraint.project_(layer.skip["projection"], self.bounds)
 
     def _average(self, average: Tensor) -> None:
         """Follow theta, faster in the beginning, where it is far from its average."""

@@ -50,8 +50,8 @@ class Activation(Component):
 
     initializer: ClassVar[str] = "glorot_uniform"
     saves: ClassVar[Literal["output", "input"] | None] = None
-    inputs_per_unit: ClassVar[int] = 1
-    # Mapping: where a start is a parameter of the component, this is a property.
+    inputs_per_unit: int = 1
+    # Mapping: where a start is a parameter of the component, it is computed
     parameter_starts: ClassVar[Mapping[str, float]] = {}
     noisy: ClassVar[bool] = False
     range: ClassVar[tuple[float, float]] = (-math.inf, math.inf)

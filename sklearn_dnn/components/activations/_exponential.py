@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..._compat import Interval, elu_backward
+from ..base import computed
 from ._base import ACTIVATIONS, Activation
 
 
@@ -41,7 +42,7 @@ class Elu(Activation):
     def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = alpha
 
-    @property
+    @computed
     def range(self) -> tuple[float, float]:
         """From minus alpha up."""
         return (-float(self.alpha), math.inf)
@@ -85,7 +86,7 @@ class Celu(Activation):
     def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = alpha
 
-    @property
+    @computed
     def range(self) -> tuple[float, float]:
         """From minus alpha up."""
         return (-float(self.alpha), math.inf)

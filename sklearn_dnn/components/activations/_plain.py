@@ -90,7 +90,8 @@ class Softplus(Activation):
         return functional.softplus(z, threshold=SOFTPLUS_LINEAR_FROM)
 
     def apply(self, z: Tensor, out: Tensor) -> None:
-        functional.softplus(z, threshold=SOFTPLUS_LINEAR_FROM, out=out)
+        # torch's stub has no `out`
+        functional.softplus(z, threshold=SOFTPLUS_LINEAR_FROM, out=out)  # type: ignore[call-arg]
 
     def gradient(self, grad: Tensor, saved: Tensor, out: Tensor) -> None:
         softplus_backward(grad, saved, 1.0, SOFTPLUS_LINEAR_FROM, grad_input=out)

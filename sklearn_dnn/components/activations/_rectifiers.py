@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..._compat import Interval, hardtanh_backward, leaky_relu_backward, threshold_backward
+from ..base import computed
 from ._base import ACTIVATIONS, Activation
 
 
@@ -105,7 +106,7 @@ class LeakyRelu(Activation):
     def __init__(self, negative_slope: float = 0.01) -> None:
         self.negative_slope = negative_slope
 
-    @property
+    @computed
     def range(self) -> tuple[float, float]:
         """Everything, or the positive numbers where the slope is 0."""
         return (-math.inf if self.negative_slope > 0 else 0.0, math.inf)
@@ -157,8 +158,8 @@ class Prelu(Activation):
     def __init__(self, initial_slope: float = 0.25) -> None:
         self.initial_slope = initial_slope
 
-    @property
-    def parameter_starts(self) -> dict[str, float]:
+    @computed
+    def parameter_starts(self) -> Mapping[str, float]:
         """The slopes, one a unit."""
         return {"slope": float(self.initial_slope)}
 
@@ -217,7 +218,7 @@ class Rrelu(Activation):
                 f"upper={self.upper!r}: give an upper that is at least lower."
             )
 
-    @property
+    @computed
     def range(self) -> tuple[float, float]:
         """Everything, or the positive numbers where the slopes are 0."""
         return (-math.inf if self.upper > 0 else 0.0, math.inf)

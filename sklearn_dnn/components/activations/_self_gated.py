@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..._compat import StrOptions, gelu_backward, hardswish_backward, mish_backward, silu_backward
+from ..base import computed
 from ._base import ACTIVATIONS, Activation
 
 
@@ -46,7 +47,7 @@ class Gelu(Activation):
     def __init__(self, approximate: Literal["none", "tanh"] = "none") -> None:
         self.approximate = approximate
 
-    @property
+    @computed
     def range(self) -> tuple[float, float]:
         """From the bottom of its dip up."""
         return (
@@ -58,7 +59,8 @@ class Gelu(Activation):
         return functional.gelu(z, approximate=self.approximate)
 
     def apply(self, z: Tensor, out: Tensor) -> None:
-        functional.gelu(z, approximate=self.approximate, out=out)
+        # torch's stub has no `out`
+        functional.gelu(z, approximate=self.approximate, out=out)  # type: ignore[call-arg]
 
     def gradient(self, grad: Tensor, saved: Tensor, out: Tensor) -> None:
         gelu_backward(grad, saved, approximate=self.approximate, grad_input=out)

@@ -7,7 +7,7 @@ and labels, of margins, and those that come from outside.
 
 from __future__ import annotations
 
-from ._base import LOSSES, ElementwiseLoss, Link, LinkedLoss, Loss, WeightedLoss
+from ._base import LOSSES, Link, LinkedLoss, Loss
 from ._classification import (
     BernoulliLogLoss,
     CategoricalLogLoss,
@@ -16,6 +16,7 @@ from ._classification import (
     LogLoss,
 )
 from ._distributions import Gaussian, Quantile
+from ._elementwise import ElementwiseLoss, WeightedLoss
 from ._foreign import FunctionLoss, TorchLoss, as_loss
 from ._margins import CrammerSinger, Hinge, LabelMargin, OneVsRestMargin, SquaredHinge
 from ._positive import AbsolutePercentageError, Gamma, Poisson, SquaredLogError, Tweedie

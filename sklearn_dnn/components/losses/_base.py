@@ -1,4 +1,4 @@
-"""What a loss is: the base classes, the registry of names, and losses that change another.
+"""What a loss is: its base class, the registry of names, and a loss that is given a link.
 
 A loss owns its link: the network ends in raw numbers, and :meth:`Loss.inverse_link` turns them
 into predictions. ``b`` is the number of rows, ``t`` that of targets, ``r`` the raw outputs that
@@ -8,8 +8,6 @@ method also takes a leading axis of stacked networks, written ``..``.
 
 from __future__ import annotations
 
-import math
-import numbers
 from abc import abstractmethod
 from collections.abc import Collection, Sequence
 from typing import ClassVar, Protocol
@@ -18,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ..._compat import offers
-from ..base import Component, Registry
+from ..base import Component, Registry, computed
 from ._constants import flat_point, minimum, weighted_mean
 
 KINDS = ("regression", "binary", "multiclass", "multilabel")
@@ -213,125 +211,6 @@ class Loss(Component):
 LOSSES: Registry[Loss] = Registry("loss", Loss)
 
 
-class ElementwiseLoss(Loss):
-    """A loss that is a sum of one term a target: subclasses define :meth:`terms`."""
-
-    @abstractmethod
-    def terms(self, raw: Tensor, target: Tensor) -> Tensor:
-        """Loss of each row and target: ``(.., b, k), (.., b, t) -> (.., b, t)``."""
-
-    def values(self, raw: Tensor, target: Tensor) -> Tensor:
-        return self.terms(raw, target).sum(-1)
-
-    def with_output_weights(self, weights: Sequence[float]) -> Loss:
-        weighted = WeightedLoss(self, weights)
-        weighted.validate()
-        return weighted
-
-
-class WeightedLoss(ElementwiseLoss):
-    r"""A loss whose terms are weighted, :math:`\sum_j w_j \ell(z_j, y_j)`.
-
-    Made by :meth:`Loss.with_output_weights`.
-
-    Parameters
-    ----------
-    loss : ElementwiseLoss
-        The loss, bound to its task.
-    weights : array-like of shape (t,)
-        The weights as they are, not normalised; none negative, not all 0.
-    """
-
-    _parameter_constraints = {"loss": [ElementwiseLoss], "weights": ["array-like"]}
-
-    def __init__(self, loss: ElementwiseLoss, weights: Sequence[float]) -> None:
-        self.loss = loss
-        self.weights = weights
-
-    def _check(self) -> None:
-        weights = list(self.weights)
-        good = all(isinstance(w, numbers.Real) and 0 <= w < math.inf for w in weights)
-        if not good or not any(weights):
-            raise ValueError(
-                "Output weights must be finite numbers >= 0, not all of them 0. Got "
-                f"{self.weights!r} instead: give one number a target, such as (1.0, 0.5)."
-            )
-
-    @property
-    def kinds(self) -> Collection[str]:
-        return self.loss.kinds
-
-    @property
-    def out_activation(self) -> str:
-        return self.loss.out_activation
-
-    @property
-    def scales_target(self) -> bool:
-        return self.loss.scales_target
-
-    @property
-    def outputs_per_target(self) -> int:
-        return self.loss.outputs_per_target
-
-    @property
-    def has_gradient(self) -> bool:
-        return self.loss.has_gradient
-
-    @property
-    def has_probabilities(self) -> bool:
-        return self.loss.has_probabilities
-
-    @property
-    def is_calibratable(self) -> bool:
-        return self.loss.is_calibratable
-
-    @property
-    def has_deviation(self) -> bool:
-        return self.loss.has_deviation
-
-    @property
-    def has_quantiles(self) -> bool:
-        return self.loss.has_quantiles
-
-    def terms(self, raw: Tensor, target: Tensor) -> Tensor:
-        terms = self.loss.terms(raw, target)
-        return terms * self._weights(terms)
-
-    def gradient(self, raw: Tensor, target: Tensor) -> Tensor:
-        gradient = self.loss.gradient(raw, target)
-        return gradient.mul_(self._weights(gradient).repeat_interleave(self.outputs_per_target))
-
-    def _weights(self, like: Tensor) -> Tensor:
-        return torch.tensor([float(w) for w in self.weights], dtype=like.dtype, device=like.device)
-
-    def prepare(self, target: Tensor, n_outputs: int, dtype: torch.dtype) -> Tensor:
-        return self.loss.prepare(target, n_outputs, dtype)
-
-    def smooth(self, target: Tensor, smoothing: float | Tensor, n_outputs: int) -> Tensor:
-        return self.loss.smooth(target, smoothing, n_outputs)
-
-    def inverse_link(self, raw: Tensor) -> Tensor:
-        return self.loss.inverse_link(raw)
-
-    def log_inverse_link(self, raw: Tensor) -> Tensor:
-        return self.loss.log_inverse_link(raw)
-
-    def deviation(self, raw: Tensor) -> Tensor:
-        return self.loss.deviation(raw)
-
-    def quantiles(self, raw: Tensor) -> Tensor:
-        return self.loss.quantiles(raw)
-
-    def target_fault(self, lowest: float) -> str:
-        return self.loss.target_fault(lowest)
-
-    def best_constant(
-        self, target: Tensor, weight: Tensor | None = None, n_outputs: int | None = None
-    ) -> Tensor:
-        # targets have nothing in common, so that each has its own best as before
-        return self.loss.best_constant(target, weight, n_outputs)
-
-
 class LinkedLoss(Loss):
     r"""A loss of predictions :math:`\hat y = g(z)`, such as softplus for positive ones.
 
@@ -359,15 +238,15 @@ class LinkedLoss(Loss):
                 f"{self.link!r} instead."
             )
 
-    @property
+    @computed
     def kinds(self) -> Collection[str]:
         return self.loss.kinds
 
-    @property
+    @computed
     def out_activation(self) -> str:
         return type(self.link).__name__.lower()
 
-    @property
+    @computed
     def has_quantiles(self) -> bool:
         return self.loss.has_quantiles
 

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ._base import LOSSES, ElementwiseLoss, Loss
+from ._base import LOSSES, Loss
 from ._constants import class_shares, possible, weighted_mean
+from ._elementwise import ElementwiseLoss
 
 # Bytes of one-hot targets that are cheaper to hold than to write again for each batch.
 ONE_HOT_BYTES = 2**24

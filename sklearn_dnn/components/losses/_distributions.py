@@ -5,14 +5,17 @@ from __future__ import annotations
 import itertools
 import numbers
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from ..._compat import Interval
-from ._base import LOSSES, ElementwiseLoss
+from ..base import computed
+from ._base import LOSSES
 from ._constants import inverse_softplus, weighted_mean, weighted_quantile
+from ._elementwise import ElementwiseLoss
 
 
 @LOSSES.register("quantile")
@@ -51,8 +54,10 @@ class Quantile(ElementwiseLoss):
         self.quantile = quantile
 
     def _check(self) -> None:
-        levels = [self.quantile] if isinstance(self.quantile, numbers.Real) else self.quantile
-        good = all(isinstance(q, numbers.Real) and 0 < q < 1 for q in levels)
+        given: Any = self.quantile
+        levels: Any = [given] if isinstance(given, numbers.Real) else given
+        # a Real has no > to checkers of types
+        good = all(isinstance(q, numbers.Real) and 0 < q < 1 for q in levels)  # type: ignore[operator]
         if not good or not len(levels) or any(a >= b for a, b in itertools.pairwise(levels)):
             raise ValueError(
                 "The 'quantile' parameter of Quantile must be a number between 0 and 1 or an "
@@ -63,11 +68,12 @@ class Quantile(ElementwiseLoss):
     @property
     def levels(self) -> tuple[float, ...]:
         """The levels, one or several."""
-        if isinstance(self.quantile, numbers.Real):
-            return (float(self.quantile),)
-        return tuple(float(q) for q in self.quantile)
+        given: Any = self.quantile
+        if isinstance(given, numbers.Real):
+            return (float(given),)
+        return tuple(float(q) for q in given)
 
-    @property
+    @computed
     def outputs_per_target(self) -> int:
         return len(self.levels)
 

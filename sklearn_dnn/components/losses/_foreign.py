@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..base import refuse_arguments
+from ..base import computed, refuse_arguments
 from ..foreign import ForeignClass
 from ._base import KINDS, Loss
 from ._classification import logistic, over_classes
@@ -51,13 +51,13 @@ class _ForeignLoss(Loss):
         bound._kind = kind
         return bound
 
-    @property
+    @computed
     def out_activation(self) -> str:
         if self._kind == "regression":
             return "identity"
         return "softmax" if self._kind == "multiclass" else "logistic"
 
-    @property
+    @computed
     def scales_target(self) -> bool:
         return self._kind == "regression"
 
@@ -184,18 +184,18 @@ class TorchLoss(ForeignClass, _ForeignLoss):
 
     reserved = ("reduction", "reduce", "size_average")
 
-    @property
+    @computed
     def kinds(self) -> Collection[str]:
         for cls in self.wrapped.__mro__:
             if cls in _OF_TORCH:
                 return _OF_TORCH[cls]
         return KINDS
 
-    @property
+    @computed
     def has_probabilities(self) -> bool:
         return not issubclass(self.wrapped, nn.MultiMarginLoss)
 
-    @property
+    @computed
     def takes_distributions(self) -> bool:
         known = issubclass(self.wrapped, nn.CrossEntropyLoss)
         return bool(getattr(self.wrapped, "takes_distributions", known))

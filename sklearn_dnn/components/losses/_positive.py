@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from ..._compat import Interval
-from ._base import LOSSES, ElementwiseLoss
+from ._base import LOSSES
 from ._constants import log_mean, weighted_mean, weighted_quantile
+from ._elementwise import ElementwiseLoss
 
 
 class _LogLink(ElementwiseLoss):

@@ -10,8 +10,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..._compat import Interval
-from ._base import LOSSES, ElementwiseLoss
+from ._base import LOSSES
 from ._constants import flat_point, weighted_mean, weighted_quantile
+from ._elementwise import ElementwiseLoss
 
 
 @LOSSES.register("squared_error")

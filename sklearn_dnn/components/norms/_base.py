@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
@@ -89,7 +90,7 @@ class Norm(Component):
         shape = (*lead, 1, k) if lead else (k,)
         return {name: weight.new_full(shape, at) for name, at in self.parameter_starts.items()}
 
-    def weight(self, weight: Tensor, parameters: dict[str, Tensor]) -> Tensor:
+    def weight(self, weight: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
         """The weights that a layer works with, for autograd to follow; `weight` by default.
 
         Parameters
@@ -109,8 +110,8 @@ class Norm(Component):
     def forward(
         self,
         z: Tensor,
-        parameters: dict[str, Tensor],
-        buffers: dict[str, Tensor],
+        parameters: Mapping[str, Tensor],
+        buffers: Mapping[str, Tensor],
         training: bool,
         counts: Tensor | None = None,
     ) -> Tensor:
@@ -136,8 +137,8 @@ class Norm(Component):
 
     def fold(
         self,
-        parameters: dict[str, Tensor],
-        buffers: dict[str, Tensor],
+        parameters: Mapping[str, Tensor],
+        buffers: Mapping[str, Tensor],
     ) -> tuple[Tensor, Tensor] | None:
         """What :meth:`forward` is in prediction, if that is the same affine map for every row.
 

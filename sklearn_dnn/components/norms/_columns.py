@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -71,8 +72,8 @@ class BatchNorm(Norm):
     def forward(
         self,
         z: Tensor,
-        parameters: dict[str, Tensor],
-        buffers: dict[str, Tensor],
+        parameters: Mapping[str, Tensor],
+        buffers: Mapping[str, Tensor],
         training: bool,
         counts: Tensor | None = None,
     ) -> Tensor:
@@ -81,13 +82,14 @@ class BatchNorm(Norm):
         # Members side by side are one wide layer to torch's kernel: (m, b, k) -> (b, m * k).
         rows_first = z.movedim(-2, 0)
         mean, variance = buffers["mean"].reshape(-1), buffers["variance"].reshape(-1)
-        one_row = training and z.shape[-2] == 1
         # functional.batch_norm refuses one row; what it calls does not.
+        one_row = training and z.shape[-2] == 1
         normalized = torch.batch_norm(
             rows_first.flatten(1),
             parameters["weight"].reshape(-1),
             parameters["bias"].reshape(-1),
-            *((None, None) if one_row else (mean, variance)),
+            None if one_row else mean,
+            None if one_row else variance,
             training,
             1.0 - self.momentum,
             self.epsilon,
@@ -107,8 +109,8 @@ class BatchNorm(Norm):
     def _weighted(
         self,
         z: Tensor,
-        parameters: dict[str, Tensor],
-        buffers: dict[str, Tensor],
+        parameters: Mapping[str, Tensor],
+        buffers: Mapping[str, Tensor],
         counts: Tensor,
     ) -> Tensor:
         """A training pass in which a row of weight 2 is the row twice."""
@@ -128,8 +130,8 @@ class BatchNorm(Norm):
 
     def fold(
         self,
-        parameters: dict[str, Tensor],
-        buffers: dict[str, Tensor],
+        parameters: Mapping[str, Tensor],
+        buffers: Mapping[str, Tensor],
     ) -> tuple[Tensor, Tensor] | None:
         scale = parameters["weight"] / (buffers["variance"] + self.epsilon).sqrt()
         return scale, parameters["bias"] - buffers["mean"] * scale
@@ -166,7 +168,7 @@ class WeightNorm(Norm):
         lengths = torch.linalg.vector_norm(weight, dim=-2, keepdim=weight.dim() > 2)
         return {"gain": lengths}
 
-    def weight(self, weight: Tensor, parameters: dict[str, Tensor]) -> Tensor:
+    def weight(self, weight: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
         lengths = torch.linalg.vector_norm(weight, dim=-2, keepdim=True)
         # A zero column is divided by 1: it is 0 instead of 0 / 0.
         return weight * (parameters["gain"] / torch.where(lengths > 0, lengths, 1.0))
@@ -174,8 +176,8 @@ class WeightNorm(Norm):
     def forward(
         self,
         z: Tensor,
-        parameters: dict[str, Tensor],
-        buffers: dict[str, Tensor],
+        parameters: Mapping[str, Tensor],
+        buffers: Mapping[str, Tensor],
         training: bool,
         counts: Tensor | None = None,
     ) -> Tensor:
@@ -183,8 +185,8 @@ class WeightNorm(Norm):
 
     def fold(
         self,
-        parameters: dict[str, Tensor],
-        buffers: dict[str, Tensor],
+        parameters: Mapping[str, Tensor],
+        buffers: Mapping[str, Tensor],
     ) -> tuple[Tensor, Tensor] | None:
         gain = parameters["gain"]
         return torch.ones_like(gain), torch.zeros_like(gain)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -43,8 +44,8 @@ class LayerNorm(Norm):
     def forward(
         self,
         z: Tensor,
-        parameters: dict[str, Tensor],
-        buffers: dict[str, Tensor],
+        parameters: Mapping[str, Tensor],
+        buffers: Mapping[str, Tensor],
         training: bool,
         counts: Tensor | None = None,
     ) -> Tensor:
@@ -92,8 +93,8 @@ class RMSNorm(Norm):
     def forward(
         self,
         z: Tensor,
-        parameters: dict[str, Tensor],
-        buffers: dict[str, Tensor],
+        parameters: Mapping[str, Tensor],
+        buffers: Mapping[str, Tensor],
         training: bool,
         counts: Tensor | None = None,
     ) -> Tensor:
@@ -162,8 +163,8 @@ class GroupNorm(Norm):
     def forward(
         self,
         z: Tensor,
-        parameters: dict[str, Tensor],
-        buffers: dict[str, Tensor],
+        parameters: Mapping[str, Tensor],
+        buffers: Mapping[str, Tensor],
         training: bool,
         counts: Tensor | None = None,
     ) -> Tensor:

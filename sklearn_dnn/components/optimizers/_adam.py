@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..._compat import fused_adam_
-from ._base import OPTIMIZERS, Optimizer, Shapes, cast
+from ._base import OPTIMIZERS, Coefficients, Optimizer, Shapes, State, cast
 from ._moments import (
     BELOW_ONE,
     NON_NEGATIVE,
@@ -25,7 +25,7 @@ from ._moments import (
 class _AdamRule(Optimizer):
     """The step that Adam, AdamW and AMSGrad share."""
 
-    slots = ("mean", "square")
+    slots: ClassVar[tuple[str, ...]] = ("mean", "square")
     varying = ("beta_1", "beta_2", "epsilon")
     momentum_name = "beta_1"
     _amsgrad: ClassVar[bool] = False
@@ -33,27 +33,28 @@ class _AdamRule(Optimizer):
     def _more_state(self, theta: Tensor, shapes: Shapes) -> dict[str, Tensor]:
         return {"step": new_step(theta)}
 
-    def _update(self, theta, grad, state, rate, c) -> None:
+    def _update(
+        self, theta: Tensor, grad: Tensor, state: State, rate: float, c: Coefficients
+    ) -> None:
         mean, square = state["mean"], state["square"]
-        beta_1, beta_2, epsilon = c["beta_1"], c["beta_2"], c["epsilon"]
         if is_plain(c):
-            step = state["step"].add_(1)
             fused_adam_(
                 [theta],
                 [grad],
                 [mean],
                 [square],
                 [state["largest"]] if self._amsgrad else [],
-                [step],
+                [state["step"].add_(1)],
                 lr=rate,
-                beta1=beta_1,
-                beta2=beta_2,
+                beta1=c["beta_1"],
+                beta2=c["beta_2"],
                 weight_decay=0.0,
-                eps=epsilon,
+                eps=c["epsilon"],
                 amsgrad=self._amsgrad,
                 maximize=False,
             )
             return
+        beta_1, beta_2, epsilon = c["beta_1"], c["beta_2"], c["epsilon"]
         step = advance(state)
         correction_1, correction_2 = 1 - beta_1**step, 1 - beta_2**step
         average_(mean, grad, beta_1)

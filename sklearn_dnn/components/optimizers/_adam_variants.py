@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ._base import OPTIMIZERS, Optimizer, Shapes, cast
+from ._base import OPTIMIZERS, Coefficients, Optimizer, Shapes, State, cast
 from ._moments import (
     BELOW_ONE,
     NON_NEGATIVE,
@@ -67,7 +67,9 @@ class RAdam(Optimizer):
     def _more_state(self, theta: Tensor, shapes: Shapes) -> dict[str, Tensor]:
         return {"step": new_step(theta)}
 
-    def _update(self, theta, grad, state, rate, c) -> None:
+    def _update(
+        self, theta: Tensor, grad: Tensor, state: State, rate: float, c: Coefficients
+    ) -> None:
         mean, square = state["mean"], state["square"]
         beta_1, beta_2 = c["beta_1"], c["beta_2"]
         step = advance(state)
@@ -147,7 +149,9 @@ class Nadam(Optimizer):
         ones = torch.ones((len(theta), 1), dtype=torch.float64, device=theta.device)
         return {"mu_product": ones, "step": new_step(theta)}
 
-    def _update(self, theta, grad, state, rate, c) -> None:
+    def _update(
+        self, theta: Tensor, grad: Tensor, state: State, rate: float, c: Coefficients
+    ) -> None:
         mean, square, product = state["mean"], state["square"], state["mu_product"]
         beta_1, beta_2, psi = c["beta_1"], c["beta_2"], c["momentum_decay"]
         step = advance(state)
@@ -206,7 +210,9 @@ class Adamax(Optimizer):
     def _more_state(self, theta: Tensor, shapes: Shapes) -> dict[str, Tensor]:
         return {"step": new_step(theta)}
 
-    def _update(self, theta, grad, state, rate, c) -> None:
+    def _update(
+        self, theta: Tensor, grad: Tensor, state: State, rate: float, c: Coefficients
+    ) -> None:
         mean, maximum = state["mean"], state["maximum"]
         correction = 1 - c["beta_1"] ** advance(state)
         average_(mean, grad, c["beta_1"])

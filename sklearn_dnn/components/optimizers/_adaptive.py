@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ..._compat import fused_adagrad_
-from ._base import OPTIMIZERS, Optimizer, Shapes, cast
+from ._base import OPTIMIZERS, Coefficients, Optimizer, Shapes, State, cast
 from ._moments import BELOW_ONE, NON_NEGATIVE, POSITIVE, average_square_, new_step
 
 
@@ -47,7 +47,9 @@ class Adagrad(Optimizer):
         total = torch.full_like(theta, float(self.initial_accumulator))
         return {"sum": total, "step": new_step(theta)}
 
-    def _update(self, theta, grad, state, rate, c) -> None:
+    def _update(
+        self, theta: Tensor, grad: Tensor, state: State, rate: float, c: Coefficients
+    ) -> None:
         state["step"].add_(1)
         total, epsilon = state["sum"], c["epsilon"]
         # older versions of torch have this kernel for the CPU only
@@ -101,7 +103,9 @@ class RMSprop(Optimizer):
         self.rho = rho
         self.epsilon = epsilon
 
-    def _update(self, theta, grad, state, rate, c) -> None:
+    def _update(
+        self, theta: Tensor, grad: Tensor, state: State, rate: float, c: Coefficients
+    ) -> None:
         square = state["square"]
         average_square_(square, grad, c["rho"])
         theta.addcdiv_(grad, square.sqrt().add_(cast(c["epsilon"], theta)), value=-rate)
@@ -143,7 +147,9 @@ class Adadelta(Optimizer):
         self.rho = rho
         self.epsilon = epsilon
 
-    def _update(self, theta, grad, state, rate, c) -> None:
+    def _update(
+        self, theta: Tensor, grad: Tensor, state: State, rate: float, c: Coefficients
+    ) -> None:
         square, change = state["square"], state["change"]
         epsilon = cast(c["epsilon"], theta)
         average_square_(square, grad, c["rho"])

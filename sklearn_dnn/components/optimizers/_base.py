@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar, overload
 
 import torch
 from torch import Tensor
@@ -19,9 +19,11 @@ from torch import Tensor
 from ..base import Component, Registry
 
 Coefficient = float | Tensor
+Coefficients = dict[str, Coefficient]
+State = dict[str, Tensor]
 Objective = Callable[[Tensor], tuple[float, Tensor]]
 Shapes = Sequence[tuple[int, int]]
-Move = Callable[[Coefficient, dict[str, Coefficient]], None]
+Move = Callable[[Coefficient, Coefficients], None]
 
 
 class Optimizer(Component):
@@ -77,7 +79,7 @@ class Optimizer(Component):
         """The decoupled decay; the caller multiplies weights by 1 - rate * decay before a step."""
         return 0.0
 
-    def start(self, theta: Tensor, shapes: Shapes = ()) -> dict[str, Tensor]:
+    def start(self, theta: Tensor, shapes: Shapes = ()) -> State:
         """The state before the first step.
 
         Parameters
@@ -91,21 +93,19 @@ class Optimizer(Component):
         zeros = {name: torch.zeros_like(theta) for name in self.slots}
         return zeros | self._more_state(theta, shapes)
 
-    def anchor_(self, theta: Tensor, state: dict[str, Tensor]) -> None:
+    def anchor_(self, theta: Tensor, state: State) -> None:
         """Move the anchors in `state` to a `theta` that no step has made; the rest stays."""
         for name in self.anchors:
             state[name].copy_(theta)
 
-    def bind(
-        self, theta: Tensor, grad: Tensor, state: dict[str, Tensor], shapes: Shapes = ()
-    ) -> Move:
+    def bind(self, theta: Tensor, grad: Tensor, state: State, shapes: Shapes = ()) -> Move:
         """The step on buffers that stay: ``move(rate, c)`` does what :meth:`step` does.
 
         `theta`, `grad` and `state` are changed in place by every call, as by :meth:`step`;
         `shapes` are those of :meth:`start`.
         """
 
-        def move(rate: Coefficient, c: dict[str, Coefficient]) -> None:
+        def move(rate: Coefficient, c: Coefficients) -> None:
             self.step(theta, grad, state, rate, c)
 
         return move
@@ -114,9 +114,9 @@ class Optimizer(Component):
         self,
         theta: Tensor,
         grad: Tensor,
-        state: dict[str, Tensor],
+        state: State,
         rate: float | Tensor,
-        c: dict[str, Coefficient],
+        c: Coefficients,
     ) -> None:
         """Change `theta` and `state` in place by one step; call it under ``torch.no_grad()``.
 
@@ -140,7 +140,7 @@ class Optimizer(Component):
         self._update(theta, grad, state, 1.0, c)
         torch.lerp(old, theta, rate.to(theta.dtype), out=theta)
 
-    def _more_state(self, theta: Tensor, shapes: Shapes) -> dict[str, Tensor]:
+    def _more_state(self, theta: Tensor, shapes: Shapes) -> State:
         """State tensors that are not zeros of theta's shape; none by default."""
         return {}
 
@@ -149,14 +149,14 @@ class Optimizer(Component):
         self,
         theta: Tensor,
         grad: Tensor,
-        state: dict[str, Tensor],
-        rate: Coefficient,
-        c: dict[str, Coefficient],
+        state: State,
+        rate: Any,
+        c: dict[str, Any],
     ) -> None:
         """One step, in place on `theta` and `state`; `grad` may be spoilt.
 
-        `rate` is a number, or a column where the rule is stackable but not linear in it. No
-        tensor of the state may be replaced by another.
+        `rate` is a number, or a column where the rule is stackable but not linear in it; `c` has
+        columns where it is stackable. No tensor of the state may be replaced by another.
         """
 
 
@@ -178,6 +178,14 @@ def matrices(row: Tensor, shapes: Shapes) -> list[Tensor]:
     assert len(row) == 1, "matrices are cut from one member's row"
     pieces = row[0, : n_weights(shapes)].split([n_in * n_out for n_in, n_out in shapes])
     return [piece.view(*shape) for piece, shape in zip(pieces, shapes, strict=True)]
+
+
+@overload
+def cast(value: Tensor, theta: Tensor) -> Tensor: ...
+
+
+@overload
+def cast(value: Coefficient, theta: Tensor) -> Coefficient: ...
 
 
 def cast(value: Coefficient, theta: Tensor) -> Coefficient:

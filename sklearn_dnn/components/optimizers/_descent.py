@@ -7,7 +7,7 @@ import numbers
 from torch import Tensor
 
 from ..._compat import Interval, fused_sgd_
-from ._base import OPTIMIZERS, Coefficient, Optimizer, cast
+from ._base import OPTIMIZERS, Coefficient, Coefficients, Optimizer, State, cast
 
 _UP_TO_ONE = Interval(numbers.Real, 0, 1, closed="both")
 
@@ -94,7 +94,9 @@ class SGD(Optimizer):
                 "nesterov=False."
             )
 
-    def _update(self, theta, grad, state, rate, c) -> None:
+    def _update(
+        self, theta: Tensor, grad: Tensor, state: State, rate: float, c: Coefficients
+    ) -> None:
         momentum = c["momentum"]
         _momentum_step(
             theta,
@@ -135,7 +137,9 @@ class Momentum(Optimizer):
     def __init__(self, momentum: float = 0.9) -> None:
         self.momentum = momentum
 
-    def _update(self, theta, grad, state, rate, c) -> None:
+    def _update(
+        self, theta: Tensor, grad: Tensor, state: State, rate: float, c: Coefficients
+    ) -> None:
         _momentum_step(theta, grad, state["velocity"], rate, momentum=c["momentum"], nesterov=False)
 
 
@@ -169,5 +173,7 @@ class Nesterov(Optimizer):
     def __init__(self, momentum: float = 0.9) -> None:
         self.momentum = momentum
 
-    def _update(self, theta, grad, state, rate, c) -> None:
+    def _update(
+        self, theta: Tensor, grad: Tensor, state: State, rate: float, c: Coefficients
+    ) -> None:
         _momentum_step(theta, grad, state["velocity"], rate, momentum=c["momentum"], nesterov=True)

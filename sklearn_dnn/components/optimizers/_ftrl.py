@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..._compat import Interval
-from ._base import OPTIMIZERS, Optimizer, Shapes, cast, n_weights
+from ._base import OPTIMIZERS, Coefficient, Coefficients, Optimizer, Shapes, State, cast, n_weights
 from ._moments import NON_NEGATIVE
 
 
@@ -112,7 +112,9 @@ class FTRL(Optimizer):
         head = n_weights(shapes) if shapes else theta.shape[1]
         return {"sum": total, "centre": theta.clone(), "n_weights": torch.tensor(head)}
 
-    def _update(self, theta, grad, state, rate, c) -> None:
+    def _update(
+        self, theta: Tensor, grad: Tensor, state: State, rate: Coefficient, c: Coefficients
+    ) -> None:
         total, centre, before = state["sum"], state["centre"], state["length"]
         total.addcmul_(grad, grad)
         divisor = total.pow(cast(-c["power"], theta)).add_(cast(c["beta"], theta))

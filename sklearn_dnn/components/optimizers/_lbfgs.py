@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..._compat import Interval
-from ._base import OPTIMIZERS, Objective, Optimizer, Shapes
+from ._base import OPTIMIZERS, Coefficients, Objective, Optimizer, Shapes, State
 
 # Steps whose directions are kept; more are never of use, and each takes a copy of the weights.
 LONGEST_HISTORY = 10_000
@@ -112,7 +112,9 @@ class LBFGS(Optimizer):
             "loss": torch.full((), math.nan, dtype=torch.float64),
         }
 
-    def _update(self, theta, grad, state, rate, c) -> None:
+    def _update(
+        self, theta: Tensor, grad: Tensor, state: State, rate: float, c: Coefficients
+    ) -> None:
         raise AssertionError("L-BFGS moves by iterate, not by steps")
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numbers
-from typing import TypeVar
+from typing import Any, Self, TypeVar
 
 import torch
 from torch import Tensor
 
 from ..._compat import Interval
-from ._base import OPTIMIZERS, Coefficient, Move, Optimizer, Shapes, cast
+from ..base import computed
+from ._base import OPTIMIZERS, Coefficient, Coefficients, Move, Optimizer, Shapes, State, cast
 
 T = TypeVar("T")
 _INNER = "optimizer__"
@@ -59,7 +60,7 @@ class Lookahead(Optimizer):
         self.k = k
         self.alpha = alpha
 
-    def set_params(self, **params: object) -> Lookahead:
+    def set_params(self, **params: Any) -> Self:
         """Set parameters, or nested ones of the inner optimizer."""
         inner = params.get("optimizer", self.optimizer)
         for name in params:
@@ -70,33 +71,33 @@ class Lookahead(Optimizer):
                 )
         return super().set_params(**params)
 
-    @property
+    @computed
     def stackable(self) -> bool:
         """Whether one state can serve many members: as the inner optimizer."""
         return self._inner().stackable
 
-    @property
+    @computed
     def anchors(self) -> tuple[str, ...]:
         """The slow weights and, with nested names, the inner optimizer's."""
         return ("slow", *(_INNER + name for name in self._inner().anchors))
 
-    @property
+    @computed
     def default_rate(self) -> float:
         """The inner optimizer's."""
         return self._inner().default_rate
 
-    @property
+    @computed
     def momentum_name(self) -> str | None:
         """The inner optimizer's, as a nested name."""
         name = self._inner().momentum_name
         return None if name is None else _INNER + name
 
-    @property
+    @computed
     def follows_rate(self) -> bool:
         """The inner optimizer's."""
         return self._inner().follows_rate
 
-    @property
+    @computed
     def needs_gpu(self) -> bool:
         """The inner optimizer's."""
         return self._inner().needs_gpu
@@ -139,7 +140,9 @@ class Lookahead(Optimizer):
         inner = self._inner().start(theta, shapes)
         return {"slow": theta.clone(), "count": count} | _nested(inner)
 
-    def _update(self, theta, grad, state, rate, c) -> None:
+    def _update(
+        self, theta: Tensor, grad: Tensor, state: State, rate: Coefficient, c: Coefficients
+    ) -> None:
         own = _unnested(state)
         self._inner().step(theta, grad, own, rate, _unnested(c))
         self._meet(theta, own, state, c)

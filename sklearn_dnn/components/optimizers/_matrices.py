@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ..._compat import Interval, StrOptions, fused_adam_
-from ._base import OPTIMIZERS, Optimizer, Shapes, cast, kept_shapes, matrices, n_weights
+from ._base import OPTIMIZERS, Optimizer, Shapes, State, cast, kept_shapes, matrices, n_weights
 from ._moments import BELOW_ONE, NON_NEGATIVE, POSITIVE, advance, new_step
 
 
@@ -87,7 +87,9 @@ class Adafactor(Optimizer):
             "shapes": kept_shapes(shapes),
         }
 
-    def _update(self, theta, grad, state, rate, c) -> None:
+    def _update(
+        self, theta: Tensor, grad: Tensor, state: State, rate: float, c: dict[str, float]
+    ) -> None:
         shapes = state["shapes"].tolist()
         step = advance(state)
         new = cast(step ** c["beta_2_decay"], theta)
@@ -211,7 +213,9 @@ class Muon(Optimizer):
             "shapes": kept_shapes(shapes),
         }
 
-    def _update(self, theta, grad, state, rate, c) -> None:
+    def _update(
+        self, theta: Tensor, grad: Tensor, state: State, rate: float, c: dict[str, float]
+    ) -> None:
         shapes = state["shapes"].tolist()
         momentum = c["momentum"]
         for weight, gradient, mean in zip(

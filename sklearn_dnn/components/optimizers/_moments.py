@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 import numbers
+from typing import TypeGuard
 
 import torch
 from torch import Tensor
 
 from ..._compat import Interval
-from ._base import Coefficient, cast
+from ._base import Coefficient, Coefficients, cast
 
 POSITIVE = Interval(numbers.Real, 0, None, closed="neither")
 NON_NEGATIVE = Interval(numbers.Real, 0, None, closed="left")
 BELOW_ONE = Interval(numbers.Real, 0, 1, closed="left")
 
 
-def is_plain(c: dict[str, Coefficient]) -> bool:
+def is_plain(c: Coefficients) -> TypeGuard[dict[str, float]]:
     """Whether all members share all coefficients, as the fused kernels require."""
     return not any(isinstance(value, Tensor) for value in c.values())
 

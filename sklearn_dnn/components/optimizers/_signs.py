@@ -5,9 +5,10 @@ from __future__ import annotations
 import numbers
 
 import torch
+from torch import Tensor
 
 from ..._compat import Interval
-from ._base import OPTIMIZERS, Optimizer, cast
+from ._base import OPTIMIZERS, Coefficient, Coefficients, Optimizer, State, cast
 from ._moments import BELOW_ONE, POSITIVE, average_
 
 
@@ -77,7 +78,9 @@ class Rprop(Optimizer):
                 "step_min or raise step_max."
             )
 
-    def _update(self, theta, grad, state, rate, c) -> None:
+    def _update(
+        self, theta: Tensor, grad: Tensor, state: State, rate: Coefficient, c: Coefficients
+    ) -> None:
         sign, length = state["sign"], state["length"]
         # a length is positive once it is set
         length.copy_(torch.where(length == 0, cast(rate, theta), length))
@@ -128,7 +131,9 @@ class Lion(Optimizer):
         self.beta_1 = beta_1
         self.beta_2 = beta_2
 
-    def _update(self, theta, grad, state, rate, c) -> None:
+    def _update(
+        self, theta: Tensor, grad: Tensor, state: State, rate: float, c: Coefficients
+    ) -> None:
         mean = state["mean"]
         direction = torch.lerp(mean, grad, cast(1 - c["beta_1"], theta)).sign_()
         average_(mean, grad, c["beta_2"])

@@ -9,8 +9,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..base import computed
 from ..foreign import ForeignClass
-from ._base import Coefficient, Move, Optimizer, Shapes, kept_shapes, matrices, n_weights
+from ._base import (
+    Coefficient,
+    Coefficients,
+    Move,
+    Optimizer,
+    Shapes,
+    State,
+    kept_shapes,
+    matrices,
+    n_weights,
+)
 
 
 class TorchOptimizer(ForeignClass, Optimizer):
@@ -48,18 +59,18 @@ class TorchOptimizer(ForeignClass, Optimizer):
     stackable = False
     rate_linear = False
 
-    @property
+    @computed
     def default_rate(self) -> float:
         """The default of ``lr``, or 0.001."""
         rate = self._argument("lr")
         return float(rate) if isinstance(rate, int | float) else 0.001
 
-    @property
+    @computed
     def momentum_name(self) -> str | None:
         """``momentum`` or ``beta_1``, as the class has."""
         return next(iter(self.coefficients()), None)
 
-    @property
+    @computed
     def needs_gpu(self) -> bool:
         """Whether ``capturable=True`` is given, which torch allows on a GPU alone."""
         return bool(self._argument("capturable"))
@@ -128,7 +139,7 @@ class TorchOptimizer(ForeignClass, Optimizer):
         state = twin.start(theta, ((2, 3),))
         with torch.no_grad():
             move = twin.bind(theta, torch.ones_like(theta), state, ((2, 3),))
-            move(0.001, twin.coefficients())
+            move(0.001, dict(twin.coefficients()))
 
     def _signature(self) -> dict[str, inspect.Parameter]:
         return dict(inspect.signature(self.wrapped).parameters)
@@ -143,7 +154,9 @@ class TorchOptimizer(ForeignClass, Optimizer):
     def _more_state(self, theta: Tensor, shapes: Shapes) -> dict[str, Tensor]:
         return {"shapes": kept_shapes(shapes)}
 
-    def _update(self, theta, grad, state, rate, c) -> None:
+    def _update(
+        self, theta: Tensor, grad: Tensor, state: State, rate: float, c: Coefficients
+    ) -> None:
         self.bind(theta, grad, state, state["shapes"].tolist())(rate, c)
 
 
@@ -170,7 +183,7 @@ def _saved(
 ) -> dict[str, Tensor]:
     """The state of an optimizer as tensors."""
     (group,) = live.param_groups
-    saved = {}
+    saved: State = {}
     for name in extra:
         if isinstance(group[name], Tensor | bool | int | float):
             saved |= _encoded("group", name, group[name])
