@@ -107,8 +107,8 @@ def _as_marked_plain(monkeypatch, network):
 @pytest.mark.parametrize("cls", [MLPClassifier, MLPRegressor])
 def test_tests_marked_plain_differ_by_what_auto_stands_for_alone(monkeypatch, cls):
     network = cls(**SOME)
-    asked = {name: value for name, value in PLAIN.items() if name not in SOME}
-    named, marked = _fitted(cls(**SOME, **asked)), _as_marked_plain(monkeypatch, clone(network))
+    asked = {name: PLAIN[name] for name in cls._parameters if name in PLAIN}
+    named, marked = _fitted(cls(**asked | SOME)), _as_marked_plain(monkeypatch, clone(network))
     assert named.spec_ == marked.spec_
     assert np.array_equal(named.predict(X), marked.predict(X))
     by_recipe = _fitted(clone(network))

@@ -725,6 +725,7 @@ def test_worst_mistakes_of_several_outputs_sum_losses():
     np.testing.assert_allclose(table["loss"], np.sort(loss)[::-1][:2])
 
 
+@pytest.mark.plain
 @pytest.mark.parametrize(
     ("estimator", "X", "y"),
     [

@@ -26,9 +26,9 @@ from sklearn_dnn.components import Momentum, NormalInitializer
 from sklearn_dnn.inspection import layer_statistics
 
 QUICK = os.environ.get("SKLEARN_DNN_QUICK") == "1"
-N_EPOCHS = 3 if QUICK else 30
+N_EPOCHS, N_ROWS = (3, 500) if QUICK else (30, None)
 
-X, y = load_digits(return_X_y=True)
+X, y = (array[:N_ROWS] for array in load_digits(return_X_y=True))
 huge = NormalInitializer(std=1.0)  # N(0, 1)
 
 cases = {

@@ -7,6 +7,8 @@ here are two made tables of the same size, one whose target is curved in its col
 target is a weighted sum of them. Ridge and lasso choose their penalty themselves.
 """
 
+import os
+
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import make_friedman1
@@ -17,7 +19,8 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_dnn import MLPRegressor
 
-N_ROWS, N_COLUMNS = 2000, 20
+QUICK = os.environ.get("SKLEARN_DNN_QUICK") == "1"
+N_ROWS, N_COLUMNS = 200 if QUICK else 2000, 20
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(N_ROWS, N_COLUMNS))

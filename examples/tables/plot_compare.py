@@ -8,12 +8,15 @@ best. Here are four models on 2000 rows of the California housing table, whose c
 whose missing values need no preparation.
 """
 
+import os
+
 import matplotlib.pyplot as plt
 
 from sklearn_dnn.compare import compare_models
 from sklearn_dnn.datasets import load_california_housing
 
-table = load_california_housing().sample(2000, random_state=0)
+N_ROWS = 300 if os.environ.get("SKLEARN_DNN_QUICK") == "1" else 2000
+table = load_california_housing().sample(N_ROWS, random_state=0)
 comparison = compare_models(
     table.drop(columns="median_house_value"),
     table["median_house_value"],
