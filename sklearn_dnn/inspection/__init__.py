@@ -1,6 +1,7 @@
 """Looking into data, training and fitted networks: functions that change nothing, and displays."""
 
 from ._change import fgsm, prune
+from ._coverage_display import CoverageDisplay
 from ._judge import (
     Answers,
     Coverage,
@@ -18,7 +19,6 @@ from ._sanity import Check, SanityReport, sanity_check
 from ._start import InitialLoss, TinySubset, initial_loss, overfit_tiny_subset
 from ._steps import update_ratios
 from ._training_displays import (
-    CoverageDisplay,
     RangeTestDisplay,
     ScheduleDisplay,
     TrainingCurvesDisplay,

@@ -1,4 +1,4 @@
-"""Displays of training: losses by epoch, rates by epoch, losses by rate, accuracy by coverage."""
+"""Displays of training: losses by epoch, rates by epoch, losses by rate."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..components.schedules import SCHEDULES, Schedule
 from ._axes import BLUE, GREEN, ORANGE, PINK, axes_for
-from ._judge import Coverage, coverage_curve
 from ._network import MLP, require_network
 
 if TYPE_CHECKING:
@@ -304,64 +303,4 @@ class ScheduleDisplay:
         (self.line_,) = ax.plot(self.epochs, self.rates, label=self.name)
         ax.set(xlabel="epoch", ylabel="learning rate")
         ax.legend()
-        return self
-
-
-class CoverageDisplay:
-    """Accuracy against coverage.
-
-    Parameters
-    ----------
-    coverage, accuracy : array-like of shape (n_points,)
-    name : str or None, default=None
-        For the legend.
-
-    Attributes
-    ----------
-    ax_, figure_ : matplotlib Axes and Figure
-    line_ : matplotlib Line2D
-    """
-
-    ax_: Axes
-    figure_: Figure | SubFigure
-
-    def __init__(
-        self, coverage: ArrayLike, accuracy: ArrayLike, *, name: str | None = None
-    ) -> None:
-        self.coverage = coverage
-        self.accuracy = accuracy
-        self.name = name
-
-    @classmethod
-    def from_estimator(
-        cls, estimator: Any, X: Any, y: Any, *, name: str | None = None, ax: Axes | None = None
-    ) -> Self:
-        """Plot :func:`coverage_curve` of a fitted classifier on these rows."""
-        name = type(estimator).__name__ if name is None else name
-        return cls.from_curve(coverage_curve(estimator, X, y), name=name, ax=ax)
-
-    @classmethod
-    def from_curve(
-        cls, curve: Coverage, *, name: str | None = None, ax: Axes | None = None
-    ) -> Self:
-        """Plot what :func:`coverage_curve` returned."""
-        return cls(curve.coverage, curve.accuracy, name=name).plot(ax)
-
-    def plot(self, ax: Axes | None = None) -> Self:
-        """Draw the curve.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            A new figure's if None.
-
-        Returns
-        -------
-        self
-        """
-        ax = axes_for(self, ax)
-        (self.line_,) = ax.plot(self.coverage, self.accuracy, label=self.name)
-        ax.set(xlabel="share of rows answered", ylabel="accuracy of the answers", xlim=(0, 1.02))
-        if self.name is not None:
-            ax.legend()
         return self

@@ -21,7 +21,7 @@ from ..estimators._stacks import open_stacks, train_stack
 from ._calls import Call
 from ._checkpoint import ResultFolder
 from ._plan import units
-from ._results import is_of_use, judged_together, undone
+from ._results import give_up, is_of_use, judged_together, tell_what_was_stacked, undone
 from ._waiting import waited_for
 from ._watching import BarObserver, SearchBar, Watchers
 from ._worker import call_alone, train_and_call
@@ -184,11 +184,11 @@ class StackingBackend(ParallelBackendBase):
                 folder = None if self.checkpoint is None else self.checkpoint.folder
                 error.add_note(undone(len(results), len(calls), folder))
                 raise
-            self._give_up(calls, results)
+            give_up(calls, results)
         finally:
             if self.bar is not None:
                 self.bar.close()
-        self._tell(calls)
+        tell_what_was_stacked(calls, self.verbose)
         return [results[i] for i in range(len(calls))]
 
     def _missing(self, calls: list[Call], results: dict[int, Any]) -> Results:
@@ -340,18 +340,3 @@ class StackingBackend(ParallelBackendBase):
                     with suppress(KeyboardInterrupt):
                         results.throw(KeyboardInterrupt())
                 raise
-
-    def _give_up(self, calls: list[Call], results: dict[int, Any]) -> None:
-        """After an interruption: calls without a result fail, as fits do that raise."""
-        warn(f"Interrupted by the user: {len(results)} of {len(calls)} fits are done and count.")
-        for i, call in enumerate(calls):
-            if i not in results:
-                results[i] = call.fail()
-
-    def _tell(self, calls: Sequence[Call]) -> None:
-        if self.verbose < 2:
-            return
-        alone = Counter(call.reason for call in calls if call.reason is not None)
-        print(f"[stacking] {len(calls) - alone.total()} of {len(calls)} fits trained in stacks")
-        for reason, count in alone.items():
-            print(f"[stacking] {count} alone: {reason}")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from .._warnings import warn
 from ._calls import Call
 
 # The result of a fit that there was not.
@@ -50,3 +52,21 @@ def undone(n_done: int, n: int, folder: os.PathLike[str] | None) -> str:
     if folder is not None:
         return f"{n_done} of {n} fits are done and kept in {os.fspath(folder)!r}."
     return f"{n_done} of {n} fits were done. With checkpoint= a search goes on where it was ended."
+
+
+def give_up(calls: Sequence[Call], results: dict[int, Any]) -> None:
+    """After an interruption: calls without a result fail, as fits do that raise."""
+    warn(f"Interrupted by the user: {len(results)} of {len(calls)} fits are done and count.")
+    for i, call in enumerate(calls):
+        if i not in results:
+            results[i] = call.fail()
+
+
+def tell_what_was_stacked(calls: Sequence[Call], verbose: int) -> None:
+    """From ``verbose=2`` on: how many fits stacks trained, and why others were alone."""
+    if verbose < 2:
+        return
+    alone = Counter(call.reason for call in calls if call.reason is not None)
+    print(f"[stacking] {len(calls) - alone.total()} of {len(calls)} fits trained in stacks")
+    for reason, count in alone.items():
+        print(f"[stacking] {count} alone: {reason}")
