@@ -37,6 +37,9 @@ FIRST = [
     # the penalty keeps this optimizer, which trains to the end, from such sure networks
     {"optimizer": "lbfgs", "alpha": 1.0},
     {"n_members": 4, "ensemble": "shared", "batch_size": "full", "learning_rate_init": 0.01},
+]
+# These take longest: one on each of the two by default.
+NORMED = [
     {
         "norm": "weight",
         "optimizer": "momentum",
@@ -76,7 +79,7 @@ OTHERS = [
     },
     {"n_members": 4},
 ]
-DETERMINISTIC = [*FIRST, *OTHERS]
+DETERMINISTIC = [*FIRST, *NORMED, *OTHERS]
 # Dials that know nothing of the task, and losses, which know little else, on one of the two.
 ONE_OF_TWO = [
     MLPClassifier(
@@ -125,7 +128,7 @@ def _weight_checks(_):
     return dict.fromkeys(WEIGHT_CHECKS, REASON)
 
 
-@with_every_check(_estimators(FIRST))
+@with_every_check([*_estimators(FIRST), MLPRegressor(**NORMED[0]), MLPClassifier(**NORMED[1])])
 def test_every_check(estimator, check):
     check(estimator)
 
@@ -136,7 +139,14 @@ def test_every_check_but_weights(estimator, check):
 
 
 @pytest.mark.slow
-@with_every_check([*_estimators(OTHERS), *ONE_OF_TWO])
+@with_every_check(
+    [
+        *_estimators(OTHERS),
+        *ONE_OF_TWO,
+        MLPClassifier(**NORMED[0]),
+        MLPRegressor(**NORMED[1]),
+    ]
+)
 def test_every_check_of_the_others(estimator, check):
     check(estimator)
 

@@ -377,7 +377,7 @@ WITH_STEPS = [name for name in OPTIMIZERS if not OPTIMIZERS[name].full_batch]
 FEW_EPOCHS = {"activation": "tanh", "alpha": 0.5, "tol": 0.0, "max_iter": 6}
 
 
-@settings(max_examples=4, deadline=None, derandomize=True)
+@settings(max_examples=2, deadline=None, derandomize=True)
 @given(counts=st.lists(st.integers(1, 4), min_size=24, max_size=24))
 @pytest.mark.parametrize("optimizer", list(OPTIMIZERS))
 @pytest.mark.parametrize("kind", [*KINDS, "balanced", "counts"])

@@ -167,7 +167,14 @@ def test_pipelines(cached, tmp_path):
     assert_equal_searches(target, grid, cv=3, verbose=2)
 
 
-@pytest.mark.parametrize("optimizer", STACKABLE)
+# Of each kind of state one, and the others.
+QUICK = ["adagrad", "adam", "ftrl", "lion", "momentum", "rmsprop"]
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [pytest.param(o, marks=[] if o in QUICK else [pytest.mark.slow]) for o in STACKABLE],
+)
 @pytest.mark.usefixtures("all_stacked")
 def test_optimizers(optimizer):
     estimator = network(optimizer=optimizer, activation="softplus")
