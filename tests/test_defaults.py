@@ -188,6 +188,13 @@ def test_going_on_after_the_recipe():
     assert not np.array_equal(network.predict_proba(X), before)
 
 
+def test_the_recipes_schedule_has_ended_where_training_goes_on():
+    network = MLPClassifier(**SOME).fit(X, Y)
+    assert network.lr_curve_[-1] < 0.1 * network.spec_["learning_rate_init"]
+    network.partial_fit(X, Y)
+    assert network.lr_curve_[-1] == pytest.approx(network.spec_["learning_rate_init"])
+
+
 def test_a_plain_fit_can_be_gone_on_with_more_than_once():
     network = MLPClassifier(**SOME, early_stopping=True).fit(X, Y)
     with pytest.warns(UserWarning, match="was not kept"):

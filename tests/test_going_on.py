@@ -591,6 +591,31 @@ def test_a_warm_fit_after_patience_trains_again(data, cls):
 
 
 @ESTIMATORS
+def test_a_warm_fit_after_an_unbeaten_baseline_may_try_as_long_again(data, cls):
+    never = EarlyStopping(baseline=0.0, baseline_patience=2, patience=50)
+    model = make(cls, warm_start=True, early_stopping=never, max_iter=50)
+    for _ in range(2):
+        model.fit(*data)
+        assert (model.end_reason_, model.n_iter_) == ("baseline", 3)
+
+
+def a_cliff(t, horizon):
+    return 1e30 if t >= 3 else 1.0 + 0.0 * horizon
+
+
+@ESTIMATORS
+def test_a_warm_fit_after_a_divergence_has_its_patience_again(data, cls):
+    parameters = {"optimizer": "sgd", "batch_size": "full", "tol": 1e-3, "n_iter_no_change": 2}
+    model = make(cls, warm_start=True, schedule=FunctionSchedule(a_cliff), **parameters)
+    with pytest.warns(ConvergenceWarning, match=r"weights of epoch \d are kept"):
+        model.fit(*data)
+    assert model.end_reason_ == "diverged"
+    # the first epoch is the best of these, though the loss was as low before
+    model.set_params(schedule="constant", learning_rate_init=1e-9, max_iter=50).fit(*data)
+    assert (model.end_reason_, model.n_iter_) == ("tol", 4)
+
+
+@ESTIMATORS
 @pytest.mark.parametrize("schedule", ["cosine", "linear", "one_cycle", Cosine(final_factor=0.1)])
 def test_a_schedule_to_the_end_begins_anew_in_each_warm_fit(data, cls, schedule):
     X, y = data
