@@ -339,10 +339,12 @@ def test_all_rows_of_another_table_train(data, cls):
     assert model.spec_["task"]["n_training"] == 45
     model.partial_fit(X[50:], y[50:])
     assert model.spec_["task"]["n_training"] == 40
-    assert len(model.validation_scores_) == 2
+    model.partial_fit(X[40:], y[40:])  # of as many rows as the first
+    assert model.spec_["task"]["n_training"] == 50
+    assert len(model.validation_scores_) == 3
     model.partial_fit(X[:50], y[:50])  # the first table again, with its rows held out
     assert model.spec_["task"]["n_training"] == 45
-    assert model.t_ == 45 + 40 + 45
+    assert model.t_ == 45 + 40 + 50 + 45
 
 
 @ESTIMATORS
@@ -775,3 +777,13 @@ def test_another_loss_begins_anew_to_look_for_the_best(data):
     earlier, later = np.split(np.array(model.validation_loss_curve_), [15])
     assert earlier.min() < later.min()  # which says nothing: they are of two kinds
     assert model.best_iter_ == 16 + int(np.argmin(later))
+
+
+@ESTIMATORS
+def test_another_penalty_begins_anew_to_look_for_the_lowest_loss(data, cls):
+    model = make(cls, warm_start=True, n_iter_no_change=2)
+    quietly(model.fit, *data)
+    quietly(model.set_params(alpha=50.0).fit, *data)
+    earlier, later = model.loss_curve_[:K], model.loss_curve_[K:]
+    assert min(later) > min(earlier)  # which says nothing: there is more to pay for
+    assert (model.end_reason_, model.n_iter_) == ("max_iter", K)
