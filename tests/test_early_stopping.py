@@ -8,6 +8,7 @@ import time
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
@@ -782,6 +783,23 @@ def test_a_second_training_that_diverges_leaves_the_first_network(data):
     assert model.best_iter_ == 3
     assert script.has(model, 3)
     assert model.spec_["task"]["n_training"] == 108
+
+
+@unconverged
+def test_a_second_training_sees_levels_that_only_held_out_rows_have(data):
+    X, y = data
+    kind = pd.Categorical(["one", "two", "three"] * 36 + ["late"] * 12)
+    frame = pd.DataFrame(X).assign(kind=kind).rename(columns=str)
+    once, again = (
+        make(MLPClassifier, early_stopping=stopping, shuffle=False).fit(frame, y)
+        for stopping in (EarlyStopping(patience=50), REFIT)
+    )
+    assert len(again.coefs_[0]) > len(once.coefs_[0])
+    for model in (once, again):
+        assert model.spec_["task"]["n_features"] == len(model.coefs_[0])
+        assert np.isfinite(model.predict_proba(frame)).all()
+    others = frame.assign(kind=pd.Categorical(["one"] * 120, categories=kind.categories))
+    assert not np.allclose(again.predict_proba(frame), again.predict_proba(others))
 
 
 def test_no_time_is_left_to_train_again(data):
