@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from time import perf_counter
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.metaestimators import available_if
 
 from .._compat import (
     CallbackSupportMixin,
     NamesReadOnce,
+    available_if,
     fit_context,
     fitted_copy,
     has_callbacks,
@@ -44,6 +44,8 @@ from ..callbacks._observers import CallbackObserver
 from ..components.base import Component, refuse_parameters
 from ..components.optimizers import OPTIMIZERS
 from ._parameters import Parameter
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class BaseMLP(
@@ -81,7 +83,7 @@ class BaseMLP(
         sample_weight_val: Any = None,
         groups: Any = None,
         difficulty: Any = None,
-    ) -> BaseMLP:
+    ) -> Self:
         """Train the network.
 
         Parameters
@@ -154,7 +156,7 @@ class BaseMLP(
             )
             return self
 
-    def _partial_fit(self, arguments: Arguments) -> BaseMLP:
+    def _partial_fit(self, arguments: Arguments) -> Self:
         """One epoch over the rows given."""
         with torch_ready():
             request = self._request(going_on=self.__sklearn_is_fitted__(), in_calls=True)
@@ -245,7 +247,7 @@ class BaseMLP(
     def _n_features_out(self) -> int:
         return int(np.prod(self.coefs_[-1].shape[:-1])) * Fitted(self).n_shared
 
-    def member(self, i: int) -> BaseMLP:
+    def member(self, i: int) -> Self:
         """One member of an ensemble as a fitted estimator of its own.
 
         Parameters
@@ -319,7 +321,7 @@ class BaseMLP(
         with torch_ready():
             return get_weights(self)
 
-    def set_weights(self, weights: Mapping[str, Any] | Sequence[Any]) -> BaseMLP:
+    def set_weights(self, weights: Mapping[str, Any] | Sequence[Any]) -> Self:
         """Put other arrays in place of those of `get_weights`.
 
         They predict from here on, and training goes on from them (`warm_start`, `partial_fit`).
@@ -361,7 +363,7 @@ class BaseMLP(
 
     # Parameters
 
-    def set_params(self, **params: Any) -> BaseMLP:
+    def set_params(self, **params: Any) -> Self:
         """Set the parameters of this estimator, or nested ones of its components.
 
         Parameters
@@ -413,6 +415,6 @@ class BaseMLP(
         return True
 
 
-def partial_fit_available(method: Any) -> Any:
+def partial_fit_available(method: F) -> F:
     """Decorator of `partial_fit`, which optimizers that take all rows at once lack."""
     return available_if(lambda self: self._has_steps())(method)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from numbers import Real
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
 from sklearn.base import ClassifierMixin
-from sklearn.utils.metaestimators import available_if
 from torch import Tensor
 
-from .._compat import Interval, fit_context
+from .._compat import Interval, available_if, fit_context
 from .._core.data.targets import LabelCodec
 from .._core.fitted.fitted import Finish, Fitted
 from .._core.fitted.sampling import over_members, sampled
@@ -544,7 +543,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         X_val: Any = None,
         y_val: Any = None,
         sample_weight_val: Any = None,
-    ) -> MLPClassifier:
+    ) -> Self:
         """Train for one epoch over these rows, going on from the last call.
 
         Scaling, classes and the validation part come from the first call. Where the same table

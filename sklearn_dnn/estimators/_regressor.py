@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
 from sklearn.base import RegressorMixin
-from sklearn.utils.metaestimators import available_if
 from torch import Tensor
 
-from .._compat import fit_context
+from .._compat import available_if, fit_context
 from .._core.data.targets import RegressionCodec
 from .._core.fitted.fitted import Finish, Fitted
 from .._core.fitted.sampling import mixture_quantiles, over_members, sampled
@@ -545,7 +544,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         X_val: Any = None,
         y_val: Any = None,
         sample_weight_val: Any = None,
-    ) -> MLPRegressor:
+    ) -> Self:
         """Train for one epoch over these rows, going on from the last call.
 
         Scaling and the validation part come from the first call. Where the same table comes

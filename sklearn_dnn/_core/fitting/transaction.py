@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
+F = TypeVar("F", bound=Callable[..., Any])
 
-def all_or_nothing(method: Callable[..., Any]) -> Callable[..., Any]:
+
+def all_or_nothing(method: F) -> F:
     """Decorator of a method after whose errors the estimator is as it was before the call.
 
     Its attributes are put back, parameters and fitted ones, and the stream of a `random_state`
@@ -32,7 +34,7 @@ def all_or_nothing(method: Callable[..., Any]) -> Callable[..., Any]:
                 chance.set_state(drawn)
             raise
 
-    return whole
+    return cast("F", whole)
 
 
 def put_back(estimator: Any, before: dict[str, Any]) -> None:

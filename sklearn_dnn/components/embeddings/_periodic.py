@@ -39,7 +39,7 @@ class Periodic(NumericEmbedding):
         Numbers that a column becomes, itself included where ``dense=True``.
     scale : float, default=0.1
         Standard deviation of the frequencies at the start, in waves a standard deviation of the
-        column: the dial to search, from 0.01 to 10. Large ones tell near numbers apart, and
+        column: the one to search, from 0.01 to 10. Large ones tell near numbers apart, and
         overfit.
     dense : bool, default=True
         Which of the two forms.
