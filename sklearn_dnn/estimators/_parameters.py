@@ -224,7 +224,8 @@ PARAMETERS: dict[str, Parameter] = {
     "batch_size": Parameter(
         [StrOptions({"auto", "full"}), Interval(Integral, 1, None, closed="left")],
         "int, 'auto' or 'full'",
-        """Rows of a step. "auto" is ``min(200, n_samples)``; "full" takes all rows at once.""",
+        """Rows of a step. "auto" is 200, or all rows that train if they are fewer, or the
+        recipe's, about a sixteenth of them; "full" takes all rows at once.""",
     ),
     "accumulation_steps": Parameter(
         [Interval(Integral, 1, None, closed="left")],

@@ -138,7 +138,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         multiplies it anyway.
 
     batch_size : int, 'auto' or 'full', default='auto'
-        Rows of a step. "auto" is ``min(200, n_samples)``; "full" takes all rows at once.
+        Rows of a step. "auto" is 200, or all rows that train if they are fewer, or the
+        recipe's, about a sixteenth of them; "full" takes all rows at once.
 
     accumulation_steps : int, default=1
         Batches whose mean gradient makes one step, as one of so many times their rows would; an
