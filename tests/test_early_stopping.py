@@ -720,6 +720,20 @@ def test_a_target_of_the_loss_stays(data):
     assert (model.end_reason_, model.n_iter_) == ("target", 3)
 
 
+@ESTIMATORS
+@unconverged
+def test_held_out_rows_without_weight_judge_nothing(data, cls):
+    X, y = data
+    seen = []
+    weight = np.repeat([0.0, 1.0], [5, 15])
+    model = make(
+        cls, early_stopping=True, monitor=lambda _, X_val, __: float(seen.append(X_val) or 0)
+    )
+    model.fit(X[:100], y[:100], X_val=X[100:], y_val=y[100:], sample_weight_val=weight)
+    assert all(np.array_equal(part, X[105:]) for part in seen)
+    assert seen
+
+
 # The network that trains again on all rows
 
 
