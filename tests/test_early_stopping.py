@@ -734,6 +734,16 @@ def test_held_out_rows_without_weight_judge_nothing(data, cls):
     assert seen
 
 
+@unconverged
+def test_held_out_rows_of_a_class_without_weight_judge_nothing(data):
+    X, y = data[0], np.where(np.arange(120) % 4 == 0, 2, data[1])
+    seen = []
+    model = make(MLPClassifier, early_stopping=True, class_weight={2: 0.0})
+    model.set_params(monitor=lambda _, __, y_val: float(seen.append(set(y_val)) or 0)).fit(X, y)
+    assert seen
+    assert all(judged == {0, 1} for judged in seen)
+
+
 # The network that trains again on all rows
 
 

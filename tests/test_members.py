@@ -616,6 +616,14 @@ def test_an_epoch_of_each_member_takes_the_seconds_of_all(optimizer):
     assert fitted.history_["seconds"] == pytest.approx(first)
 
 
+def test_the_best_epoch_is_that_of_the_member_that_learnt_longest():
+    X, y = data("regression")
+    fitted = model("regression", early_stopping=True, learning_rate_init=0.3, max_iter=12).fit(X, y)
+    best = [member["best_iter"] for member in fitted.members_]
+    assert len(set(best)) > 1
+    assert fitted.best_iter_ == max(best)
+
+
 def test_an_interrupt_keeps_every_member():
     X, y = data("regression")
 
