@@ -35,6 +35,7 @@ def device_of(width, *, batch_size=200):
 
 def test_auto_takes_a_gpu_for_large_steps_only(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     edge = CUDA_WORK // (200 * 11)
     assert step_work((10, edge - 1, 1), 200) < CUDA_WORK
     assert device_of(edge - 1) == "cpu"
@@ -77,6 +78,7 @@ def fits_of(n, X, **parameters):
 def gpu_for_five(monkeypatch):
     """Pretend a GPU that pays for five of the networks of `fits_of` at once."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _=None: (2**40, 2**40))
     monkeypatch.setattr(machine, "CUDA_WORK", 5 * step_work((3, 16, 1), 50))
     # there is none to draw noise on
