@@ -720,6 +720,30 @@ def test_a_target_of_the_loss_stays(data):
     assert (model.end_reason_, model.n_iter_) == ("target", 3)
 
 
+@ESTIMATORS
+@unconverged
+def test_held_out_rows_without_weight_judge_nothing(data, cls):
+    X, y = data
+    seen = []
+    weight = np.repeat([0.0, 1.0], [5, 15])
+    model = make(
+        cls, early_stopping=True, monitor=lambda _, X_val, __: float(seen.append(X_val) or 0)
+    )
+    model.fit(X[:100], y[:100], X_val=X[100:], y_val=y[100:], sample_weight_val=weight)
+    assert all(np.array_equal(part, X[105:]) for part in seen)
+    assert seen
+
+
+@unconverged
+def test_held_out_rows_of_a_class_without_weight_judge_nothing(data):
+    X, y = data[0], np.where(np.arange(120) % 4 == 0, 2, data[1])
+    seen = []
+    model = make(MLPClassifier, early_stopping=True, class_weight={2: 0.0})
+    model.set_params(monitor=lambda _, __, y_val: float(seen.append(set(y_val)) or 0)).fit(X, y)
+    assert seen
+    assert all(judged == {0, 1} for judged in seen)
+
+
 # The network that trains again on all rows
 
 

@@ -525,25 +525,6 @@ def test_round_trips(kind):
     assert np.array_equal(loaded.predict(X), fitted.predict(X))
 
 
-def test_a_state_from_before_there_were_members():
-    X, y = data("regression")
-    fitted = model("regression", n_members=1, warm_start=True).fit(X, y)
-    old = {
-        name: value
-        for name, value in fitted.__getstate__().items()
-        if name not in {"n_members", "ensemble", "bootstrap", "member_fraction", "members_"}
-    }
-    old["spec_"] = dict(old["spec_"])
-    for name in ("n_members", "ensemble", "bootstrap", "member_fraction"):
-        old["spec_"].pop(name)
-    old["_progress"] = {k: v for k, v in fitted._progress.items() if k != "draws"}
-    twin = MLPRegressor.__new__(MLPRegressor)
-    twin.__setstate__(old)
-    assert np.array_equal(twin.predict(X), fitted.predict(X))
-    assert twin.members_[0]["loss_curve"] == fitted.loss_curve_
-    assert np.array_equal(twin.fit(X, y).coefs_[0], fitted.fit(X, y).coefs_[0])
-
-
 @pytest.mark.parametrize("norm_name", [None, "weight", "batch"])
 def test_weights_go_in_and_out(norm_name):
     X, y = data("regression")
@@ -633,6 +614,14 @@ def test_an_epoch_of_each_member_takes_the_seconds_of_all(optimizer):
     first, *others = [member["history"]["seconds"] for member in fitted.members_]
     assert all(seconds == first for seconds in others)
     assert fitted.history_["seconds"] == pytest.approx(first)
+
+
+def test_the_best_epoch_is_that_of_the_member_that_learnt_longest():
+    X, y = data("regression")
+    fitted = model("regression", early_stopping=True, learning_rate_init=0.3, max_iter=12).fit(X, y)
+    best = [member["best_iter"] for member in fitted.members_]
+    assert len(set(best)) > 1
+    assert fitted.best_iter_ == max(best)
 
 
 def test_an_interrupt_keeps_every_member():
