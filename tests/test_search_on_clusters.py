@@ -114,8 +114,8 @@ def test_the_table_is_an_argument_of_its_own(data, monkeypatch):
         sizes.append(len(pickle.dumps(calls)))
         return unit(positions, calls, watchers, *tables)
 
-    unit = _backend._unit
-    monkeypatch.setattr(_backend, "_unit", spied)
+    unit = _backend.train_and_call
+    monkeypatch.setattr(_backend, "train_and_call", spied)
     monkeypatch.setattr(_backend, "shares_memory", lambda _: False)
     cv = [(np.arange(50), np.arange(50, 60)), (np.arange(10, 60), np.arange(10))]
     with joblib.parallel_config("threading"):

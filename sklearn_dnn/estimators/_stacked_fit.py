@@ -19,6 +19,7 @@ from .._core.fitting.warm_start import refuse_what_ends
 from .._core.reading.given import Given
 from .._core.specification import plain_value
 from .._core.training.ends import Outcome
+from .._threads import torch_ready
 from .._warnings import warn
 from ._base import BaseMLP
 
@@ -105,9 +106,10 @@ class Fit:
             raise self.error
         assert self.request is not None
         assert self.outcomes is not None
-        ended = end(self.request, self.opened, self.outcomes)
-        self.estimator._store(ended)
-        ended.tell()
+        with torch_ready():
+            ended = end(self.request, self.opened, self.outcomes)
+            self.estimator._store(ended)
+            ended.tell()
 
 
 def why_not(estimator: BaseMLP) -> str | None:
