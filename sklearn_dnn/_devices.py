@@ -91,7 +91,7 @@ def checked_device(value: str | torch.device) -> str:
 
 def is_present(device: str | torch.device) -> bool:
     """Whether this machine has a device that networks can be on."""
-    wanted = torch.device(device)
+    wanted = read_device(device)[1]
     if wanted.type == GPU:
         return torch.cuda.is_available() and (wanted.index or 0) < torch.cuda.device_count()
     return wanted.type == CPU
