@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from sklearn_dnn import MLPClassifier, MLPRegressor  # noqa: E402 - of this checkout
-from sklearn_dnn.estimators._attributes import ATTRIBUTES  # noqa: E402
+from sklearn_dnn.estimators._attributes import ATTRIBUTES  # noqa: E402 - of this checkout
 
 WIDTH = 96
 BEGIN, END = "    Parameters\n    ----------\n", "    See Also\n    --------\n"

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from sklearn.callback import CallbackContext
 
+from .._core.training.state import HISTORY
 from .._files import begin_once, replacing
 from .._warnings import warn
 from ._epochs import Epoch, EpochCallback, WatchedFit
@@ -146,14 +147,7 @@ class CSVLogger(EpochCallback):
 
     columns = (
         *KEYS,
-        "loss",
-        "train_loss",
-        "validation_loss",
-        "validation_score",
-        "learning_rate",
-        "gradient_norm",
-        "clipped",
-        "seconds",
+        *HISTORY,
         *ORIGIN,
     )
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..._compat import from_numpy
-from ..._devices import kind_of
+from ..._devices import KINDS
 from ..._threads import limit_threads
 from ..data.features import Encoding, Features
 from ..data.source import Table, is_sparse
@@ -26,7 +26,7 @@ def piece_rows(layers: Sequence[Layer], n_shared: int = 1) -> int:
     first = layers[0].weight
     widest = max(max(layer.weight.shape[-2:]) for layer in layers)
     members = (first.shape[0] if first.dim() == 3 else 1) * n_shared
-    piece_bytes = kind_of(first.device).piece_bytes
+    piece_bytes = KINDS[first.device.type].piece_bytes
     return max(LEAST_ROWS, piece_bytes // (widest * members * first.element_size()))
 
 
