@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from types import BuiltinFunctionType
@@ -13,7 +14,16 @@ import torch
 from .._compat import InvalidParameterError
 from .._devices import MEMORY_ERRORS, lacks_memory
 from .._warnings import warn
-from ..components import FAMILIES, EarlyStopping, Rectangular
+from ..components import (
+    FAMILIES,
+    Accumulated,
+    Bagging,
+    Bounded,
+    ClipNorm,
+    EarlyStopping,
+    Rectangular,
+    Scheduled,
+)
 from ..components.base import Component, public_names, refuse_arguments, shown
 
 
@@ -39,10 +49,7 @@ _CALLED_WITH = {
     "curriculum": ("t", "difficulty_rank"),
     "loss": ("raw", "target"),
     "monitor": ("estimator", "X", "y"),
-    **dict.fromkeys(
-        ("schedule", "momentum_schedule", "dropout_schedule", "weight_decay_schedule"),
-        ("t", "horizon"),
-    ),
+    "schedule": ("t", "horizon"),
 }
 
 
@@ -64,12 +71,24 @@ def refuse_functions(parameters: Mapping[str, Any]) -> None:
         )
 
 
+# Components of parameters that are a number, or know no names.
+_WITHOUT_NAMES: dict[str, tuple[type[Component], ...]] = {
+    "batch_size": (Accumulated,),
+    "clip_norm": (ClipNorm,),
+    "dropout": (Scheduled,),
+    "early_stopping": (EarlyStopping,),
+    "ensemble": (Bagging,),
+    "hidden_layer_sizes": (Rectangular,),
+    "input_dropout": (Scheduled,),
+    "output_activation": (Bounded,),
+    "weight_decay": (Scheduled,),
+}
+
+
 def component_advice(parameter: str, value: Any, sub: str) -> str:
     """The component that has the nested parameter which somebody tried to set."""
     families: dict[str, dict[str, type[Component]]] = {
-        **{name: registry.classes for name, registry in FAMILIES.items()},
-        "hidden_layer_sizes": {"rectangular": Rectangular},
-        "early_stopping": {"early_stopping": EarlyStopping},
+        name: registry.classes for name, registry in FAMILIES.items()
     }
     families |= {
         other: families[family]
@@ -77,19 +96,19 @@ def component_advice(parameter: str, value: Any, sub: str) -> str:
             ("bias_initializer", "initializer"),
             ("output_activation", "activation"),
             ("input_scaling", "norm"),
-            ("momentum_schedule", "schedule"),
-            ("dropout_schedule", "schedule"),
-            ("weight_decay_schedule", "schedule"),
         )
     }
-    family = families.get(parameter, {})
+    family = families.get(parameter, {}) | {
+        cls.__name__: cls for cls in _WITHOUT_NAMES.get(parameter, ())
+    }
     named = family.get(value) if isinstance(value, str) else None
-    able = [cls for cls in family.values() if sub in cls().get_params()]
+    first = sub.partition("__")[0]
+    able = [cls for cls in family.values() if first in inspect.signature(cls).parameters]
     if named in able:
         able = [named]
     if not able:
         return f" No component of {parameter!r} has a parameter {sub!r}."
-    return f" Give the component that has {sub!r}, as in {parameter}={able[0].__name__}()."
+    return f" Give the component that has {sub!r}, as in {parameter}={able[0].__name__}(...)."
 
 
 class DivergedError(ValueError):

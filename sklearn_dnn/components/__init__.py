@@ -8,6 +8,7 @@ from typing import Any
 
 from .activations import (
     ACTIVATIONS,
+    Bounded,
     Celu,
     Elu,
     ExponentialActivation,
@@ -51,11 +52,14 @@ from .augmentations import (
     Mixup,
     TargetNoise,
 )
-from .base import Registry
+from .base import Registry, Scheduled
+from .batches import Accumulated
+from .clipping import ClipNorm
 from .constraints import CONSTRAINTS, Box, MaxNorm, MinMaxNorm, NonNegative, UnitNorm
 from .curricula import CURRICULA, ExponentialCurriculum, FunctionCurriculum, LinearCurriculum
 from .dropouts import DROPOUTS, AlphaDropout, DropConnect, Dropout, GaussianDropout
 from .embeddings import EMBEDDINGS, Periodic, PiecewiseLinear
+from .ensembles import Bagging
 from .initializers import (
     INITIALIZERS,
     LSUV,
@@ -174,6 +178,7 @@ __all__ = [
     "AMSGrad",
     "AbsoluteError",
     "AbsolutePercentageError",
+    "Accumulated",
     "Adadelta",
     "Adafactor",
     "Adagrad",
@@ -182,9 +187,12 @@ __all__ = [
     "Adamax",
     "Adversarial",
     "AlphaDropout",
+    "Bagging",
     "BatchNorm",
+    "Bounded",
     "Box",
     "Celu",
+    "ClipNorm",
     "Constant",
     "ConstantInitializer",
     "Cosine",
@@ -275,6 +283,7 @@ __all__ = [
     "Residual",
     "Rprop",
     "Rrelu",
+    "Scheduled",
     "Selu",
     "Sequential",
     "Silu",

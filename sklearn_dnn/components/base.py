@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from difflib import get_close_matches
 from fractions import Fraction
-from numbers import Integral
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 import torch
@@ -55,10 +55,93 @@ class Component(NamesReadOnce, ABC, BaseEstimator):
         refuse_parameters(
             self._parameter_constraints, self.get_params(deep=False), type(self).__name__
         )
-        self._check()
+        self.taken_apart()[0]._check()
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, or nested ones of a component among them."""
+        for key in params:
+            name, nested, sub = key.partition("__")
+            value = params.get(name, vars(self).get(name))
+            if nested and name in vars(self) and not isinstance(value, Component):
+                given = "a component"
+                if Scheduled in self._parameter_constraints.get(name, ()):
+                    given = f"Scheduled({value!r}, 'linear')"
+                raise ValueError(
+                    f"{key!r} can't be set: {name}={value!r} has no parameters of its own. Give the "
+                    f"{name!r} parameter of {type(self).__name__} {given} that has {sub!r}."
+                )
+        return super().set_params(**params)
 
     def _check(self) -> None:
-        """Refuse contradictions between parameters; nothing by default."""
+        """Refuse contradictions between parameters; a number stands for a scheduled one."""
+
+    def taken_apart(self) -> tuple[Self, dict[str, Scheduled]]:
+        """This component with a number for each :class:`Scheduled` one, and these by name.
+
+        Returns
+        -------
+        component : Component
+            Itself where nothing is scheduled, else a copy.
+        scheduled : dict of str to Scheduled
+            By the names of parameters, nested ones with ``__``.
+        """
+        plain: dict[str, Any] = {}
+        scheduled: dict[str, Scheduled] = {}
+        for name, value in self.get_params(deep=False).items():
+            if isinstance(value, Scheduled):
+                if Scheduled in self._parameter_constraints.get(name, ()):
+                    plain[name], scheduled[name] = value.value, value
+            elif isinstance(value, Component):
+                part, inner = value.taken_apart()
+                if inner:
+                    plain[name] = part
+                    scheduled |= {f"{name}__{sub}": each for sub, each in inner.items()}
+        return (changed(self, plain) if plain else self), scheduled
+
+
+class Scheduled(Component):
+    """A number that a schedule drives while training runs, in place of the number itself.
+
+    The estimators' ``dropout``, ``input_dropout`` and ``weight_decay`` take it, the rate of a
+    dropout, the ``weight_decay`` of an optimizer, and what it calls its momentum (``momentum``,
+    or ``beta_1``). The learning rate has parameters of its own: ``learning_rate_init`` and
+    ``schedule``.
+
+    Parameters
+    ----------
+    value : float
+        The number, in the range of the parameter that it stands for. A search reaches it as
+        ``dropout__value``.
+    schedule : str, Schedule or callable
+        What multiplies it, by a name of ``schedule`` or with parameters of its own, or a
+        function ``f(t, horizon)`` of times in epochs; as ``dropout__schedule`` in a search.
+
+    Examples
+    --------
+    >>> from sklearn_dnn import MLPClassifier
+    >>> from sklearn_dnn.components import SGD, Scheduled
+    >>> MLPClassifier(
+    ...     dropout=Scheduled(0.2, "linear"),
+    ...     optimizer=SGD(momentum=Scheduled(0.95, "momentum_cycle")),
+    ...     schedule="one_cycle",
+    ... ).get_params()["dropout__value"]
+    0.2
+    """
+
+    # names, and what a schedule is, are known where families meet
+    _parameter_constraints = {
+        "value": [Interval(Real, None, None, closed="neither")],
+        "schedule": [str, Component, callable],
+    }
+
+    def __init__(self, value: float, schedule: Any) -> None:
+        self.value = value
+        self.schedule = schedule
+
+
+def number_of(value: float | Scheduled) -> float:
+    """A number, or the one that a schedule drives."""
+    return value.value if isinstance(value, Scheduled) else value
 
 
 def refuse_parameters(
@@ -84,10 +167,14 @@ def refuse_parameters(
         if constraints.get(name, "no_validation") == "no_validation":
             continue
         allowed = [make_constraint(constraint) for constraint in constraints[name]]
+        number = value
+        if isinstance(value, Scheduled) and Scheduled in constraints[name]:
+            number = value.value  # a schedule drives what could stand there by itself
+            allowed = [each for each in allowed if isinstance(each, Interval)]
         # NumPy counts spans of time among the integers, and scikit-learn arrays without axes
         # among the lists
-        none = isinstance(value, np.timedelta64) or _has_no_axes(value)
-        if none or not any(constraint.is_satisfied_by(value) for constraint in allowed):
+        none = isinstance(number, np.timedelta64) or _has_no_axes(number)
+        if none or not any(constraint.is_satisfied_by(number) for constraint in allowed):
             *first, last = map(str, allowed)
             said = f"{', '.join(first)} or {last}" if first else last
             raise InvalidParameterError(
@@ -111,6 +198,11 @@ def _way_out(value: Any, allowed: list[Any], given: list[Any]) -> str:
     if isinstance(value, type):
         fits = any(isinstance(base, type) and issubclass(value, base) for base in given)
         return f" It takes an instance, not a class: write {value.__name__}()." if fits else ""
+    if isinstance(value, Scheduled) and Scheduled not in given:
+        return (
+            " A schedule drives dropout, input_dropout, weight_decay and the momentum (or beta_1) "
+            "of an optimizer; that of learning_rate_init is given as `schedule`."
+        )
     if any(isinstance(constraint, Interval) for constraint in allowed):
         if isinstance(value, bool | np.bool_):
             return " Give a number: True and False are none here."
@@ -317,7 +409,12 @@ def _with_plain_numbers(component: C) -> C:
             plain[name] = float(number)
     if not plain:
         return component
-    changed = copy.copy(component)
-    for name, value in plain.items():
-        setattr(changed, name, value)
-    return changed
+    return changed(component, plain)
+
+
+def changed(component: T, changes: Mapping[str, Any]) -> T:
+    """A copy with other values of some parameters; the component stays as it is."""
+    twin = copy.copy(component)
+    for name, value in changes.items():
+        setattr(twin, name, value)
+    return twin

@@ -7,10 +7,44 @@ norm a tensor keeps that of each tensor; cutting elements keeps none.
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor
+
+from .._compat import Interval, StrOptions
+from .base import Component
+
+
+class ClipNorm(Component):
+    """A bound on the length of the gradient, of the whole or of each tensor.
+
+    Parameters
+    ----------
+    max_norm : float, default=1.0
+        The largest l2 norm; a longer gradient is scaled down.
+    scope : {"global", "tensor"}, default="global"
+        What it is the norm of: the whole gradient of a network, whose direction is kept (Keras'
+        ``global_clipnorm``), or each weight matrix and vector by itself (Keras' ``clipnorm``).
+
+    References
+    ----------
+    R. Pascanu, T. Mikolov and Y. Bengio, "On the difficulty of training recurrent neural
+    networks", ICML 2013.
+    """
+
+    _parameter_constraints = {
+        "max_norm": [Interval(numbers.Real, 0, None, closed="neither")],
+        "scope": [StrOptions({"global", "tensor"})],
+    }
+
+    def __init__(
+        self, max_norm: float = 1.0, scope: Literal["global", "tensor"] = "global"
+    ) -> None:
+        self.max_norm = max_norm
+        self.scope = scope
 
 
 def clip_by_value_(grad: Tensor, limit: float | Tensor) -> Tensor:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from .._compat import Interval
-from .base import Component, Registry
+from .base import Component, Registry, Scheduled
 
 
 class Memory(NamedTuple):
@@ -45,7 +45,7 @@ class DropoutRule(Component):
 
     Parameters
     ----------
-    rate : float, default=0.5
+    rate : float or Scheduled, default=0.5
         The share dropped, in [0, 1).
 
     Attributes
@@ -59,13 +59,13 @@ class DropoutRule(Component):
         one network's, however many rows it has.
     """
 
-    _parameter_constraints = {"rate": [Interval(numbers.Real, 0, 1, closed="left")]}
+    _parameter_constraints = {"rate": [Interval(numbers.Real, 0, 1, closed="left"), Scheduled]}
 
     on: ClassVar[Literal["units", "weights"]] = "units"
     multiplies: ClassVar[bool] = False
     shared: bool = False
 
-    def __init__(self, rate: float = 0.5) -> None:
+    def __init__(self, rate: float | Scheduled = 0.5) -> None:
         self.rate = rate
 
     @abstractmethod
@@ -142,7 +142,7 @@ class Dropout(DropoutRule):
 
     Parameters
     ----------
-    rate : float, default=0.5
+    rate : float or Scheduled, default=0.5
         The share of units dropped, in [0, 1). Shares are met to within 2**-16.
     shared : bool, default=False
         Whether all rows of a batch share one mask. A step then trains one thinned network, which
@@ -158,7 +158,7 @@ class Dropout(DropoutRule):
     _parameter_constraints = DropoutRule._parameter_constraints | {"shared": ["boolean"]}
     multiplies = True
 
-    def __init__(self, rate: float = 0.5, shared: bool = False) -> None:
+    def __init__(self, rate: float | Scheduled = 0.5, shared: bool = False) -> None:
         self.rate = rate
         self.shared = shared
 
@@ -192,7 +192,7 @@ class AlphaDropout(DropoutRule):
 
     Parameters
     ----------
-    rate : float, default=0.5
+    rate : float or Scheduled, default=0.5
         The share of units dropped, in [0, 1). Shares are met to within 2**-16.
 
     References
@@ -220,7 +220,7 @@ class GaussianDropout(DropoutRule):
 
     Parameters
     ----------
-    rate : float, default=0.5
+    rate : float or Scheduled, default=0.5
         The share of units dropped by the dropout of equal variance, in [0, 1).
 
     References
@@ -262,7 +262,7 @@ class DropConnect(DropoutRule):
 
     Parameters
     ----------
-    rate : float, default=0.5
+    rate : float or Scheduled, default=0.5
         The share of weights dropped, in [0, 1). Shares are met to within 2**-16.
 
     References

@@ -71,13 +71,14 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         ``position="after"``. "auto" is "batch" from four hidden layers on, where no "selu"
         normalises by itself.
 
-    dropout : 'auto', float, {'dropout', 'alpha_dropout', 'gaussian_dropout', 'dropconnect'}, component, None, or a sequence of these, , default='auto'
+    dropout : 'auto', float, Scheduled, {'dropout', 'alpha_dropout', 'gaussian_dropout', 'dropconnect'}, component, None, or a sequence of these, default='auto'
         Share of each hidden layer's units that a training step drops, after the activation: one
         for all layers, or one a layer; None for none. ``AlphaDropout(rate)`` keeps mean and
         variance, for selu; ``DropConnect(rate)`` drops weights. A name takes its component's
-        rate. "auto" is none, or the recipe's.
+        rate. ``Scheduled(0.2, "linear")`` lets a rate change with time. "auto" is none, or the
+        recipe's.
 
-    input_dropout : float or None, default=0.0
+    input_dropout : float, Scheduled or None, default=0.0
         Share of the inputs that a training step drops; None for none.
 
     weight_noise : float, default=0.0
@@ -88,19 +89,28 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         What happens to each batch before it is learnt from: noise on inputs or targets, mixed
         rows, adversarial rows, or a function of your own; a sequence is applied in order.
 
-    curriculum : {'linear', 'exponential'}, component, callable or None, default=None
-        Which rows an epoch draws while training is young, by the `difficulty` given to `fit`:
-        easy ones first, and ever more of the others.
+    label_smoothing : float, default=0.0
+        Share of each target that is spread evenly over the K classes: the right one gets ``1 -
+        label_smoothing + label_smoothing / K`` (Szegedy et al., 2016).
 
     loss : {'log_loss', 'hinge', 'squared_hinge', 'focal', 'poly1'}, component or callable, default='log_loss'
         What is minimised. A function ``f(raw, target)`` of tensors that gives the loss of each
         row, or a loss class of ``torch.nn``, is taken too.
 
+    class_weight : dict, 'balanced' or None, default=None
+        Weight of each class, multiplied with `sample_weight`. "balanced" is inversely
+        proportional to the classes' weights among the rows that train.
+
+    curriculum : {'linear', 'exponential'}, component, callable or None, default=None
+        Which rows an epoch draws while training is young, by the `difficulty` given to `fit`:
+        easy ones first, and ever more of the others.
+
     optimizer : 'auto', {'adam', 'adamw', 'amsgrad', 'radam', 'nadam', 'adamax', 'adagrad', 'rmsprop', 'adadelta', 'sgd', 'momentum', 'nesterov', 'ftrl', 'lbfgs', 'lookahead', 'adafactor', 'muon', 'rprop', 'lion'} or component, default='auto'
         The update rule. Its own numbers are parameters of the component:
         ``optimizer=SGD(momentum=0.9)`` has the nested parameter ``optimizer__momentum``.
-        "lbfgs" takes all rows at once and finds its own step length. "auto" is "adam", or the
-        recipe's.
+        ``SGD(momentum=Scheduled(0.95, "momentum_cycle"))`` lets the momentum (of Adam `beta_1`)
+        change with time. "lbfgs" takes all rows at once and finds its own step length. "auto"
+        is "adam", or the recipe's.
 
     learning_rate_init : float, 'auto' or 'range_test', default='auto'
         Learning rate, which the schedule multiplies. "auto" is the optimizer's own (0.001 for
@@ -114,38 +124,21 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         without goes on: "performance" keeps its cuts. Over calls of `partial_fit` a horizon
         runs once, and stays at its end. A callable is ``f(t, horizon)``.
 
-    momentum_schedule : as `schedule`, or None, default=None
-        How the optimizer's momentum (or `beta_1`) changes, as a factor on it: with
-        ``schedule="one_cycle"`` the "momentum_cycle".
-
-    dropout_schedule : as `schedule`, or None, default=None
-        How the rates of `dropout` and `input_dropout` change, as a factor on them.
-
-    weight_decay_schedule : as `schedule`, or None, default=None
-        How `weight_decay` changes, as a factor on it beside that of the learning rate, which
-        multiplies it anyway.
-
-    batch_size : int, 'auto' or 'full', default='auto'
+    batch_size : int, 'auto', 'full' or Accumulated, default='auto'
         Rows of a step. "auto" is 200, or all rows that train if they are fewer, or the
-        recipe's, about a sixteenth of them; "full" takes all rows at once.
+        recipe's, about a sixteenth of them; "full" takes all rows at once. ``Accumulated(size,
+        steps)`` makes one step of the mean gradient of several batches.
 
-    accumulation_steps : int, default=1
-        Batches whose mean gradient makes one step, as one of so many times their rows would; an
-        epoch's last step takes what is left.
+    shuffle : bool, default=True
+        Whether each epoch has a new order of rows.
 
-    max_iter : int or 'auto', default='auto'
-        Epochs at most in one call of `fit`. "auto" is 200, or the recipe's.
-
-    clip_norm : float or None, default=None
-        Largest l2 norm of the gradient; a longer one is scaled down. Applied after
-        `clip_value`.
+    clip_norm : float, ClipNorm or None, default=None
+        Largest l2 norm of the gradient; a longer one is scaled down. A number bounds the whole
+        gradient, whose direction is kept; ``ClipNorm(max_norm, scope="tensor")`` each weight
+        matrix and vector by itself. Applied after `clip_value`.
 
     clip_value : float or None, default=None
         Largest absolute value of each element of the gradient. Applied before `clip_norm`.
-
-    clip_scope : {'global', 'tensor'}, default='global'
-        What `clip_norm` is the norm of: the whole gradient, whose direction is kept, or each
-        weight matrix and vector by itself.
 
     alpha : float or sequence of float, default=0.0001
         Strength of the l2 penalty, by scikit-learn's formula: a batch's mean loss is increased
@@ -160,10 +153,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Strength of a penalty on what hidden units put out: the mean over rows of
         ``sum(abs(a))``.
 
-    weight_decay : float, default=0.0
+    weight_decay : float or Scheduled, default=0.0
         Decoupled decay: each step first multiplies the weights by ``1 - rate * weight_decay``
         (Loshchilov & Hutter, 2019). 0 leaves the optimizer's own: "adamw" has 0.01;
-        ``AdamW(weight_decay=0.0)`` has none.
+        ``AdamW(weight_decay=0.0)`` has none; above 0 it stands in the place of that of "adamw"
+        and of the recipe's, and contradicts that of a component. ``Scheduled(0.01, "cosine")``
+        changes it with time, beside the rate, which multiplies it anyway;
+        ``AdamW(weight_decay=Scheduled(...))`` the optimizer's own.
 
     constraint : {'max_norm', 'unit_norm', 'min_max_norm', 'non_negative', 'box'}, component or None, default=None
         What each layer's weights, and those of skip connections between layers of unlike width,
@@ -174,47 +170,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         average judges and predicts. The first n steps remember at most ``(1 + n) / (10 + n)``
         (Polyak & Juditsky, 1992; 0.999 is usual).
 
-    categorical_features : 'from_dtype', array-like of bool, int or str, or None, default='from_dtype'
-        Which columns hold categories instead of numbers: a mask, positions or names.
-        "from_dtype" takes the columns of a data frame that are of a type for categories, and
-        those of text, unless all their cells that train read as finite numbers of which one at
-        least has a fraction: then they are numbers. Text that may be something else (whole
-        numbers, numbers with marks or beside a few other cells, dates) is told by a warning; it
-        is silent where the column is named here, or of a type for categories. Columns of arrays
-        are numbers: text of names is refused there, other text as in a data frame. None takes
-        all for numbers. With `warm_start` and `partial_fit` the first call decides.
-
-    input_scaling : 'auto', 'standard', 'robust', 'quantile', 'quantile_robust', 'batch_norm', norm component or None, , default='auto'
-        "standard" brings the columns of numbers to mean 0 and standard deviation 1, by the
-        training rows; `coefs_` then refer to the standardised columns. "robust" takes median
-        and inter-quartile range instead, and draws what is far out smoothly to within 3
-        (Holzmueller et al., 2024). "quantile" gives each number the normal one of its rank, and
-        "quantile_robust" the robust one beside it, which no embedding touches. "batch_norm"
-        puts a norm that is trained with the network behind "standard". A norm of rows, such as
-        ``LayerNorm()``, gets columns divided by one common number. "auto" is "standard", or the
-        recipe's.
-
-    numeric_embedding : 'auto', {'periodic', 'piecewise_linear'}, component or None, default='auto'
-        What stands in the place of each column of numbers in front of the first layer, behind
-        `input_scaling`: "periodic" has waves of trained frequencies, "piecewise_linear" how far
-        the number has come through bins of the training rows. Neither penalties nor decay act
-        on it. "auto" is None, or the recipe's.
-
-    class_weight : dict, 'balanced' or None, default=None
-        Weight of each class, multiplied with `sample_weight`. "balanced" is inversely
-        proportional to the classes' weights among the rows that train.
-
-    label_smoothing : float, default=0.0
-        Share of each target that is spread evenly over the K classes: the right one gets ``1 -
-        label_smoothing + label_smoothing / K`` (Szegedy et al., 2016).
-
-    calibration : 'auto', 'temperature' or None, default='auto'
-        "temperature" divides raw outputs by one number, `temperature_`, that is fitted by the
-        log loss of the rows that early stopping holds out (Guo et al., 2017), at 1 or more
-        where fewer than ten of them are predicted wrong, and to the power 0.75 where each
-        member held out others; the best epoch is then that of the lowest loss at any
-        temperature. An ensemble's probabilities lie halfway between the mean of its members'
-        and those of their mean raw output. "auto" is None, or the recipe's.
+    max_iter : int or 'auto', default='auto'
+        Epochs at most in one call of `fit`. "auto" is 200, or the recipe's.
 
     early_stopping : bool, 'auto' or EarlyStopping, default='auto'
         Whether a validation part decides when to stop and which weights are kept: always the
@@ -247,8 +204,31 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     max_time : float or None, default=None
         Seconds after which training ends, at the next step, wherever a schedule then is.
 
-    shuffle : bool, default=True
-        Whether each epoch has a new order of rows.
+    categorical_features : 'from_dtype', array-like of bool, int or str, or None, default='from_dtype'
+        Which columns hold categories instead of numbers: a mask, positions or names.
+        "from_dtype" takes the columns of a data frame that are of a type for categories, and
+        those of text, unless all their cells that train read as finite numbers of which one at
+        least has a fraction: then they are numbers. Text that may be something else (whole
+        numbers, numbers with marks or beside a few other cells, dates) is told by a warning; it
+        is silent where the column is named here, or of a type for categories. Columns of arrays
+        are numbers: text of names is refused there, other text as in a data frame. None takes
+        all for numbers. With `warm_start` and `partial_fit` the first call decides.
+
+    input_scaling : 'auto', 'standard', 'robust', 'quantile', 'quantile_robust', 'batch_norm', norm component or None, , default='auto'
+        "standard" brings the columns of numbers to mean 0 and standard deviation 1, by the
+        training rows; `coefs_` then refer to the standardised columns. "robust" takes median
+        and inter-quartile range instead, and draws what is far out smoothly to within 3
+        (Holzmueller et al., 2024). "quantile" gives each number the normal one of its rank, and
+        "quantile_robust" the robust one beside it, which no embedding touches. "batch_norm"
+        puts a norm that is trained with the network behind "standard". A norm of rows, such as
+        ``LayerNorm()``, gets columns divided by one common number. "auto" is "standard", or the
+        recipe's.
+
+    numeric_embedding : 'auto', {'periodic', 'piecewise_linear'}, component or None, default='auto'
+        What stands in the place of each column of numbers in front of the first layer, behind
+        `input_scaling`: "periodic" has waves of trained frequencies, "piecewise_linear" how far
+        the number has come through bins of the training rows. Neither penalties nor decay act
+        on it. "auto" is None, or the recipe's.
 
     n_members : int or 'auto', default='auto'
         Networks that are trained side by side and predict together: an ensemble. Members differ
@@ -256,20 +236,22 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         gives. Probabilities and predictions are means over members. "auto" is 1, or the
         recipe's.
 
-    ensemble : {'independent', 'shared'}, default='independent'
+    ensemble : {'independent', 'shared'} or Bagging, default='independent'
         What the members of an ensemble have in common. "independent" ones have nothing; each
-        stops, and keeps its best weights, by itself. "shared" ones are one network, in which
-        each has a factor for each input, one for each unit that the output reads, and the
-        output's biases (BatchEnsemble, Wen et al., 2020, in about the form of TabM-mini,
-        Gorishniy et al., 2025); see :doc:`/members`. Each learns every row, `loss_` is the mean
-        of theirs, and all stop together.
+        stops, and keeps its best weights, by itself; with ``Bagging(fraction, bootstrap)`` each
+        also draws the rows that it learns from. "shared" ones are one network, in which each
+        has a factor for each input, one for each unit that the output reads, and the output's
+        biases (BatchEnsemble, Wen et al., 2020, in about the form of TabM-mini, Gorishniy et
+        al., 2025); see :doc:`/members`. Each learns every row, `loss_` is the mean of theirs,
+        and all stop together.
 
-    bootstrap : bool, default=False
-        Whether each member trains on as many rows as there are, drawn with replacement.
-
-    member_fraction : float or None, default=None
-        Share of the training rows that each member draws for itself: without replacement, or
-        with it under `bootstrap`. None takes all, or as many.
+    calibration : 'auto', 'temperature' or None, default='auto'
+        "temperature" divides raw outputs by one number, `temperature_`, that is fitted by the
+        log loss of the rows that early stopping holds out (Guo et al., 2017), at 1 or more
+        where fewer than ten of them are predicted wrong, and to the power 0.75 where each
+        member held out others; the best epoch is then that of the lowest loss at any
+        temperature. An ensemble's probabilities lie halfway between the mean of its members'
+        and those of their mean raw output. "auto" is None, or the recipe's.
 
     warm_start : bool, default=False
         Whether `fit` goes on from where the last call ended (weights, optimizer, streams of
@@ -417,7 +399,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     _target_arrays = {"targets.classes": "classes_"}
 
-    def __init__(  # noqa: PLR0915 - a line a parameter
+    def __init__(
         self,
         hidden_layer_sizes: Any = "auto",
         activation: Any = "auto",
@@ -430,43 +412,36 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         input_dropout: float | None = 0.0,
         weight_noise: float = 0.0,
         augmentation: Any = None,
-        curriculum: Any = None,
+        label_smoothing: float = 0.0,
         loss: Any = "log_loss",
+        class_weight: dict | str | None = None,
+        curriculum: Any = None,
         optimizer: str | Optimizer = "auto",
         learning_rate_init: float | str = "auto",
         schedule: Any = "auto",
-        momentum_schedule: Any = None,
-        dropout_schedule: Any = None,
-        weight_decay_schedule: Any = None,
         batch_size: int | str = "auto",
-        accumulation_steps: int = 1,
-        max_iter: int | str = "auto",
+        shuffle: bool = True,
         clip_norm: float | None = None,
         clip_value: float | None = None,
-        clip_scope: str = "global",
         alpha: Any = 0.0001,
         l1: Any = 0.0,
         activity_l1: float = 0.0,
         weight_decay: float = 0.0,
         constraint: str | Constraint | None = None,
         ema_decay: float = 0.0,
-        categorical_features: Any = "from_dtype",
-        input_scaling: str | Norm | None = "auto",
-        numeric_embedding: str | NumericEmbedding | None = "auto",
-        class_weight: dict | str | None = None,
-        label_smoothing: float = 0.0,
-        calibration: str | None = "auto",
+        max_iter: int | str = "auto",
         early_stopping: bool | str | EarlyStopping = "auto",
         validation_fraction: Any = "auto",
         n_iter_no_change: float | str = "auto",
         tol: float = 0.0001,
         monitor: str | Callable[..., float] = "loss",
         max_time: float | None = None,
-        shuffle: bool = True,
+        categorical_features: Any = "from_dtype",
+        input_scaling: str | Norm | None = "auto",
+        numeric_embedding: str | NumericEmbedding | None = "auto",
         n_members: int | str = "auto",
         ensemble: str = "independent",
-        bootstrap: bool = False,
-        member_fraction: float | None = None,
+        calibration: str | None = "auto",
         warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
@@ -484,43 +459,36 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         self.input_dropout = input_dropout
         self.weight_noise = weight_noise
         self.augmentation = augmentation
-        self.curriculum = curriculum
+        self.label_smoothing = label_smoothing
         self.loss = loss
+        self.class_weight = class_weight
+        self.curriculum = curriculum
         self.optimizer = optimizer
         self.learning_rate_init = learning_rate_init
         self.schedule = schedule
-        self.momentum_schedule = momentum_schedule
-        self.dropout_schedule = dropout_schedule
-        self.weight_decay_schedule = weight_decay_schedule
         self.batch_size = batch_size
-        self.accumulation_steps = accumulation_steps
-        self.max_iter = max_iter
+        self.shuffle = shuffle
         self.clip_norm = clip_norm
         self.clip_value = clip_value
-        self.clip_scope = clip_scope
         self.alpha = alpha
         self.l1 = l1
         self.activity_l1 = activity_l1
         self.weight_decay = weight_decay
         self.constraint = constraint
         self.ema_decay = ema_decay
-        self.categorical_features = categorical_features
-        self.input_scaling = input_scaling
-        self.numeric_embedding = numeric_embedding
-        self.class_weight = class_weight
-        self.label_smoothing = label_smoothing
-        self.calibration = calibration
+        self.max_iter = max_iter
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
         self.monitor = monitor
         self.max_time = max_time
-        self.shuffle = shuffle
+        self.categorical_features = categorical_features
+        self.input_scaling = input_scaling
+        self.numeric_embedding = numeric_embedding
         self.n_members = n_members
         self.ensemble = ensemble
-        self.bootstrap = bootstrap
-        self.member_fraction = member_fraction
+        self.calibration = calibration
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose

@@ -14,13 +14,17 @@ from sklearn.metrics import get_scorer_names
 
 from .._compat import HasMethods, Interval, Options, StrOptions
 from .._core.data.columns import SCALINGS
-from ..components.activations import ACTIVATIONS, Activation
+from ..components.activations import ACTIVATIONS, Activation, Bounded
 from ..components.architectures import HiddenModule, LayerSizes
 from ..components.augmentations import AUGMENTATIONS, Augmentation
+from ..components.base import Scheduled
+from ..components.batches import Accumulated
+from ..components.clipping import ClipNorm
 from ..components.constraints import CONSTRAINTS, Constraint
 from ..components.curricula import CURRICULA, Curriculum
 from ..components.dropouts import DROPOUTS, DropoutRule
 from ..components.embeddings import EMBEDDINGS, NumericEmbedding
+from ..components.ensembles import Bagging
 from ..components.initializers import INITIALIZERS, Initializer
 from ..components.losses import LOSSES, Loss
 from ..components.norms import NORMS, Norm
@@ -68,7 +72,20 @@ def _loss_names(kind: str) -> str:
 
 _POSITIVE_OR_NONE = [Interval(Real, 0, None, closed="neither"), None]
 
-PARAMETERS: dict[str, Parameter] = {
+LOSS_OF_REGRESSOR = Parameter(
+    _losses("regression"),
+    f"{_loss_names('regression')}, component or callable",
+    """What is minimised, summed over outputs. A function ``f(raw, target)`` of tensors that
+    gives the loss of each row, or a loss class of ``torch.nn``, is taken too.""",
+)
+LOSS_OF_CLASSIFIER = Parameter(
+    _losses("binary"),
+    f"{_loss_names('binary')}, component or callable",
+    """What is minimised. A function ``f(raw, target)`` of tensors that gives the loss of each
+    row, or a loss class of ``torch.nn``, is taken too.""",
+)
+
+_NETWORK = {
     "hidden_layer_sizes": Parameter(
         [
             "array-like",
@@ -92,17 +109,12 @@ PARAMETERS: dict[str, Parameter] = {
         a class of ``torch.nn`` is taken too. "auto" is "relu", or the recipe's.""",
     ),
     "output_activation": Parameter(
-        [StrOptions(set(ACTIVATIONS)), Activation],
-        "name of an activation or component",
+        [StrOptions(set(ACTIVATIONS)), Activation, Bounded],
+        "name of an activation, component or Bounded",
         """Link of the output. "relu", "softplus" and "exponential" predict numbers that are not
-        negative, "logistic" and "tanh" numbers within `output_range`. "identity" leaves the link
-        to the loss.""",
-    ),
-    "output_range": Parameter(
-        ["array-like", None],
-        "tuple of two float or None",
-        """Bounds of the targets, in the units of y, for a bounded `output_activation`; None
-        for those of the function itself. Targets outside are refused.""",
+        negative, "logistic" numbers from 0 to 1, ``Bounded("logistic", low, high)`` numbers within
+        other bounds, in the units of y. Targets outside are refused. "identity" leaves the link to
+        the loss.""",
     ),
     "topology": Parameter(
         [StrOptions(set(TOPOLOGIES)), Topology],
@@ -134,24 +146,28 @@ PARAMETERS: dict[str, Parameter] = {
         says ``position="after"``. "auto" is "batch" from four hidden layers on, where no "selu"
         normalises by itself.""",
     ),
+}
+_NOISE = {
     "dropout": Parameter(
         [
             Interval(Real, 0, 1, closed="left"),
             StrOptions({"auto", *DROPOUTS}),
+            Scheduled,
             DropoutRule,
             list,
             tuple,
             None,
         ],
-        f"'auto', float, {_names(DROPOUTS)}, component, None, or a sequence of these, ",
+        f"'auto', float, Scheduled, {_names(DROPOUTS)}, component, None, or a sequence of these",
         """Share of each hidden layer's units that a training step drops, after the activation:
         one for all layers, or one a layer; None for none. ``AlphaDropout(rate)`` keeps mean and
         variance, for selu; ``DropConnect(rate)`` drops weights. A name takes its component's rate.
-        "auto" is none, or the recipe's.""",
+        ``Scheduled(0.2, "linear")`` lets a rate change with time. "auto" is none, or the
+        recipe's.""",
     ),
     "input_dropout": Parameter(
-        [Interval(Real, 0, 1, closed="left"), None],
-        "float or None",
+        [Interval(Real, 0, 1, closed="left"), Scheduled, None],
+        "float, Scheduled or None",
         "Share of the inputs that a training step drops; None for none.",
     ),
     "weight_noise": Parameter(
@@ -167,23 +183,40 @@ PARAMETERS: dict[str, Parameter] = {
         mixed rows, adversarial rows, or a function of your own; a sequence is applied in
         order.""",
     ),
+    "label_smoothing": Parameter(
+        [Interval(Real, 0, 1, closed="left")],
+        "float",
+        """Share of each target that is spread evenly over the K classes: the right one gets
+        ``1 - label_smoothing + label_smoothing / K`` (Szegedy et al., 2016).""",
+    ),
+}
+_LEARNING = {
+    "loss": LOSS_OF_REGRESSOR,
+    "output_weights": Parameter(
+        ["array-like", None],
+        "array-like of shape (n_outputs,) or None",
+        "What the loss of each target counts; None for 1 each.",
+    ),
+    "class_weight": Parameter(
+        [dict, StrOptions({"balanced"}), None],
+        "dict, 'balanced' or None",
+        """Weight of each class, multiplied with `sample_weight`. "balanced" is inversely
+        proportional to the classes' weights among the rows that train.""",
+    ),
     "curriculum": Parameter(
         [StrOptions(set(CURRICULA)), Curriculum, callable, None],
         f"{_names(CURRICULA)}, component, callable or None",
         """Which rows an epoch draws while training is young, by the `difficulty` given to
         `fit`: easy ones first, and ever more of the others.""",
     ),
-    "output_weights": Parameter(
-        ["array-like", None],
-        "array-like of shape (n_outputs,) or None",
-        "What the loss of each target counts; None for 1 each.",
-    ),
     "optimizer": Parameter(
         [StrOptions({"auto", *OPTIMIZERS}), Optimizer],
         f"'auto', {_names(OPTIMIZERS)} or component",
         """The update rule. Its own numbers are parameters of the component:
         ``optimizer=SGD(momentum=0.9)`` has the nested parameter ``optimizer__momentum``.
-        "lbfgs" takes all rows at once and finds its own step length. "auto" is "adam", or the
+        ``SGD(momentum=Scheduled(0.95, "momentum_cycle"))`` lets the momentum (of Adam `beta_1`)
+        change with time. "lbfgs" takes all rows at once and finds its own step length. "auto" is
+        "adam", or the
         recipe's.""",
     ),
     "learning_rate_init": Parameter(
@@ -204,56 +237,26 @@ PARAMETERS: dict[str, Parameter] = {
         its cuts. Over calls of `partial_fit` a horizon runs once, and stays at its end. A
         callable is ``f(t, horizon)``.""",
     ),
-    "momentum_schedule": Parameter(
-        [StrOptions(set(SCHEDULES)), Schedule, callable, None],
-        "as `schedule`, or None",
-        """How the optimizer's momentum (or `beta_1`) changes, as a factor on it: with
-        ``schedule="one_cycle"`` the "momentum_cycle".""",
-    ),
-    "dropout_schedule": Parameter(
-        [StrOptions(set(SCHEDULES)), Schedule, callable, None],
-        "as `schedule`, or None",
-        "How the rates of `dropout` and `input_dropout` change, as a factor on them.",
-    ),
-    "weight_decay_schedule": Parameter(
-        [StrOptions(set(SCHEDULES)), Schedule, callable, None],
-        "as `schedule`, or None",
-        """How `weight_decay` changes, as a factor on it beside that of the learning rate, which
-        multiplies it anyway.""",
-    ),
     "batch_size": Parameter(
-        [StrOptions({"auto", "full"}), Interval(Integral, 1, None, closed="left")],
-        "int, 'auto' or 'full'",
+        [StrOptions({"auto", "full"}), Interval(Integral, 1, None, closed="left"), Accumulated],
+        "int, 'auto', 'full' or Accumulated",
         """Rows of a step. "auto" is 200, or all rows that train if they are fewer, or the
-        recipe's, about a sixteenth of them; "full" takes all rows at once.""",
+        recipe's, about a sixteenth of them; "full" takes all rows at once.
+        ``Accumulated(size, steps)`` makes
+        one step of the mean gradient of several batches.""",
     ),
-    "accumulation_steps": Parameter(
-        [Interval(Integral, 1, None, closed="left")],
-        "int",
-        """Batches whose mean gradient makes one step, as one of so many times their rows would;
-        an epoch's last step takes what is left.""",
-    ),
-    "max_iter": Parameter(
-        [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
-        "int or 'auto'",
-        """Epochs at most in one call of `fit`. "auto" is 200, or the recipe's.""",
-    ),
+    "shuffle": Parameter(["boolean"], "bool", "Whether each epoch has a new order of rows."),
     "clip_norm": Parameter(
-        _POSITIVE_OR_NONE,
-        "float or None",
-        """Largest l2 norm of the gradient; a longer one is scaled down. Applied after
-        `clip_value`.""",
+        [*_POSITIVE_OR_NONE, ClipNorm],
+        "float, ClipNorm or None",
+        """Largest l2 norm of the gradient; a longer one is scaled down. A number bounds the whole
+        gradient, whose direction is kept; ``ClipNorm(max_norm, scope="tensor")`` each weight
+        matrix and vector by itself. Applied after `clip_value`.""",
     ),
     "clip_value": Parameter(
         _POSITIVE_OR_NONE,
         "float or None",
         "Largest absolute value of each element of the gradient. Applied before `clip_norm`.",
-    ),
-    "clip_scope": Parameter(
-        [StrOptions({"global", "tensor"})],
-        "{'global', 'tensor'}",
-        """What `clip_norm` is the norm of: the whole gradient, whose direction is kept, or each
-        weight matrix and vector by itself.""",
     ),
     "alpha": Parameter(
         [*_NON_NEGATIVE, list, tuple],
@@ -275,11 +278,14 @@ PARAMETERS: dict[str, Parameter] = {
         ``sum(abs(a))``.""",
     ),
     "weight_decay": Parameter(
-        _NON_NEGATIVE,
-        "float",
+        [*_NON_NEGATIVE, Scheduled],
+        "float or Scheduled",
         """Decoupled decay: each step first multiplies the weights by
         ``1 - rate * weight_decay`` (Loshchilov & Hutter, 2019). 0 leaves the optimizer's own:
-        "adamw" has 0.01; ``AdamW(weight_decay=0.0)`` has none.""",
+        "adamw" has 0.01; ``AdamW(weight_decay=0.0)`` has none; above 0 it stands in the place of
+        that of "adamw" and of the recipe's, and contradicts that of a component.
+        ``Scheduled(0.01, "cosine")`` changes it with time, beside the rate, which multiplies it
+        anyway; ``AdamW(weight_decay=Scheduled(...))`` the optimizer's own.""",
     ),
     "constraint": Parameter(
         [StrOptions(set(CONSTRAINTS)), Constraint, None],
@@ -294,69 +300,12 @@ PARAMETERS: dict[str, Parameter] = {
         average judges and predicts. The first n steps remember at most ``(1 + n) / (10 + n)``
         (Polyak & Juditsky, 1992; 0.999 is usual).""",
     ),
-    "categorical_features": Parameter(
-        ["array-like", StrOptions({"from_dtype"}), None],
-        "'from_dtype', array-like of bool, int or str, or None",
-        """Which columns hold categories instead of numbers: a mask, positions or names.
-        "from_dtype" takes the columns of a data frame that are of a type for categories, and those
-        of text, unless all their cells that train read as finite numbers of which one at least
-        has a fraction: then they are numbers. Text that may be something else (whole numbers,
-        numbers with marks or beside a few other cells, dates) is told by a warning; it is silent
-        where the column is named here, or of a type for categories. Columns of arrays are
-        numbers: text of names is refused there, other text as in a data frame. None takes all for
-        numbers. With `warm_start` and `partial_fit` the first call decides.""",
-    ),
-    "input_scaling": Parameter(
-        [StrOptions({"auto", "batch_norm", *SCALINGS}), Norm, None],
-        "'auto', 'standard', 'robust', 'quantile', 'quantile_robust', 'batch_norm', norm component "
-        "or None, "
-        "",
-        """"standard" brings the columns of numbers to mean 0 and standard deviation 1, by the
-        training rows; `coefs_` then refer to the standardised columns. "robust" takes median and
-        inter-quartile range instead, and draws what is far out smoothly to within 3
-        (Holzmueller et al., 2024). "quantile" gives each number the normal one of its rank,
-        and "quantile_robust" the robust one beside it, which no embedding touches.
-        "batch_norm" puts a norm that is trained with the network behind "standard". A norm of
-        rows, such as ``LayerNorm()``, gets columns divided by one common number.
-        "auto" is "standard", or the recipe's.""",
-    ),
-    "numeric_embedding": Parameter(
-        [StrOptions({"auto", *EMBEDDINGS}), NumericEmbedding, None],
-        f"'auto', {_names(EMBEDDINGS)}, component or None",
-        """What stands in the place of each column of numbers in front of the first layer, behind
-        `input_scaling`: "periodic" has waves of trained frequencies, "piecewise_linear" how far
-        the number has come through bins of the training rows. Neither penalties nor decay act on
-        it. "auto" is None, or the recipe's.""",
-    ),
-    "target_scaling": Parameter(
-        [StrOptions({"standard"}), None],
-        "'standard' or None",
-        """"standard" trains on targets of mean 0 and standard deviation 1, and predicts in the
-        original units; losses are in the scaled ones. Losses with another link than the
-        identity ("poisson") take the targets as they are.""",
-    ),
-    "class_weight": Parameter(
-        [dict, StrOptions({"balanced"}), None],
-        "dict, 'balanced' or None",
-        """Weight of each class, multiplied with `sample_weight`. "balanced" is inversely
-        proportional to the classes' weights among the rows that train.""",
-    ),
-    "label_smoothing": Parameter(
-        [Interval(Real, 0, 1, closed="left")],
-        "float",
-        """Share of each target that is spread evenly over the K classes: the right one gets
-        ``1 - label_smoothing + label_smoothing / K`` (Szegedy et al., 2016).""",
-    ),
-    "calibration": Parameter(
-        [StrOptions({"auto", "temperature"}), None],
-        "'auto', 'temperature' or None",
-        """"temperature" divides raw outputs by one number, `temperature_`, that is fitted by the
-        log loss of the rows that early stopping holds out (Guo et al., 2017), at 1 or more where
-        fewer than ten of them are predicted wrong, and to the power 0.75 where each member
-        held out others; the best epoch is then that of the lowest loss at any temperature. An
-        ensemble's probabilities lie halfway between the mean of its members' and those of
-        their mean raw output. "auto" is
-        None, or the recipe's.""",
+}
+_STOPPING = {
+    "max_iter": Parameter(
+        [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "int or 'auto'",
+        """Epochs at most in one call of `fit`. "auto" is 200, or the recipe's.""",
     ),
     "early_stopping": Parameter(
         ["boolean", StrOptions({"auto"}), EarlyStopping],
@@ -417,7 +366,51 @@ PARAMETERS: dict[str, Parameter] = {
         "float or None",
         """Seconds after which training ends, at the next step, wherever a schedule then is.""",
     ),
-    "shuffle": Parameter(["boolean"], "bool", "Whether each epoch has a new order of rows."),
+}
+_TABLE = {
+    "categorical_features": Parameter(
+        ["array-like", StrOptions({"from_dtype"}), None],
+        "'from_dtype', array-like of bool, int or str, or None",
+        """Which columns hold categories instead of numbers: a mask, positions or names.
+        "from_dtype" takes the columns of a data frame that are of a type for categories, and those
+        of text, unless all their cells that train read as finite numbers of which one at least
+        has a fraction: then they are numbers. Text that may be something else (whole numbers,
+        numbers with marks or beside a few other cells, dates) is told by a warning; it is silent
+        where the column is named here, or of a type for categories. Columns of arrays are
+        numbers: text of names is refused there, other text as in a data frame. None takes all for
+        numbers. With `warm_start` and `partial_fit` the first call decides.""",
+    ),
+    "input_scaling": Parameter(
+        [StrOptions({"auto", "batch_norm", *SCALINGS}), Norm, None],
+        "'auto', 'standard', 'robust', 'quantile', 'quantile_robust', 'batch_norm', norm component "
+        "or None, "
+        "",
+        """"standard" brings the columns of numbers to mean 0 and standard deviation 1, by the
+        training rows; `coefs_` then refer to the standardised columns. "robust" takes median and
+        inter-quartile range instead, and draws what is far out smoothly to within 3
+        (Holzmueller et al., 2024). "quantile" gives each number the normal one of its rank,
+        and "quantile_robust" the robust one beside it, which no embedding touches.
+        "batch_norm" puts a norm that is trained with the network behind "standard". A norm of
+        rows, such as ``LayerNorm()``, gets columns divided by one common number.
+        "auto" is "standard", or the recipe's.""",
+    ),
+    "numeric_embedding": Parameter(
+        [StrOptions({"auto", *EMBEDDINGS}), NumericEmbedding, None],
+        f"'auto', {_names(EMBEDDINGS)}, component or None",
+        """What stands in the place of each column of numbers in front of the first layer, behind
+        `input_scaling`: "periodic" has waves of trained frequencies, "piecewise_linear" how far
+        the number has come through bins of the training rows. Neither penalties nor decay act on
+        it. "auto" is None, or the recipe's.""",
+    ),
+    "target_scaling": Parameter(
+        [StrOptions({"standard"}), None],
+        "'standard' or None",
+        """"standard" trains on targets of mean 0 and standard deviation 1, and predicts in the
+        original units; losses are in the scaled ones. Losses with another link than the
+        identity ("poisson") take the targets as they are.""",
+    ),
+}
+_ENSEMBLE = {
     "n_members": Parameter(
         [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "int or 'auto'",
@@ -427,26 +420,29 @@ PARAMETERS: dict[str, Parameter] = {
         the recipe's.""",
     ),
     "ensemble": Parameter(
-        [StrOptions({"independent", "shared"})],
-        "{'independent', 'shared'}",
+        [StrOptions({"independent", "shared"}), Bagging],
+        "{'independent', 'shared'} or Bagging",
         """What the members of an ensemble have in common. "independent" ones have nothing; each
-        stops, and keeps its best weights, by itself. "shared" ones are one network, in which
+        stops, and keeps its best weights, by itself; with ``Bagging(fraction, bootstrap)`` each
+        also draws the rows that it learns from. "shared" ones are one network, in which
         each has a factor for each input, one for each unit that the output reads, and the
         output's biases (BatchEnsemble, Wen et al., 2020, in about the form of TabM-mini,
         Gorishniy et al., 2025); see :doc:`/members`. Each learns every row, `loss_` is the mean
         of theirs, and all stop together.""",
     ),
-    "bootstrap": Parameter(
-        ["boolean"],
-        "bool",
-        """Whether each member trains on as many rows as there are, drawn with replacement.""",
+    "calibration": Parameter(
+        [StrOptions({"auto", "temperature"}), None],
+        "'auto', 'temperature' or None",
+        """"temperature" divides raw outputs by one number, `temperature_`, that is fitted by the
+        log loss of the rows that early stopping holds out (Guo et al., 2017), at 1 or more where
+        fewer than ten of them are predicted wrong, and to the power 0.75 where each member
+        held out others; the best epoch is then that of the lowest loss at any temperature. An
+        ensemble's probabilities lie halfway between the mean of its members' and those of
+        their mean raw output. "auto" is
+        None, or the recipe's.""",
     ),
-    "member_fraction": Parameter(
-        [Interval(Real, 0, 1, closed="right"), None],
-        "float or None",
-        """Share of the training rows that each member draws for itself: without replacement, or
-        with it under `bootstrap`. None takes all, or as many.""",
-    ),
+}
+_MACHINE = {
     "warm_start": Parameter(
         ["boolean"],
         "bool",
@@ -490,18 +486,18 @@ PARAMETERS: dict[str, Parameter] = {
     ),
 }
 
-LOSS_OF_REGRESSOR = Parameter(
-    _losses("regression"),
-    f"{_loss_names('regression')}, component or callable",
-    """What is minimised, summed over outputs. A function ``f(raw, target)`` of tensors that
-    gives the loss of each row, or a loss class of ``torch.nn``, is taken too.""",
-)
-LOSS_OF_CLASSIFIER = Parameter(
-    _losses("binary"),
-    f"{_loss_names('binary')}, component or callable",
-    """What is minimised. A function ``f(raw, target)`` of tensors that gives the loss of each
-    row, or a loss class of ``torch.nn``, is taken too.""",
-)
+# By what parameters act on, in the order of the estimators' signatures.
+GROUPS: dict[str, dict[str, Parameter]] = {
+    "network": _NETWORK,
+    "noise": _NOISE,
+    "learning": _LEARNING,
+    "stopping": _STOPPING,
+    "table": _TABLE,
+    "ensemble": _ENSEMBLE,
+    "machine": _MACHINE,
+}
+
+PARAMETERS = {name: each for group in GROUPS.values() for name, each in group.items()}
 
 
 def parameters_of(init: Callable[..., None], loss: Parameter) -> dict[str, Parameter]:

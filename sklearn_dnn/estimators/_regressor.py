@@ -53,14 +53,11 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         Function of the hidden layers: one for all, or one a layer. A function of tensors or a
         class of ``torch.nn`` is taken too. "auto" is "relu", or the recipe's.
 
-    output_activation : name of an activation or component, default='identity'
+    output_activation : name of an activation, component or Bounded, default='identity'
         Link of the output. "relu", "softplus" and "exponential" predict numbers that are not
-        negative, "logistic" and "tanh" numbers within `output_range`. "identity" leaves the
-        link to the loss.
-
-    output_range : tuple of two float or None, default=None
-        Bounds of the targets, in the units of y, for a bounded `output_activation`; None for
-        those of the function itself. Targets outside are refused.
+        negative, "logistic" numbers from 0 to 1, ``Bounded("logistic", low, high)`` numbers
+        within other bounds, in the units of y. Targets outside are refused. "identity" leaves
+        the link to the loss.
 
     topology : {'plain', 'residual', 'wide'} or component, default='plain'
         How layers are joined: each reads the one before it, blocks of layers are bridged, or
@@ -80,13 +77,14 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         ``position="after"``. "auto" is "batch" from four hidden layers on, where no "selu"
         normalises by itself.
 
-    dropout : 'auto', float, {'dropout', 'alpha_dropout', 'gaussian_dropout', 'dropconnect'}, component, None, or a sequence of these, , default='auto'
+    dropout : 'auto', float, Scheduled, {'dropout', 'alpha_dropout', 'gaussian_dropout', 'dropconnect'}, component, None, or a sequence of these, default='auto'
         Share of each hidden layer's units that a training step drops, after the activation: one
         for all layers, or one a layer; None for none. ``AlphaDropout(rate)`` keeps mean and
         variance, for selu; ``DropConnect(rate)`` drops weights. A name takes its component's
-        rate. "auto" is none, or the recipe's.
+        rate. ``Scheduled(0.2, "linear")`` lets a rate change with time. "auto" is none, or the
+        recipe's.
 
-    input_dropout : float or None, default=0.0
+    input_dropout : float, Scheduled or None, default=0.0
         Share of the inputs that a training step drops; None for none.
 
     weight_noise : float, default=0.0
@@ -97,10 +95,6 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         What happens to each batch before it is learnt from: noise on inputs or targets, mixed
         rows, adversarial rows, or a function of your own; a sequence is applied in order.
 
-    curriculum : {'linear', 'exponential'}, component, callable or None, default=None
-        Which rows an epoch draws while training is young, by the `difficulty` given to `fit`:
-        easy ones first, and ever more of the others.
-
     loss : {'quantile', 'gaussian', 'poisson', 'gamma', 'tweedie', 'squared_log_error', 'absolute_percentage_error', 'squared_error', 'absolute_error', 'huber', 'log_cosh', 'epsilon_insensitive'}, component or callable, default='squared_error'
         What is minimised, summed over outputs. A function ``f(raw, target)`` of tensors that
         gives the loss of each row, or a loss class of ``torch.nn``, is taken too.
@@ -108,11 +102,16 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     output_weights : array-like of shape (n_outputs,) or None, default=None
         What the loss of each target counts; None for 1 each.
 
+    curriculum : {'linear', 'exponential'}, component, callable or None, default=None
+        Which rows an epoch draws while training is young, by the `difficulty` given to `fit`:
+        easy ones first, and ever more of the others.
+
     optimizer : 'auto', {'adam', 'adamw', 'amsgrad', 'radam', 'nadam', 'adamax', 'adagrad', 'rmsprop', 'adadelta', 'sgd', 'momentum', 'nesterov', 'ftrl', 'lbfgs', 'lookahead', 'adafactor', 'muon', 'rprop', 'lion'} or component, default='auto'
         The update rule. Its own numbers are parameters of the component:
         ``optimizer=SGD(momentum=0.9)`` has the nested parameter ``optimizer__momentum``.
-        "lbfgs" takes all rows at once and finds its own step length. "auto" is "adam", or the
-        recipe's.
+        ``SGD(momentum=Scheduled(0.95, "momentum_cycle"))`` lets the momentum (of Adam `beta_1`)
+        change with time. "lbfgs" takes all rows at once and finds its own step length. "auto"
+        is "adam", or the recipe's.
 
     learning_rate_init : float, 'auto' or 'range_test', default='auto'
         Learning rate, which the schedule multiplies. "auto" is the optimizer's own (0.001 for
@@ -126,38 +125,21 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         without goes on: "performance" keeps its cuts. Over calls of `partial_fit` a horizon
         runs once, and stays at its end. A callable is ``f(t, horizon)``.
 
-    momentum_schedule : as `schedule`, or None, default=None
-        How the optimizer's momentum (or `beta_1`) changes, as a factor on it: with
-        ``schedule="one_cycle"`` the "momentum_cycle".
-
-    dropout_schedule : as `schedule`, or None, default=None
-        How the rates of `dropout` and `input_dropout` change, as a factor on them.
-
-    weight_decay_schedule : as `schedule`, or None, default=None
-        How `weight_decay` changes, as a factor on it beside that of the learning rate, which
-        multiplies it anyway.
-
-    batch_size : int, 'auto' or 'full', default='auto'
+    batch_size : int, 'auto', 'full' or Accumulated, default='auto'
         Rows of a step. "auto" is 200, or all rows that train if they are fewer, or the
-        recipe's, about a sixteenth of them; "full" takes all rows at once.
+        recipe's, about a sixteenth of them; "full" takes all rows at once. ``Accumulated(size,
+        steps)`` makes one step of the mean gradient of several batches.
 
-    accumulation_steps : int, default=1
-        Batches whose mean gradient makes one step, as one of so many times their rows would; an
-        epoch's last step takes what is left.
+    shuffle : bool, default=True
+        Whether each epoch has a new order of rows.
 
-    max_iter : int or 'auto', default='auto'
-        Epochs at most in one call of `fit`. "auto" is 200, or the recipe's.
-
-    clip_norm : float or None, default=None
-        Largest l2 norm of the gradient; a longer one is scaled down. Applied after
-        `clip_value`.
+    clip_norm : float, ClipNorm or None, default=None
+        Largest l2 norm of the gradient; a longer one is scaled down. A number bounds the whole
+        gradient, whose direction is kept; ``ClipNorm(max_norm, scope="tensor")`` each weight
+        matrix and vector by itself. Applied after `clip_value`.
 
     clip_value : float or None, default=None
         Largest absolute value of each element of the gradient. Applied before `clip_norm`.
-
-    clip_scope : {'global', 'tensor'}, default='global'
-        What `clip_norm` is the norm of: the whole gradient, whose direction is kept, or each
-        weight matrix and vector by itself.
 
     alpha : float or sequence of float, default=0.0001
         Strength of the l2 penalty, by scikit-learn's formula: a batch's mean loss is increased
@@ -172,10 +154,13 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         Strength of a penalty on what hidden units put out: the mean over rows of
         ``sum(abs(a))``.
 
-    weight_decay : float, default=0.0
+    weight_decay : float or Scheduled, default=0.0
         Decoupled decay: each step first multiplies the weights by ``1 - rate * weight_decay``
         (Loshchilov & Hutter, 2019). 0 leaves the optimizer's own: "adamw" has 0.01;
-        ``AdamW(weight_decay=0.0)`` has none.
+        ``AdamW(weight_decay=0.0)`` has none; above 0 it stands in the place of that of "adamw"
+        and of the recipe's, and contradicts that of a component. ``Scheduled(0.01, "cosine")``
+        changes it with time, beside the rate, which multiplies it anyway;
+        ``AdamW(weight_decay=Scheduled(...))`` the optimizer's own.
 
     constraint : {'max_norm', 'unit_norm', 'min_max_norm', 'non_negative', 'box'}, component or None, default=None
         What each layer's weights, and those of skip connections between layers of unlike width,
@@ -186,36 +171,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         average judges and predicts. The first n steps remember at most ``(1 + n) / (10 + n)``
         (Polyak & Juditsky, 1992; 0.999 is usual).
 
-    categorical_features : 'from_dtype', array-like of bool, int or str, or None, default='from_dtype'
-        Which columns hold categories instead of numbers: a mask, positions or names.
-        "from_dtype" takes the columns of a data frame that are of a type for categories, and
-        those of text, unless all their cells that train read as finite numbers of which one at
-        least has a fraction: then they are numbers. Text that may be something else (whole
-        numbers, numbers with marks or beside a few other cells, dates) is told by a warning; it
-        is silent where the column is named here, or of a type for categories. Columns of arrays
-        are numbers: text of names is refused there, other text as in a data frame. None takes
-        all for numbers. With `warm_start` and `partial_fit` the first call decides.
-
-    input_scaling : 'auto', 'standard', 'robust', 'quantile', 'quantile_robust', 'batch_norm', norm component or None, , default='auto'
-        "standard" brings the columns of numbers to mean 0 and standard deviation 1, by the
-        training rows; `coefs_` then refer to the standardised columns. "robust" takes median
-        and inter-quartile range instead, and draws what is far out smoothly to within 3
-        (Holzmueller et al., 2024). "quantile" gives each number the normal one of its rank, and
-        "quantile_robust" the robust one beside it, which no embedding touches. "batch_norm"
-        puts a norm that is trained with the network behind "standard". A norm of rows, such as
-        ``LayerNorm()``, gets columns divided by one common number. "auto" is "standard", or the
-        recipe's.
-
-    numeric_embedding : 'auto', {'periodic', 'piecewise_linear'}, component or None, default='auto'
-        What stands in the place of each column of numbers in front of the first layer, behind
-        `input_scaling`: "periodic" has waves of trained frequencies, "piecewise_linear" how far
-        the number has come through bins of the training rows. Neither penalties nor decay act
-        on it. "auto" is None, or the recipe's.
-
-    target_scaling : 'standard' or None, default='standard'
-        "standard" trains on targets of mean 0 and standard deviation 1, and predicts in the
-        original units; losses are in the scaled ones. Losses with another link than the
-        identity ("poisson") take the targets as they are.
+    max_iter : int or 'auto', default='auto'
+        Epochs at most in one call of `fit`. "auto" is 200, or the recipe's.
 
     early_stopping : bool, 'auto' or EarlyStopping, default='auto'
         Whether a validation part decides when to stop and which weights are kept: always the
@@ -248,8 +205,36 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     max_time : float or None, default=None
         Seconds after which training ends, at the next step, wherever a schedule then is.
 
-    shuffle : bool, default=True
-        Whether each epoch has a new order of rows.
+    categorical_features : 'from_dtype', array-like of bool, int or str, or None, default='from_dtype'
+        Which columns hold categories instead of numbers: a mask, positions or names.
+        "from_dtype" takes the columns of a data frame that are of a type for categories, and
+        those of text, unless all their cells that train read as finite numbers of which one at
+        least has a fraction: then they are numbers. Text that may be something else (whole
+        numbers, numbers with marks or beside a few other cells, dates) is told by a warning; it
+        is silent where the column is named here, or of a type for categories. Columns of arrays
+        are numbers: text of names is refused there, other text as in a data frame. None takes
+        all for numbers. With `warm_start` and `partial_fit` the first call decides.
+
+    input_scaling : 'auto', 'standard', 'robust', 'quantile', 'quantile_robust', 'batch_norm', norm component or None, , default='auto'
+        "standard" brings the columns of numbers to mean 0 and standard deviation 1, by the
+        training rows; `coefs_` then refer to the standardised columns. "robust" takes median
+        and inter-quartile range instead, and draws what is far out smoothly to within 3
+        (Holzmueller et al., 2024). "quantile" gives each number the normal one of its rank, and
+        "quantile_robust" the robust one beside it, which no embedding touches. "batch_norm"
+        puts a norm that is trained with the network behind "standard". A norm of rows, such as
+        ``LayerNorm()``, gets columns divided by one common number. "auto" is "standard", or the
+        recipe's.
+
+    numeric_embedding : 'auto', {'periodic', 'piecewise_linear'}, component or None, default='auto'
+        What stands in the place of each column of numbers in front of the first layer, behind
+        `input_scaling`: "periodic" has waves of trained frequencies, "piecewise_linear" how far
+        the number has come through bins of the training rows. Neither penalties nor decay act
+        on it. "auto" is None, or the recipe's.
+
+    target_scaling : 'standard' or None, default='standard'
+        "standard" trains on targets of mean 0 and standard deviation 1, and predicts in the
+        original units; losses are in the scaled ones. Losses with another link than the
+        identity ("poisson") take the targets as they are.
 
     n_members : int or 'auto', default='auto'
         Networks that are trained side by side and predict together: an ensemble. Members differ
@@ -257,20 +242,14 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         gives. Probabilities and predictions are means over members. "auto" is 1, or the
         recipe's.
 
-    ensemble : {'independent', 'shared'}, default='independent'
+    ensemble : {'independent', 'shared'} or Bagging, default='independent'
         What the members of an ensemble have in common. "independent" ones have nothing; each
-        stops, and keeps its best weights, by itself. "shared" ones are one network, in which
-        each has a factor for each input, one for each unit that the output reads, and the
-        output's biases (BatchEnsemble, Wen et al., 2020, in about the form of TabM-mini,
-        Gorishniy et al., 2025); see :doc:`/members`. Each learns every row, `loss_` is the mean
-        of theirs, and all stop together.
-
-    bootstrap : bool, default=False
-        Whether each member trains on as many rows as there are, drawn with replacement.
-
-    member_fraction : float or None, default=None
-        Share of the training rows that each member draws for itself: without replacement, or
-        with it under `bootstrap`. None takes all, or as many.
+        stops, and keeps its best weights, by itself; with ``Bagging(fraction, bootstrap)`` each
+        also draws the rows that it learns from. "shared" ones are one network, in which each
+        has a factor for each input, one for each unit that the output reads, and the output's
+        biases (BatchEnsemble, Wen et al., 2020, in about the form of TabM-mini, Gorishniy et
+        al., 2025); see :doc:`/members`. Each learns every row, `loss_` is the mean of theirs,
+        and all stop together.
 
     warm_start : bool, default=False
         Whether `fit` goes on from where the last call ended (weights, optimizer, streams of
@@ -417,13 +396,12 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     _target_arrays = {"targets.mean": "target_mean_", "targets.scale": "target_scale_"}
 
-    def __init__(  # noqa: PLR0915 - a line a parameter
+    def __init__(
         self,
         hidden_layer_sizes: Any = "auto",
         activation: Any = "auto",
         *,
         output_activation: str | Activation = "identity",
-        output_range: tuple[float, float] | None = None,
         topology: str | Topology = "plain",
         initializer: Any = "auto",
         bias_initializer: float | str | Initializer = 0.0,
@@ -432,42 +410,35 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         input_dropout: float | None = 0.0,
         weight_noise: float = 0.0,
         augmentation: Any = None,
-        curriculum: Any = None,
         loss: Any = "squared_error",
         output_weights: Any = None,
+        curriculum: Any = None,
         optimizer: str | Optimizer = "auto",
         learning_rate_init: float | str = "auto",
         schedule: Any = "auto",
-        momentum_schedule: Any = None,
-        dropout_schedule: Any = None,
-        weight_decay_schedule: Any = None,
         batch_size: int | str = "auto",
-        accumulation_steps: int = 1,
-        max_iter: int | str = "auto",
+        shuffle: bool = True,
         clip_norm: float | None = None,
         clip_value: float | None = None,
-        clip_scope: str = "global",
         alpha: Any = 0.0001,
         l1: Any = 0.0,
         activity_l1: float = 0.0,
         weight_decay: float = 0.0,
         constraint: str | Constraint | None = None,
         ema_decay: float = 0.0,
-        categorical_features: Any = "from_dtype",
-        input_scaling: str | Norm | None = "auto",
-        numeric_embedding: str | NumericEmbedding | None = "auto",
-        target_scaling: str | None = "standard",
+        max_iter: int | str = "auto",
         early_stopping: bool | str | EarlyStopping = "auto",
         validation_fraction: Any = "auto",
         n_iter_no_change: float | str = "auto",
         tol: float = 0.0001,
         monitor: str | Callable[..., float] = "loss",
         max_time: float | None = None,
-        shuffle: bool = True,
+        categorical_features: Any = "from_dtype",
+        input_scaling: str | Norm | None = "auto",
+        numeric_embedding: str | NumericEmbedding | None = "auto",
+        target_scaling: str | None = "standard",
         n_members: int | str = "auto",
         ensemble: str = "independent",
-        bootstrap: bool = False,
-        member_fraction: float | None = None,
         warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
@@ -478,7 +449,6 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.output_activation = output_activation
-        self.output_range = output_range
         self.topology = topology
         self.initializer = initializer
         self.bias_initializer = bias_initializer
@@ -487,42 +457,35 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         self.input_dropout = input_dropout
         self.weight_noise = weight_noise
         self.augmentation = augmentation
-        self.curriculum = curriculum
         self.loss = loss
         self.output_weights = output_weights
+        self.curriculum = curriculum
         self.optimizer = optimizer
         self.learning_rate_init = learning_rate_init
         self.schedule = schedule
-        self.momentum_schedule = momentum_schedule
-        self.dropout_schedule = dropout_schedule
-        self.weight_decay_schedule = weight_decay_schedule
         self.batch_size = batch_size
-        self.accumulation_steps = accumulation_steps
-        self.max_iter = max_iter
+        self.shuffle = shuffle
         self.clip_norm = clip_norm
         self.clip_value = clip_value
-        self.clip_scope = clip_scope
         self.alpha = alpha
         self.l1 = l1
         self.activity_l1 = activity_l1
         self.weight_decay = weight_decay
         self.constraint = constraint
         self.ema_decay = ema_decay
-        self.categorical_features = categorical_features
-        self.input_scaling = input_scaling
-        self.numeric_embedding = numeric_embedding
-        self.target_scaling = target_scaling
+        self.max_iter = max_iter
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
         self.monitor = monitor
         self.max_time = max_time
-        self.shuffle = shuffle
+        self.categorical_features = categorical_features
+        self.input_scaling = input_scaling
+        self.numeric_embedding = numeric_embedding
+        self.target_scaling = target_scaling
         self.n_members = n_members
         self.ensemble = ensemble
-        self.bootstrap = bootstrap
-        self.member_fraction = member_fraction
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose

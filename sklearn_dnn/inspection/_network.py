@@ -23,7 +23,7 @@ from .._core.network.mlp import affine, hidden
 from .._core.reading.inputs import read_table
 from .._core.reading.raw_columns import as_table
 from .._core.reading.tables import learn_reading
-from .._core.specification import plain_value
+from .._core.specification import plain_value, with_numbers
 from .._interruption import whole_fit
 from .._threads import torch_ready
 from ..components.activations import Activation
@@ -52,15 +52,11 @@ REGULARISERS = {
 # A fit of one network that runs its epochs, on all rows, and says nothing.
 PLAIN = {
     "n_members": 1,
-    "bootstrap": False,
-    "member_fraction": None,
+    "ensemble": "independent",
     "curriculum": None,  # it would need a difficulty of each row
     "early_stopping": False,
     "monitor": "loss",
     "schedule": "constant",
-    "momentum_schedule": None,
-    "dropout_schedule": None,
-    "weight_decay_schedule": None,
     "warm_start": False,
     "max_time": None,
     "verbose": 0,
@@ -105,12 +101,13 @@ def plain_copy(estimator: E, **changes: Any) -> E:
     """
     given = clone(estimator).get_params(deep=False)
     wanted = {**PLAIN, **changes}
-    return type(estimator)(**given | {k: v for k, v in wanted.items() if k in given})
+    return type(estimator)(**with_numbers(given) | {k: v for k, v in wanted.items() if k in given})
 
 
 def free_optimizer(estimator: MLP) -> Optimizer:
-    """The estimator's optimizer as a component without decay of its own."""
-    optimizer = clone(OPTIMIZERS.resolve(plain_value("optimizer", estimator.optimizer)))
+    """The estimator's optimizer as a component without decay of its own, and unscheduled."""
+    given = OPTIMIZERS.resolve(plain_value("optimizer", estimator.optimizer))
+    optimizer = clone(given.taken_apart()[0])
     if "weight_decay" in optimizer.get_params(deep=False):
         optimizer.set_params(weight_decay=0.0)
     return optimizer

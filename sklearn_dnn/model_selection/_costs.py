@@ -9,6 +9,7 @@ from scipy.sparse import issparse
 
 from .._compat import num_features
 from .._core.specification import follows_recipe, hidden_sizes, settled, step_work
+from ..components.batches import Accumulated
 
 # Of a member of a stack: what a step takes beside arithmetic, and multiply-adds of the forward
 # pass for which a core takes a second of forward and backward.
@@ -53,6 +54,7 @@ def seconds_of(parameters: Mapping[str, Any], n_rows: int, n_features: int) -> f
     if not isinstance(hidden, tuple):
         return 0.0
     batch = parameters["batch_size"]
+    batch = batch.size if isinstance(batch, Accumulated) else batch
     n_steps = -(-n_rows // (batch if isinstance(batch, int) else USUAL_BATCH))
     work = step_work((n_features, *hidden, 1), n_rows)
     return epochs_of(parameters) * (n_steps * SECONDS_A_STEP + work / WORK_A_SECOND)

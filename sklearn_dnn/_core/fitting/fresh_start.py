@@ -93,7 +93,7 @@ def begin(
     # what columns of text stand for, and all that is measured below, no row that judges decides
     given, held = decided(given, held, rows)
     draws = [stream.rows for stream in streams]
-    own = member_rows(training, draws, parameters)
+    own = member_rows(training, draws, parameters["ensemble"])
     # folds make "auto" early stopping stop; who asks for it himself may have them train again
     in_folds = held is not None and held.by_member
     judged = validation is not None or (in_folds and is_auto(parameters["early_stopping"]))

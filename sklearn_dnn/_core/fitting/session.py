@@ -11,6 +11,7 @@ import torch
 
 from ..._compat import from_numpy
 from ...components.curricula import ranks
+from ...components.ensembles import Bagging
 from ..data.batches import TrainingSet
 from ..data.columns import Columns
 from ..data.encoder import encoding_for
@@ -219,9 +220,7 @@ class Session:
         return encoding_for(self.columns, spec.torch_dtype, spec.device, gappy=gappy)
 
 
-def member_rows(
-    training: np.ndarray, draws: Sequence[int], parameters: Mapping[str, Any]
-) -> np.ndarray:
+def member_rows(training: np.ndarray, draws: Sequence[int], ensemble: str | Bagging) -> np.ndarray:
     """The rows that each member trains on, (m, n_member), in the order of the table.
 
     Parameters
@@ -230,14 +229,13 @@ def member_rows(
         Those there are, for all members or for each one.
     draws : sequence of int
         A seed a member.
-    parameters : mapping
-        Those of the estimator: ``bootstrap`` and ``member_fraction``.
+    ensemble : str or Bagging
+        The estimator's.
     """
-    repeats, fraction = bool(parameters["bootstrap"]), parameters["member_fraction"]
     n = training.shape[-1]
-    if not repeats and fraction is None:
+    if not isinstance(ensemble, Bagging):
         return np.broadcast_to(training, (len(draws), n)).copy()
-    size = n if fraction is None else max(1, round(float(fraction) * n))
+    size, repeats = max(1, round(float(ensemble.fraction) * n)), bool(ensemble.bootstrap)
     drawn = [np.random.default_rng(seed).choice(n, size, replace=repeats) for seed in draws]
     drawn_rows = np.sort(np.stack(drawn), axis=1)
     return np.take_along_axis(np.broadcast_to(training, (len(draws), n)), drawn_rows, axis=1)
@@ -317,10 +315,15 @@ def refuse_targets_outside(
         parts.append(("y" if held.inner else "y_val", held.given.y[held.rows]))
     for name, y in parts:
         if np.min(y) < low or np.max(y) > high:
+            link, advice = spec.output_activation, ""
+            if np.isfinite(spec.output_range).all():
+                advice = (
+                    "Give bounds that hold all targets, as in output_activation="
+                    f"Bounded({link!r}, {np.min(y):g}, {np.max(y):g}), or c"
+                )
             raise ValueError(
-                f"{name} has values from {np.min(y):g} to {np.max(y):g}, outside of "
-                f"output_range=({low:g}, {high:g}), beyond which output_activation="
-                f"{spec.output_activation!r} can't predict. Widen output_range, or choose another "
+                f"{name} has values from {np.min(y):g} to {np.max(y):g}, but output_activation="
+                f"{link!r} predicts numbers from {low:g} to {high:g}. {advice or 'C'}hoose another "
                 "output_activation."
             )
 

@@ -60,7 +60,7 @@ def go_on(request: Request, earlier: Earlier, given: Given, validation: Given | 
     if saved is not None:
         draws = saved["draws"]
     given, rows, held, fresh = _parted(given, validation, saved, request.weigher(codec))
-    own = member_rows(rows, draws, parameters)
+    own = member_rows(rows, draws, parameters["ensemble"])
     for table, counted in ((given, rows), *([(fresh.given, fresh.rows)] if fresh else [])):
         if table.gappy:
             tell_of_new_gaps(earlier.columns, table.X[counted], given.names, table.unread)
@@ -174,8 +174,8 @@ def _restored(
     ):
         progress.schedules = [afresh]
     for name, first in driven_schedules(spec).items():
-        old, kept = before[f"{name}_schedule"], progress.driven[0][name]
-        now = spec.as_dict()[f"{name}_schedule"]
+        old, kept = before["driven"].get(name), progress.driven[0][name]
+        now = spec.as_dict()["driven"][name]
         if old is None or old["component"] != now["component"] or kept.keys() != first.keys():
             progress.driven[0][name] = first
     if anew:
@@ -276,12 +276,11 @@ def _refuse_other_shape(spec: FitSpec, before: Mapping[str, Any], weights: Weigh
     for name, old, new in (
         ("hidden_layer_sizes", _layers(before), _layers(now)),
         ("n_members", before["n_members"], now["n_members"]),
-        ("ensemble", before["ensemble"], now["ensemble"]),
+        ("ensemble", _shares(before), _shares(now)),
         ("norm", before["norm"], now["norm"]),
         ("topology", before["topology"], now["topology"]),
         ("loss", *((before["loss"], now["loss"]) if n_raw != spec.n_raw else ("", ""))),
-        ("output_activation", before["output_activation"], now["output_activation"]),
-        ("output_range", before["output_range"], now["output_range"]),
+        ("output_activation", _link(before), _link(now)),
         ("input_scaling", before["input_scaling"], now["input_scaling"]),
         ("numeric_embedding", before["numeric_embedding"], now["numeric_embedding"]),
         ("target_scaling", before["target_scaling"], now["target_scaling"]),
@@ -310,6 +309,16 @@ def _rules(optimizer: Mapping[str, Any]) -> list[Any]:
     inner = optimizer.get("optimizer")
     inside = _rules(inner) if isinstance(inner, Mapping) else inner
     return [optimizer["component"], optimizer.get("wrapped"), inside]
+
+
+def _shares(spec: Mapping[str, Any]) -> str:
+    """Whether members share one network, as the parameter says it."""
+    return "shared" if spec["ensemble"] == "shared" else "independent"
+
+
+def _link(spec: Mapping[str, Any]) -> list[Any]:
+    """The activation of the output, and what predictions lie between."""
+    return [spec["output_activation"], spec["output_range"]]
 
 
 def _layers(spec: Mapping[str, Any]) -> Any:

@@ -14,6 +14,7 @@ from .auto import (
     stops_early,
 )
 from .conditions import warn_of_broken_conditions, warn_of_missing_blocks
+from .driven import with_numbers
 from .layers import hidden_sizes
 from .machine import (
     CUDA_WORK,
@@ -55,4 +56,5 @@ __all__ = [
     "structure",
     "warn_of_broken_conditions",
     "warn_of_missing_blocks",
+    "with_numbers",
 ]

@@ -18,11 +18,15 @@ from sklearn.base import clone
 
 from ..._warnings import warn
 from ...components.activations import Selu
+from ...components.base import number_of
+from ...components.batches import Accumulated
 from ...components.embeddings import Periodic
+from ...components.ensembles import Bagging
 from ...components.losses import LOSSES, as_loss
 from ...components.optimizers import OPTIMIZERS, AdamW
 from ...components.schedules import Cosine, Warmup
 from ...components.stopping import EarlyStopping
+from .driven import has_scheduled, with_numbers
 from .spec import FitSpec
 
 # Rows below which no fold of them says anything.
@@ -41,8 +45,6 @@ RECIPE_PATIENCE = 12
 BATCHES, LEAST_BATCH, MOST_BATCH = 16, 16, 256
 # Parameters that may have one value a layer: who gives that has layers of his own in mind.
 BY_LAYER = ("activation", "initializer", "dropout", "alpha", "l1")
-# Parameters with a plan over time: patience goes by it.
-PLANS = ("schedule", "momentum_schedule", "dropout_schedule", "weight_decay_schedule", "curriculum")
 # Of the rows, what is held out where members can't take folds in turn.
 SHARE_HELD = 0.2
 # Rows below which the rate is lower: there are fewer to average over.
@@ -139,7 +141,7 @@ def settled(
     n_members = MEMBERS if is_auto(given["n_members"]) else int(given["n_members"])
     validation = given["validation_fraction"]
     if is_auto(validation):
-        several = given["ensemble"] == "independent" and n_members > 1
+        several = given["ensemble"] != "shared" and n_members > 1
         in_folds = several and n_samples >= LEAST_A_MEMBER * n_members
         validation = "folds" if in_folds else SHARE_HELD
     stops = given["early_stopping"]
@@ -152,13 +154,13 @@ def settled(
         kind,
         n_samples,
         n_features,
-        n_training=max(1, round((n_samples - n_held) * float(given["member_fraction"] or 1))),
+        n_training=max(1, round((n_samples - n_held) * _share_drawn(given["ensemble"]))),
         max_iter=EPOCHS if is_auto(given["max_iter"]) else int(given["max_iter"]),
     )
     chosen["validation_fraction"] = validation
     if not holds_out:
         chosen["n_iter_no_change"] = np.inf
-    elif any(not (given[name] is None or is_auto(given[name])) for name in PLANS):
+    elif _has_plans(given):
         del chosen["n_iter_no_change"]  # it suits the recipe's own schedule
     too_few = n_judging < LEAST_FOLD or n_all_judging < LEAST_JUDGING
     if too_few or kind == "regression" or not _is_calibratable(given["loss"], kind):
@@ -166,12 +168,31 @@ def settled(
     _suit(chosen, given)
     if isinstance(stops, EarlyStopping) and "n_iter_no_change" in chosen:
         given["early_stopping"] = stops.settled(chosen["n_iter_no_change"])
+    if isinstance(given["batch_size"], Accumulated):
+        given["batch_size"] = _sized(given["batch_size"], chosen["batch_size"])
     return given | {name: v for name, v in chosen.items() if is_auto(given.get(name))}
+
+
+def _has_plans(given: Mapping[str, Any]) -> bool:
+    """Whether something is to change over time by the user's own plan, which patience goes by."""
+    if not is_auto(given["schedule"]) or given["curriculum"] is not None:
+        return True
+    return has_scheduled(given)
+
+
+def _share_drawn(ensemble: str | Bagging) -> float:
+    """Of the rows that train, those that each member draws."""
+    return float(ensemble.fraction) if isinstance(ensemble, Bagging) else 1.0
+
+
+def _sized(batches: Accumulated, size: int) -> Accumulated:
+    """Accumulated batches of the recipe's size, where theirs is left to it."""
+    return Accumulated(size, batches.steps) if is_auto(batches.size) else batches
 
 
 def _suit(chosen: dict[str, Any], given: Mapping[str, Any]) -> None:
     """Take out of the recipe what does not go with what the user chose."""
-    if given["weight_decay"] > 0:
+    if number_of(given["weight_decay"]) > 0:
         chosen["optimizer"].set_params(weight_decay=0.0)
     if not is_auto(given["optimizer"]):
         del chosen["learning_rate_init"]  # what suits one optimizer does not suit another
@@ -212,7 +233,7 @@ def follows_recipe(
         return False
     if is_auto(parameters["optimizer"]):
         return True
-    optimizer = OPTIMIZERS.resolve(parameters["optimizer"])
+    optimizer = OPTIMIZERS.resolve(with_numbers(parameters)["optimizer"])
     return optimizer.stackable and optimizer.follows_rate
 
 

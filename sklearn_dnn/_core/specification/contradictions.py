@@ -7,13 +7,13 @@ from typing import Any
 
 from ...components.activations import Relu
 from ...components.augmentations import TargetNoise
+from ...components.base import number_of
 from ...components.dropouts import DropoutRule
 from ...components.initializers import Fixup
 from ...components.losses import Loss
 from ...components.norms import BatchNorm, Norm
 from ...components.optimizers import FTRL, OPTIMIZERS
 from ...components.schedules import Constant
-from .idle_schedules import refuse_idle_schedules
 from .spec import FitSpec, is_on
 
 # Rows that torch can draw from with unequal chances.
@@ -41,7 +41,6 @@ def refuse_contradictions(spec: FitSpec, parameters: Mapping[str, Any]) -> None:
         _refuse_beside_shared(spec)
     if spec.optimizer.full_batch:
         _refuse_beside_full_batch(spec)
-    refuse_idle_schedules(spec, parameters)
 
 
 def _refuse_norms(spec: FitSpec) -> None:
@@ -184,11 +183,6 @@ def _refuse_training(spec: FitSpec) -> None:
             f"optimizer={spec.optimizer!r} works on a GPU alone (capturable=True), but "
             "device='cpu'. Set capturable=False, or device='cuda' where there is one."
         )
-    if spec.momentum_schedule is not None and spec.optimizer.momentum_name is None:
-        raise ValueError(
-            f"momentum_schedule={spec.momentum_schedule!r}, but optimizer={spec.optimizer!r} has "
-            "no momentum. Use momentum_schedule=None, or optimizer='momentum' or 'adam'."
-        )
     if not spec.optimizer.follows_rate and not isinstance(spec.schedule, Constant):
         raise ValueError(
             f"optimizer={OPTIMIZERS.name_of(spec.optimizer)!r} finds its own step lengths, but "
@@ -220,7 +214,9 @@ def _in_layers(parameters: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
     """What hidden layers of ours would do, as (name, value, default); equal where it is that."""
     activation, dropout = parameters["activation"], parameters["dropout"]
     is_relu = isinstance(activation, Relu)
-    drops_none = dropout is None or (isinstance(dropout, DropoutRule) and dropout.rate == 0)
+    drops_none = dropout is None or (
+        isinstance(dropout, DropoutRule) and number_of(dropout.rate) == 0
+    )
     return [
         ("activation", "relu" if is_relu else activation, "relu"),
         ("dropout", 0.0 if drops_none else dropout, 0.0),
@@ -257,15 +253,6 @@ def _refuse_beside_shared(spec: FitSpec) -> None:
             f"{shares} shares hidden layers, but hidden_layer_sizes=() has none. Give one at "
             "least, or use ensemble='independent'."
         )
-    for name, drawn, all_rows in (
-        ("bootstrap", spec.bootstrap, False),
-        ("member_fraction", spec.member_fraction, None),
-    ):
-        if drawn != all_rows:
-            raise ValueError(
-                f"{shares} trains one network, all of whose members learn every row, but {name}="
-                f"{drawn!r}. Set {name}={all_rows!r}, or use ensemble='independent'."
-            )
     for name, value, off in (
         ("constraint", spec.constraint, None),
         ("weight_noise", spec.weight_noise, 0.0),
@@ -287,13 +274,12 @@ def _refuse_beside_full_batch(spec: FitSpec) -> None:
         ("weight_noise", spec.weight_noise, 0.0),
         ("augmentation", spec.augmentation or None, None),
         ("curriculum", spec.curriculum, None),
-        ("clip_norm", spec.clip_norm, None),
+        ("clip_norm", None if spec.clip_norm is None else spec.clip_norm.max_norm, None),
         ("clip_value", spec.clip_value, None),
         ("l1", spec.l1 if is_on(spec.l1) else 0.0, 0.0),
         ("weight_decay", spec.weight_decay, 0.0),
         ("constraint", spec.constraint, None),
         ("ema_decay", spec.ema_decay, 0.0),
-        ("accumulation_steps", spec.accumulation_steps, 1),
         ("activity_l1", spec.activity_l1, 0.0),
     ):
         if value != off:

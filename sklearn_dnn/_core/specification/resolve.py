@@ -10,20 +10,23 @@ from typing import Any
 import numpy as np
 
 from ..._warnings import warn
-from ...components.activations import Activation, as_activation
+from ...components.activations import Activation, Bounded, as_activation
 from ...components.architectures import HiddenModule
 from ...components.augmentations import as_augmentations
-from ...components.base import shown
+from ...components.base import Component, shown
+from ...components.batches import Accumulated
+from ...components.clipping import ClipNorm
 from ...components.constraints import CONSTRAINTS
 from ...components.curricula import as_curriculum
 from ...components.embeddings import EMBEDDINGS
 from ...components.losses import LOSSES, Loss, as_loss
 from ...components.norms import NORMS, BatchNorm, Norm
 from ...components.optimizers import OPTIMIZERS, Optimizer
-from ...components.schedules import SCHEDULES, Schedule, as_schedule
+from ...components.schedules import SCHEDULES, as_schedule
 from ...components.stopping import PATIENCE, EarlyStopping
 from .auto import is_auto, plain, stops_early, without_validation
 from .contradictions import refuse_contradictions
+from .driven import driven_numbers, with_numbers
 from .layers import hidden_sizes, network_parts, per_layer, strength_by_layer
 from .machine import machine_of
 from .spec import FitSpec, Task
@@ -54,14 +57,15 @@ def resolve(
     ValueError
         If parameters contradict each other or the task; both values are shown.
     """
-    p = plain(parameters)
+    given = plain(parameters)
+    p = with_numbers(given)
     hidden = hidden_sizes(p["hidden_layer_sizes"])
     n_hidden = 0 if isinstance(hidden, HiddenModule) else len(hidden)
     activation = per_layer("activation", p["activation"], n_hidden, as_activation)
     optimizer = OPTIMIZERS.resolve(p["optimizer"])
     loss = _resolve_loss(p["loss"], task)
     output_activation, output_range = _resolve_link(p)
-    batch_size = _resolve_batch_size(p["batch_size"], optimizer, task.n_training)
+    batch_size, accumulation_steps = _resolve_batches(p["batch_size"], optimizer, task.n_training)
     embedding = _optional(p["numeric_embedding"], EMBEDDINGS.resolve)
     n_idle = p["n_iter_no_change"]
     machine = machine_of(p, task, hidden, embedding, optimizer, batch_size)
@@ -75,7 +79,9 @@ def resolve(
         loss=loss,
         output_weights=_resolve_output_weights(p.get("output_weights"), task),
         **_updates(p, optimizer, n_hidden + 1),
+        driven=driven_numbers(given, n_hidden),
         batch_size=batch_size,
+        accumulation_steps=accumulation_steps,
         max_iter=int(p["max_iter"]),
         label_smoothing=float(p.get("label_smoothing", 0.0)),
         calibration=p.get("calibration"),
@@ -90,30 +96,23 @@ def resolve(
         max_time=_optional(p["max_time"], float),
         shuffle=bool(p["shuffle"]),
         n_members=int(p["n_members"]),
-        ensemble=p["ensemble"],
-        bootstrap=bool(p["bootstrap"]),
-        member_fraction=_optional(p["member_fraction"], float),
+        ensemble=_checked(p["ensemble"]),
         by_recipe=by_recipe,
         **machine,
     )
     spec = _with_patience(spec, n_idle)
-    refuse_contradictions(spec, p)
+    refuse_contradictions(spec, given)
     return spec if is_judged else without_validation(spec)
 
 
 def _updates(p: Mapping[str, Any], optimizer: Optimizer, n_matrices: int) -> dict[str, Any]:
-    """What a step does to the weights: rate, schedules, clipping, penalties."""
+    """What a step does to the weights: rate, clipping, penalties."""
     return {
         "optimizer": optimizer,
         "learning_rate_init": _resolve_rate(p["learning_rate_init"], optimizer),
-        "schedule": _resolve_schedule("schedule", p),
-        "momentum_schedule": _resolve_schedule("momentum_schedule", p),
-        "dropout_schedule": _resolve_schedule("dropout_schedule", p),
-        "weight_decay_schedule": _resolve_schedule("weight_decay_schedule", p),
-        "accumulation_steps": int(p["accumulation_steps"]),
-        "clip_norm": _optional(p["clip_norm"], float),
+        "schedule": SCHEDULES.resolve(as_schedule(p["schedule"])),
+        "clip_norm": _resolve_clip_norm(p["clip_norm"]),
         "clip_value": _optional(p["clip_value"], float),
-        "clip_scope": p["clip_scope"],
         "alpha": strength_by_layer("alpha", p["alpha"], n_matrices),
         "l1": strength_by_layer("l1", p["l1"], n_matrices),
         "activity_l1": float(p["activity_l1"]),
@@ -129,14 +128,11 @@ def _optional(value: Any, read: Callable[[Any], Any]) -> Any:
 
 def _resolve_link(p: Mapping[str, Any]) -> tuple[Activation | None, tuple[float, float] | None]:
     """The activation of a regressor's output, None for the loss' own, and what it can reach."""
-    value, given = p.get("output_activation", "identity"), p.get("output_range")
-    activation = None if value == "identity" else as_activation(value)
+    value = _checked(p.get("output_activation", "identity"))
+    bounds = (float(value.low), float(value.high)) if isinstance(value, Bounded) else None
+    inner = value.activation if isinstance(value, Bounded) else value
+    activation = None if inner == "identity" else as_activation(inner)
     if activation is None:
-        if given is not None:
-            raise ValueError(
-                f"output_range={given!r} needs a bounded output, but output_activation={value!r}. "
-                "Use output_activation='logistic' or 'tanh'."
-            )
         return None, None
     low, high = activation.range
     if activation.inputs_per_unit != 1 or activation.parameter_starts or activation.noisy:
@@ -146,40 +142,27 @@ def _resolve_link(p: Mapping[str, Any]) -> tuple[Activation | None, tuple[float,
         )
     if math.isinf(low) and math.isinf(high):
         return activation, None
-    if math.isinf(low) or math.isinf(high):
-        if given is not None:
-            raise ValueError(
-                f"output_range={given!r} needs an output that is bounded on both sides, but that "
-                f"of output_activation={value!r} is within {activation.range}. Use 'logistic' or "
-                "'tanh'."
-            )
-        return activation, (float(low), float(high))
-    if given is None:
-        return activation, (float(low), float(high))
-    numbers = list(given)
-    if len(numbers) != 2 or not all(map(math.isfinite, numbers)) or numbers[0] >= numbers[1]:
-        raise ValueError(
-            "The 'output_range' parameter must be two finite numbers, the smaller one first. Got "
-            f"{given!r} instead."
-        )
-    return activation, (float(numbers[0]), float(numbers[1]))
+    return activation, bounds or (float(low), float(high))
+
+
+def _checked(value: Any) -> Any:
+    """A component with its parameters checked; all else as it is."""
+    if isinstance(value, Component):
+        value.validate()
+    return value
+
+
+def _resolve_clip_norm(value: Any) -> ClipNorm | None:
+    if value is None:
+        return None
+    given = _checked(value) if isinstance(value, ClipNorm) else ClipNorm(value)
+    return ClipNorm(float(given.max_norm), given.scope)
 
 
 def _resolve_input_scaling(value: Any) -> str | Norm | None:
     if isinstance(value, Norm):
         return NORMS.resolve(value)
     return BatchNorm() if value == "batch_norm" else value
-
-
-def _resolve_schedule(name: str, p: Mapping[str, Any]) -> Any:
-    """The schedule of that name; None where it was left out."""
-    value = p[name]
-    if isinstance(value, type) and issubclass(value, Schedule):
-        raise TypeError(
-            f"The {name!r} parameter takes an instance, not a class: write {value.__name__}() "
-            f"instead of {value.__name__}."
-        )
-    return None if value is None else SCHEDULES.resolve(as_schedule(value))
 
 
 def _resolve_output_weights(value: Any, task: Task) -> tuple[float, ...] | None:
@@ -223,19 +206,22 @@ def _with_patience(spec: FitSpec, given: float | str) -> FitSpec:
     )
 
 
-def _resolve_batch_size(value: int | str, optimizer: Optimizer, n_samples: int) -> int:
+def _resolve_batches(value: Any, optimizer: Optimizer, n_samples: int) -> tuple[int, int]:
+    """The size of a batch, and how many of them make a step."""
+    batches = _checked(value) if isinstance(value, Accumulated) else Accumulated(value, steps=1)
+    size, steps = batches.size, int(batches.steps)
     if optimizer.full_batch:
-        if value not in ("auto", "full"):
+        if size not in ("auto", "full") or steps > 1:
             raise ValueError(
                 f"optimizer={OPTIMIZERS.name_of(optimizer)!r} takes all rows at once, but "
                 f"batch_size={value!r}. Leave batch_size='auto', or choose another optimizer."
             )
-        return n_samples
-    if isinstance(value, str):
-        return min(200, n_samples) if value == "auto" else n_samples
-    if value > n_samples:
+        return n_samples, 1
+    if isinstance(size, str):
+        return (min(200, n_samples) if size == "auto" else n_samples), steps
+    if size > n_samples:
         warn(f"batch_size={value} is larger than the {n_samples} rows to train on and is clipped.")
-    return min(int(value), n_samples)
+    return min(int(size), n_samples), steps
 
 
 def _resolve_loss(value: Any, task: Task) -> Loss:

@@ -15,10 +15,12 @@ from ...components.activations import Activation
 from ...components.architectures import HiddenModule
 from ...components.augmentations import Augmentation
 from ...components.base import Component
+from ...components.clipping import ClipNorm
 from ...components.constraints import Constraint
 from ...components.curricula import Curriculum
 from ...components.dropouts import DropoutRule
 from ...components.embeddings import NumericEmbedding, entering_width
+from ...components.ensembles import Bagging
 from ...components.initializers import Initializer
 from ...components.losses import Loss
 from ...components.norms import BatchNorm, Norm
@@ -85,9 +87,11 @@ class FitSpec:
     """Everything that decides a fit, with nothing left open.
 
     The fields have the meaning of the estimators' parameters of the same name; components are
-    checked instances, one for each layer where layers may differ, and every number is a number.
-    `by_recipe` tells whether the recipe for tables chose what was left at "auto", `whole_cycles`
-    whether patience ends nothing before the schedules' cycles are over.
+    checked instances, one for each layer where layers may differ, and every number is a number:
+    `driven` has the schedules of those that are scheduled, by the names of
+    :func:`~.driven.driven_numbers`. `output_range` is what predictions lie between, and
+    `accumulation_steps` the batches of a step. `by_recipe` tells whether the recipe for tables
+    chose what was left at "auto", `whole_cycles` whether patience ends nothing before the schedules' cycles are over.
     """
 
     task: Task
@@ -109,15 +113,12 @@ class FitSpec:
     optimizer: Optimizer
     learning_rate_init: float
     schedule: Schedule
-    momentum_schedule: Schedule | None
-    dropout_schedule: Schedule | None
-    weight_decay_schedule: Schedule | None
+    driven: dict[str, Schedule]
     batch_size: int
     accumulation_steps: int
     max_iter: int
-    clip_norm: float | None
+    clip_norm: ClipNorm | None
     clip_value: float | None
-    clip_scope: str
     alpha: float | tuple[float, ...]
     l1: float | tuple[float, ...]
     activity_l1: float
@@ -137,9 +138,7 @@ class FitSpec:
     max_time: float | None
     shuffle: bool
     n_members: int
-    ensemble: str
-    bootstrap: bool
-    member_fraction: float | None
+    ensemble: str | Bagging
     device: str
     n_threads: int
     dtype: str
@@ -164,7 +163,7 @@ class FitSpec:
     @property
     def n_networks(self) -> int:
         """Networks that are trained: one a member that shares nothing."""
-        return self.n_members if self.ensemble == "independent" else 1
+        return 1 if self.ensemble == "shared" else self.n_members
 
     @property
     def module(self) -> HiddenModule | None:
@@ -180,13 +179,7 @@ class FitSpec:
     @property
     def schedules(self) -> dict[str, Schedule]:
         """The schedules there are, by the number that each drives."""
-        all_of_them = {
-            "learning_rate": self.schedule,
-            "momentum": self.momentum_schedule,
-            "dropout": self.dropout_schedule,
-            "weight_decay": self.weight_decay_schedule,
-        }
-        return {name: schedule for name, schedule in all_of_them.items() if schedule is not None}
+        return {"learning_rate": self.schedule, **self.driven}
 
     @property
     def _plans(self) -> dict[str, Schedule | Curriculum]:
@@ -286,8 +279,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Component):
         parameters = {k: _plain(v) for k, v in value.get_params(deep=False).items()}
         return {"component": type(value).__name__, **parameters}
-    if isinstance(value, Task):
-        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, Task | dict):
+        items = value if isinstance(value, dict) else vars(value)
+        return {k: _plain(v) for k, v in items.items()}
     if isinstance(value, tuple | list):
         return [_plain(v) for v in value]
     if isinstance(value, np.generic | np.ndarray):

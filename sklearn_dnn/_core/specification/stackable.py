@@ -10,9 +10,7 @@ from .spec import FitSpec
 COLUMNS = (
     "learning_rate_init",
     "schedule",
-    "momentum_schedule",
-    "dropout_schedule",
-    "weight_decay_schedule",
+    "driven",
     "max_iter",
     "clip_norm",
     "clip_value",
@@ -32,8 +30,7 @@ COLUMNS = (
     "ema_decay",
     # which rows members have, and how many predict together, is no matter of the stack's
     "n_members",
-    "bootstrap",
-    "member_fraction",
+    "ensemble",
 )
 
 
@@ -57,9 +54,7 @@ def structure(spec: FitSpec) -> dict[str, Any]:
         component = getattr(spec, name)
         for number in () if component is None else component.varying:
             shared[name].pop(number, None)
-    shared["n_shared"] = spec.n_shared
+    shared["is_shared"], shared["n_shared"] = spec.ensemble == "shared", spec.n_shared
     shared["averages"] = spec.ema_decay > 0
-    for name in ("momentum_schedule", "dropout_schedule", "weight_decay_schedule"):
-        shared[name] = getattr(spec, name) is not None
     shared["watches"] = None if spec.stopping is None else spec.stopping.watch
     return shared

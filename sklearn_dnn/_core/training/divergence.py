@@ -26,7 +26,9 @@ def rises(spec: FitSpec, losses: Sequence[float]) -> bool:
 
     Where later epochs are harder than the first one by themselves, that says nothing.
     """
-    if len(losses) < LEAST_EPOCHS or spec.curriculum is not None or spec.dropout_schedule:
+    if len(losses) < LEAST_EPOCHS or spec.curriculum is not None:
+        return False
+    if any("dropout" in name for name in spec.driven):
         return False
     first, later = losses[0], losses[1:]
     margin = max(spec.tol, RISE * abs(first))

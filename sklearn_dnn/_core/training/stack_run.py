@@ -21,7 +21,7 @@ from .evaluate import LossMeter, ValidationSet, own_loss
 from .kept import KeptWeights
 from .numbers import column
 from .stacks import fresh_optimizer
-from .state import DRIVEN, Progress
+from .state import Progress
 from .step import TrainingStep
 from .stopping import Patience
 
@@ -62,7 +62,7 @@ class StackRun:
             merge_single=spec.may_measure_batches,
             curriculum=spec.curriculum,
         )
-        self.driven = [n for n in DRIVEN if getattr(spec, f"{n}_schedule") is not None]
+        self.driven = list(dict.fromkeys(name for s in specs for name in s.driven))
         self.per_step = any(schedule.per_step for s in specs for schedule in s.schedules.values())
         if spec.optimizer.full_batch:
             progress.optimizer["loss"].fill_(math.nan)  # the data may have changed
@@ -183,7 +183,9 @@ class StackRun:
         times = {name: self.progress.passed(name) + part for name in self.driven}
         return {
             name: [
-                getattr(spec, f"{name}_schedule").factor(t, float(spec.max_iter), states[name])
+                spec.driven[name].factor(t, float(spec.max_iter), states[name])
+                if name in spec.driven
+                else 1.0
                 for spec, states in zip(self.specs, self.progress.driven, strict=True)
             ]
             for name, t in times.items()
@@ -206,8 +208,8 @@ class StackRun:
             if patience.update(value, progress.epoch):
                 improved[i] = best_iter
             spec.schedule.observe(progress.schedules[i], value)
-            for name in self.driven:
-                getattr(spec, f"{name}_schedule").observe(progress.driven[i][name], value)
+            for name, schedule in spec.driven.items():
+                schedule.observe(progress.driven[i][name], value)
             if record["converged"]:
                 ended[member] = TOL
             elif self.watch.patient and (reason := self._why_over(spec, patience)) is not None:

@@ -28,10 +28,6 @@ HISTORY = (
     "clipped",
     "seconds",
 )
-# Numbers that a schedule of their own may drive, beside the learning rate.
-DRIVEN = ("momentum", "dropout", "weight_decay")
-# All that has a time of its own: it may begin anew while the rest goes on.
-TIMED = ("learning_rate", *DRIVEN, "curriculum")
 
 
 @dataclass
@@ -54,7 +50,7 @@ class Progress:
     schedules : list of dict
         State of each member's schedule of the learning rate.
     driven : list of dict of dict
-        State of each member's other schedules, by the names in ``DRIVEN``.
+        State of each member's other schedules, by the names in ``FitSpec.driven``.
     histories : list of dict of list
         A list of one value an epoch for each name in ``HISTORY``.
     epoch : int
@@ -66,7 +62,8 @@ class Progress:
     steps : int
         Updates done.
     origins : dict of int
-        The epoch at which each schedule, and the curriculum, began: a name in ``TIMED`` each.
+        The epoch at which a schedule, or the curriculum, began, by its name, unless it was 0: it
+        may begin anew while the rest goes on.
     """
 
     theta: Tensor
@@ -85,7 +82,7 @@ class Progress:
     began: int = 0
     samples: int = 0
     steps: int = 0
-    origins: dict[str, int] = field(default_factory=lambda: dict.fromkeys(TIMED, 0))
+    origins: dict[str, int] = field(default_factory=dict)
 
     @property
     def judged(self) -> Tensor:
@@ -94,7 +91,7 @@ class Progress:
 
     def passed(self, name: str) -> int:
         """Epochs since that schedule, or the curriculum, began."""
-        return self.epoch - self.origins[name]
+        return self.epoch - self.origins.get(name, 0)
 
     @classmethod
     def begin(
@@ -325,8 +322,7 @@ def placed(spec: FitSpec, theta: Tensor, optimizer: dict[str, Tensor]) -> dict[s
 
 def driven_schedules(spec: FitSpec) -> dict[str, dict[str, float]]:
     """The first state of each schedule that drives another number than the rate."""
-    found = {name: getattr(spec, f"{name}_schedule") for name in DRIVEN}
-    return {name: schedule.start() for name, schedule in found.items() if schedule is not None}
+    return {name: schedule.start() for name, schedule in spec.driven.items()}
 
 
 def patience_of(spec: FitSpec) -> Patience:

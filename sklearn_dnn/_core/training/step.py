@@ -54,7 +54,7 @@ class TrainingStep:
         self.gradients = Gradients(
             specs, layout, self.network, self.grad, progress.statistics, progress.masks
         )
-        self._drive_noise(1.0)
+        self._drive_noise({})
         self.update = spec.optimizer.bind(theta, self.grad, progress.optimizer, layout.shapes)
         #: of an epoch's steps, where gradients are clipped
         self._n_normed = 0
@@ -71,7 +71,16 @@ class TrainingStep:
         specs = self.specs
         self.alpha, self.l1 = self._strengths("alpha"), self._strengths("l1")
         self.decay = self._numbers("weight_decay")
-        self.clip_norm = self._limit([s.clip_norm for s in specs])
+        self.clip_norm = {
+            scope: self._limit(
+                [
+                    None if (c := s.clip_norm) is None or c.scope != scope else c.max_norm
+                    for s in specs
+                ]
+            )
+            for scope in ("global", "tensor")
+        }
+        self.clips_norm = any(limit is not None for limit in self.clip_norm.values())
         self.clip_value = self._limit([s.clip_value for s in specs])
         coefficients = [s.optimizer.coefficients() for s in specs]
         self.coefficients = {
@@ -79,6 +88,7 @@ class TrainingStep:
             name: column([c[name] for c in coefficients], self.theta, torch.float64)
             for name in coefficients[0]
         }
+        self.undriven = dict(self.coefficients)
         self.bounds = {}
         if self.spec.constraint is not None:
             each = [s.constraint.coefficients() for s in specs if s.constraint is not None]
@@ -90,7 +100,7 @@ class TrainingStep:
         self._is_plain = not (
             is_nonzero(self.l1)
             or is_nonzero(self.decay)
-            or self.clip_norm is not None
+            or self.clips_norm
             or self.clip_value is not None
             or self.spec.constraint is not None
             or self.spec.accumulation_steps > 1
@@ -125,32 +135,35 @@ class TrainingStep:
         if "momentum" in factors:
             name = self.spec.optimizer.momentum_name
             assert name is not None
-            values = [
-                s.optimizer.coefficients()[name] * f
-                for s, f in zip(self.specs, factors["momentum"], strict=True)
-            ]
-            self.coefficients[name] = column(values, self.theta, torch.float64)
+            # members that differ stay a column where factors make them equal: a rule may leave
+            # out what a momentum of 0 for all has no use for
+            self.coefficients[name] = self.undriven[name] * column(
+                factors["momentum"], self.theta, torch.float64
+            )
         if "weight_decay" in factors:
             values = [
                 s.weight_decay * f for s, f in zip(self.specs, factors["weight_decay"], strict=True)
             ]
             self.decay = column(values, self.theta)
-        if "dropout" in factors:
-            self._drive_noise(factors["dropout"])
+        if any("dropout" in name for name in factors):
+            self._drive_noise(factors)
 
-    def _drive_noise(self, factors: float | Sequence[float]) -> None:
+    def _drive_noise(self, factors: Mapping[str, Sequence[float]]) -> None:
         spec = self.spec
         if not any(s.is_noisy for s in self.specs):
             return
-        each_factor = [factors] * len(self.specs) if isinstance(factors, float) else factors
 
-        def driven(rates: Sequence[float]) -> float | Tensor:
-            values = [rate * f for rate, f in zip(rates, each_factor, strict=True)]
-            return per_row(column(values, self.theta))
+        def driven(name: str, rates: Sequence[float]) -> float | Tensor:
+            if name in factors:
+                rates = [rate * f for rate, f in zip(rates, factors[name], strict=True)]
+            return per_row(column(rates, self.theta))
 
         self.gradients.noise = Noise(
-            [driven([s.dropout_rates[i] for s in self.specs]) for i in range(len(spec.dropout))],
-            driven([s.input_dropout for s in self.specs]),
+            [
+                driven(f"dropout_{i}", [s.dropout_rates[i] for s in self.specs])
+                for i in range(len(spec.dropout))
+            ],
+            driven("input_dropout", [s.input_dropout for s in self.specs]),
             per_row(self._numbers("weight_noise")),
             self.progress.masks,
         )
@@ -182,7 +195,7 @@ class TrainingStep:
                 return trained
             total = self._gather()
         self._penalise(total)
-        if self.clip_value is not None or self.clip_norm is not None:
+        if self.clip_value is not None or self.clips_norm:
             self._clip()
         if self.sparse:
             before, pseudo_gradient = self.weights.clone(), self.weight_gradients.clone()
@@ -227,7 +240,7 @@ class TrainingStep:
         else:
             length = torch.linalg.vector_norm(self.grad, dim=1)
             cut = (clip_by_value_(self.grad, self.clip_value) > self.clip_value).any(1)
-            if self.clip_norm is not None:
+            if self.clips_norm:
                 cut = cut | self._clip_by_norm()[1]
         self._n_normed += 1
         self._norm_sum = self._norm_sum + length
@@ -235,13 +248,20 @@ class TrainingStep:
 
     def _clip_by_norm(self) -> tuple[Tensor, Tensor]:
         """Clip by norm: lengths before, and which members were cut, of shape (m,) each."""
-        assert self.clip_norm is not None
-        if self.spec.clip_scope == "global":
-            norms = clip_by_norm_(self.grad, self.clip_norm)
-        else:
-            tensors = list(self.gradients.network.trained().values())
-            norms = clip_each_by_norm_(tensors, self.clip_norm, stacked=len(self.theta) > 1)
-        return norms.square().sum(1).sqrt(), (norms > self.clip_norm).any(1)
+        of_all, of_each = self.clip_norm["global"], self.clip_norm["tensor"]
+        if of_each is None:
+            assert of_all is not None
+            return _lengths_and_cuts(clip_by_norm_(self.grad, of_all), of_all)
+        whole = None if of_all is None else clip_by_norm_(self.grad, of_all)
+        tensors = list(self.gradients.network.trained().values())
+        norms = clip_each_by_norm_(tensors, of_each, stacked=len(self.theta) > 1)
+        lengths, cuts = _lengths_and_cuts(norms, of_each)
+        if whole is None or of_all is None:
+            return lengths, cuts
+        # the members of one scope have no limit in the other
+        theirs = torch.isfinite(torch.as_tensor(of_all)).flatten()
+        their_lengths, their_cuts = _lengths_and_cuts(whole, of_all)
+        return torch.where(theirs, their_lengths, lengths), cuts | their_cuts
 
     def read_norms(self) -> list[tuple[float | None, float | None]]:
         """Mean norm and share of clipped steps since the last call, of each member.
@@ -296,6 +316,11 @@ class TrainingStep:
 
     def _beside(self, trained: Trained, batch: Batch) -> float:
         return 0.0 if trained.beside is None else float(_mean(trained.beside, batch))
+
+
+def _lengths_and_cuts(norms: Tensor, limit: float | Tensor) -> tuple[Tensor, Tensor]:
+    """The length of each member's gradient, and whether a norm was above the limit."""
+    return norms.square().sum(1).sqrt(), (norms > limit).any(1)
 
 
 def _mean(values: Tensor, batch: Batch) -> Tensor:

@@ -7,6 +7,7 @@ are one formula everywhere.
 """
 
 from ._base import ACTIVATIONS, Activation
+from ._bounded import Bounded
 from ._exponential import Celu, Elu, Selu
 from ._foreign import FunctionActivation, TorchActivation, as_activation
 from ._gated import Geglu, Glu, Swiglu
@@ -19,6 +20,7 @@ from ._sigmoids import HardSigmoid, HardTanh, Logistic, Softsign, SparseSigmoid,
 __all__ = [
     "ACTIVATIONS",
     "Activation",
+    "Bounded",
     "Celu",
     "Elu",
     "ExponentialActivation",

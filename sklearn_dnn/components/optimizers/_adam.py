@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..._compat import fused_adam_
+from ..base import Scheduled, number_of
 from ._base import OPTIMIZERS, Coefficients, Optimizer, Shapes, State, cast
 from ._moments import (
     BELOW_ONE,
@@ -80,8 +81,10 @@ class Adam(_AdamRule):
 
     Parameters
     ----------
-    beta_1, beta_2 : float, default=0.9 and 0.999
-        The memories of the two averages, in [0, 1).
+    beta_1 : float or Scheduled, default=0.9
+        The memory of the average of gradients, in [0, 1).
+    beta_2 : float, default=0.999
+        The memory of the average of squares, in [0, 1).
     epsilon : float, default=1e-8
         :math:`\epsilon > 0`, outside the root and after the correction of the bias; in
         scikit-learn it acts before the correction.
@@ -96,12 +99,14 @@ class Adam(_AdamRule):
     """
 
     _parameter_constraints = {
-        "beta_1": [BELOW_ONE],
+        "beta_1": [BELOW_ONE, Scheduled],
         "beta_2": [BELOW_ONE],
         "epsilon": [POSITIVE],
     }
 
-    def __init__(self, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8) -> None:
+    def __init__(
+        self, beta_1: float | Scheduled = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8
+    ) -> None:
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
@@ -115,11 +120,13 @@ class AdamW(_AdamRule):
 
     Parameters
     ----------
-    beta_1, beta_2 : float, default=0.9 and 0.999
-        The memories of the two averages, in [0, 1).
+    beta_1 : float or Scheduled, default=0.9
+        The memory of the average of gradients, in [0, 1).
+    beta_2 : float, default=0.999
+        The memory of the average of squares, in [0, 1).
     epsilon : float, default=1e-8
         :math:`\epsilon > 0`, as in :class:`Adam`.
-    weight_decay : float, default=0.01
+    weight_decay : float or Scheduled, default=0.01
         :math:`\lambda \geq 0`; the caller applies it, to weights and not to biases, which is
         where we differ from torch.
 
@@ -129,18 +136,18 @@ class AdamW(_AdamRule):
     """
 
     _parameter_constraints = {
-        "beta_1": [BELOW_ONE],
+        "beta_1": [BELOW_ONE, Scheduled],
         "beta_2": [BELOW_ONE],
         "epsilon": [POSITIVE],
-        "weight_decay": [NON_NEGATIVE],
+        "weight_decay": [NON_NEGATIVE, Scheduled],
     }
 
     def __init__(
         self,
-        beta_1: float = 0.9,
+        beta_1: float | Scheduled = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
-        weight_decay: float = 0.01,
+        weight_decay: float | Scheduled = 0.01,
     ) -> None:
         self.beta_1 = beta_1
         self.beta_2 = beta_2
@@ -148,7 +155,7 @@ class AdamW(_AdamRule):
         self.weight_decay = weight_decay
 
     def decay(self) -> float:
-        return float(self.weight_decay)
+        return float(number_of(self.weight_decay))
 
 
 @OPTIMIZERS.register("amsgrad")
@@ -164,8 +171,10 @@ class AMSGrad(_AdamRule):
 
     Parameters
     ----------
-    beta_1, beta_2 : float, default=0.9 and 0.999
-        The memories of the two averages, in [0, 1).
+    beta_1 : float or Scheduled, default=0.9
+        The memory of the average of gradients, in [0, 1).
+    beta_2 : float, default=0.999
+        The memory of the average of squares, in [0, 1).
     epsilon : float, default=1e-8
         :math:`\epsilon > 0`, as in :class:`Adam`.
 
@@ -182,12 +191,14 @@ class AMSGrad(_AdamRule):
     slots = ("mean", "square", "largest")
     _amsgrad = True
     _parameter_constraints = {
-        "beta_1": [BELOW_ONE],
+        "beta_1": [BELOW_ONE, Scheduled],
         "beta_2": [BELOW_ONE],
         "epsilon": [POSITIVE],
     }
 
-    def __init__(self, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8) -> None:
+    def __init__(
+        self, beta_1: float | Scheduled = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8
+    ) -> None:
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..base import Scheduled
 from ._base import OPTIMIZERS, Coefficients, Optimizer, Shapes, State, cast
 from ._moments import (
     BELOW_ONE,
@@ -35,8 +36,10 @@ class RAdam(Optimizer):
 
     Parameters
     ----------
-    beta_1, beta_2 : float, default=0.9 and 0.999
-        The memories of the two averages, in [0, 1).
+    beta_1 : float or Scheduled, default=0.9
+        The memory of the average of gradients, in [0, 1).
+    beta_2 : float, default=0.999
+        The memory of the average of squares, in [0, 1).
     epsilon : float, default=1e-8
         :math:`\epsilon > 0`, before the correction of the bias as in torch.
 
@@ -54,12 +57,14 @@ class RAdam(Optimizer):
     varying = ("beta_1", "beta_2", "epsilon")
     momentum_name = "beta_1"
     _parameter_constraints = {
-        "beta_1": [BELOW_ONE],
+        "beta_1": [BELOW_ONE, Scheduled],
         "beta_2": [BELOW_ONE],
         "epsilon": [POSITIVE],
     }
 
-    def __init__(self, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8) -> None:
+    def __init__(
+        self, beta_1: float | Scheduled = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8
+    ) -> None:
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
@@ -105,8 +110,10 @@ class Nadam(Optimizer):
 
     Parameters
     ----------
-    beta_1, beta_2 : float, default=0.9 and 0.999
-        The memories of the two averages, in [0, 1).
+    beta_1 : float or Scheduled, default=0.9
+        The memory of the average of gradients, in [0, 1).
+    beta_2 : float, default=0.999
+        The memory of the average of squares, in [0, 1).
     epsilon : float, default=1e-8
         :math:`\epsilon > 0`.
     momentum_decay : float, default=4e-3
@@ -127,7 +134,7 @@ class Nadam(Optimizer):
     default_rate = 0.002
     momentum_name = "beta_1"
     _parameter_constraints = {
-        "beta_1": [BELOW_ONE],
+        "beta_1": [BELOW_ONE, Scheduled],
         "beta_2": [BELOW_ONE],
         "epsilon": [POSITIVE],
         "momentum_decay": [NON_NEGATIVE],
@@ -135,7 +142,7 @@ class Nadam(Optimizer):
 
     def __init__(
         self,
-        beta_1: float = 0.9,
+        beta_1: float | Scheduled = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
         momentum_decay: float = 4e-3,
@@ -197,12 +204,14 @@ class Adamax(Optimizer):
     default_rate = 0.002
     momentum_name = "beta_1"
     _parameter_constraints = {
-        "beta_1": [BELOW_ONE],
+        "beta_1": [BELOW_ONE, Scheduled],
         "beta_2": [BELOW_ONE],
         "epsilon": [POSITIVE],
     }
 
-    def __init__(self, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8) -> None:
+    def __init__(
+        self, beta_1: float | Scheduled = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8
+    ) -> None:
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon

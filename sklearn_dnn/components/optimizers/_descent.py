@@ -7,6 +7,7 @@ import numbers
 from torch import Tensor
 
 from ..._compat import Interval, fused_sgd_
+from ..base import Scheduled
 from ._base import OPTIMIZERS, Coefficient, Coefficients, Optimizer, State, cast
 
 _UP_TO_ONE = Interval(numbers.Real, 0, 1, closed="both")
@@ -57,7 +58,7 @@ class SGD(Optimizer):
 
     Parameters
     ----------
-    momentum : float, default=0.0
+    momentum : float or Scheduled, default=0.0
         :math:`\mu` in [0, 1], the part of the velocity that a step keeps.
     nesterov : bool, default=False
         Whether to look one step of the velocity ahead.
@@ -80,9 +81,9 @@ class SGD(Optimizer):
     varying = ("momentum",)
     default_rate = 0.01
     momentum_name = "momentum"
-    _parameter_constraints = {"momentum": [_UP_TO_ONE], "nesterov": ["boolean"]}
+    _parameter_constraints = {"momentum": [_UP_TO_ONE, Scheduled], "nesterov": ["boolean"]}
 
-    def __init__(self, momentum: float = 0.0, nesterov: bool = False) -> None:
+    def __init__(self, momentum: float | Scheduled = 0.0, nesterov: bool = False) -> None:
         self.momentum = momentum
         self.nesterov = nesterov
 
@@ -116,7 +117,7 @@ class Momentum(Optimizer):
 
     Parameters
     ----------
-    momentum : float, default=0.9
+    momentum : float or Scheduled, default=0.9
         :math:`\mu` in [0, 1], the part of the velocity that a step keeps.
 
     Notes
@@ -132,9 +133,9 @@ class Momentum(Optimizer):
     varying = ("momentum",)
     default_rate = 0.01
     momentum_name = "momentum"
-    _parameter_constraints = {"momentum": [_UP_TO_ONE]}
+    _parameter_constraints = {"momentum": [_UP_TO_ONE, Scheduled]}
 
-    def __init__(self, momentum: float = 0.9) -> None:
+    def __init__(self, momentum: float | Scheduled = 0.9) -> None:
         self.momentum = momentum
 
     def _update(
@@ -151,7 +152,7 @@ class Nesterov(Optimizer):
 
     Parameters
     ----------
-    momentum : float, default=0.9
+    momentum : float or Scheduled, default=0.9
         :math:`\mu` in [0, 1], the part of the velocity that a step keeps.
 
     Notes
@@ -168,9 +169,9 @@ class Nesterov(Optimizer):
     varying = ("momentum",)
     default_rate = 0.01
     momentum_name = "momentum"
-    _parameter_constraints = {"momentum": [_UP_TO_ONE]}
+    _parameter_constraints = {"momentum": [_UP_TO_ONE, Scheduled]}
 
-    def __init__(self, momentum: float = 0.9) -> None:
+    def __init__(self, momentum: float | Scheduled = 0.9) -> None:
         self.momentum = momentum
 
     def _update(

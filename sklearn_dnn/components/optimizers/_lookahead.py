@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numbers
-from typing import Any, Self, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -59,17 +59,6 @@ class Lookahead(Optimizer):
         self.optimizer = optimizer
         self.k = k
         self.alpha = alpha
-
-    def set_params(self, **params: Any) -> Self:
-        """Set parameters, or nested ones of the inner optimizer."""
-        inner = params.get("optimizer", self.optimizer)
-        for name in params:
-            if name.startswith(_INNER) and not isinstance(inner, Optimizer):
-                raise ValueError(
-                    f"{name!r} can't be set: optimizer={inner!r} has no parameters of its own. "
-                    "Give the component, as in Lookahead(optimizer=Adam())."
-                )
-        return super().set_params(**params)
 
     @computed
     def stackable(self) -> bool:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ..._compat import Interval, StrOptions, fused_adam_
+from ..base import Scheduled
 from ._base import OPTIMIZERS, Optimizer, Shapes, State, cast, kept_shapes, matrices, n_weights
 from ._moments import BELOW_ONE, NON_NEGATIVE, POSITIVE, advance, new_step
 
@@ -147,7 +148,7 @@ class Muon(Optimizer):
 
     Parameters
     ----------
-    momentum : float, default=0.95
+    momentum : float or Scheduled, default=0.95
         :math:`\mu` in [0, 1), the memory of the average.
     nesterov : bool, default=True
         Whether to look ahead.
@@ -179,7 +180,7 @@ class Muon(Optimizer):
     varying = ("momentum", "beta_1", "beta_2", "epsilon")
     momentum_name = "momentum"
     _parameter_constraints = {
-        "momentum": [BELOW_ONE],
+        "momentum": [BELOW_ONE, Scheduled],
         "nesterov": ["boolean"],
         "ns_steps": [Interval(numbers.Integral, 1, 99, closed="both")],
         "adjust": [StrOptions({"match_rms_adamw", "original"})],
@@ -190,7 +191,7 @@ class Muon(Optimizer):
 
     def __init__(
         self,
-        momentum: float = 0.95,
+        momentum: float | Scheduled = 0.95,
         nesterov: bool = True,
         ns_steps: int = 5,
         adjust: str = "match_rms_adamw",

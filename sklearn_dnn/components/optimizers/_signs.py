@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..._compat import Interval
+from ..base import Scheduled
 from ._base import OPTIMIZERS, Coefficient, Coefficients, Optimizer, State, cast
 from ._moments import BELOW_ONE, POSITIVE, average_
 
@@ -105,7 +106,7 @@ class Lion(Optimizer):
 
     Parameters
     ----------
-    beta_1 : float, default=0.9
+    beta_1 : float or Scheduled, default=0.9
         The share of the average in the direction, in [0, 1).
     beta_2 : float, default=0.99
         The memory of the average, in [0, 1).
@@ -125,9 +126,9 @@ class Lion(Optimizer):
     varying = ("beta_1", "beta_2")
     default_rate = 3e-4
     momentum_name = "beta_1"
-    _parameter_constraints = {"beta_1": [BELOW_ONE], "beta_2": [BELOW_ONE]}
+    _parameter_constraints = {"beta_1": [BELOW_ONE, Scheduled], "beta_2": [BELOW_ONE]}
 
-    def __init__(self, beta_1: float = 0.9, beta_2: float = 0.99) -> None:
+    def __init__(self, beta_1: float | Scheduled = 0.9, beta_2: float = 0.99) -> None:
         self.beta_1 = beta_1
         self.beta_2 = beta_2
 

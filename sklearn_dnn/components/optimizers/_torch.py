@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
-from ..base import computed
+from ..base import Scheduled, changed, computed
 from ..foreign import ForeignClass
 from ._base import (
     Coefficient,
@@ -47,8 +47,8 @@ class TorchOptimizer(ForeignClass, Optimizer):
 
     Rules of this package are faster, have no first object to make (a second or more, once a
     process) and are stacked; this is for those that it lacks. Members are not stacked. The
-    default rate is the class', or 0.001 where it has none. A schedule of momentum acts on
-    ``momentum``, or else on the first of ``betas``. With ``capturable=True``, which keeps the
+    default rate is the class', or 0.001 where it has none. ``momentum``, or the first of ``betas``,
+    may be :class:`~sklearn_dnn.components.Scheduled`. With ``capturable=True``, which keeps the
     counts of steps on the GPU, training takes a GPU (``device="cuda"``, or "auto").
 
     To go on from an earlier fit, the tensors and numbers of its state, and the numbers that it
@@ -84,6 +84,16 @@ class TorchOptimizer(ForeignClass, Optimizer):
             return {"beta_1": float(betas[0])}
         return {}
 
+    def taken_apart(self) -> tuple[Self, dict[str, Scheduled]]:
+        """Numbers for scheduled ones: ``momentum``, or the first of ``betas``."""
+        momentum, betas = self._argument("momentum"), self._argument("betas")
+        if isinstance(momentum, Scheduled):
+            return changed(self, {"momentum": momentum.value}), {"momentum": momentum}
+        if isinstance(betas, Sequence) and betas and isinstance(betas[0], Scheduled):
+            first, *others = betas
+            return changed(self, {"betas": (first.value, *others)}), {"beta_1": first}
+        return self, {}
+
     def bind(
         self, theta: Tensor, grad: Tensor, state: dict[str, Tensor], shapes: Shapes = ()
     ) -> Move:
@@ -117,6 +127,7 @@ class TorchOptimizer(ForeignClass, Optimizer):
             )
         super()._check()
         name = self.wrapped.__name__
+        self._refuse_scheduled()
         _, *needed = inspect.signature(self.wrapped.step).parameters.values()
         if any(p.default is p.empty and p.kind < p.VAR_POSITIONAL for p in needed):
             raise ValueError(
@@ -130,6 +141,16 @@ class TorchOptimizer(ForeignClass, Optimizer):
                 f"TorchOptimizer can't make a step with {name} and {self.arguments}: {error} "
                 "(It is given each weight matrix, and biases and norms as one vector.)"
             ) from error
+
+    def _refuse_scheduled(self) -> None:
+        """Refuse a schedule of what the class reads once."""
+        for argument, value in self.arguments.items():
+            numbers = value if isinstance(value, Sequence) else (value,)
+            if any(isinstance(number, Scheduled) for number in numbers):
+                raise ValueError(
+                    f"A schedule can't drive {argument}={value!r} of {self.wrapped.__name__}: only "
+                    "`momentum`, or the first of `betas`, is read at each step. Give a number."
+                )
 
     def _try(self) -> None:
         """Make a step, on the CPU: without what needs a GPU."""
