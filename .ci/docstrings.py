@@ -18,9 +18,11 @@ sys.path.insert(0, str(ROOT))
 
 from sklearn_dnn import MLPClassifier, MLPRegressor  # noqa: E402 - of this checkout
 from sklearn_dnn.estimators._attributes import ATTRIBUTES  # noqa: E402 - of this checkout
+from sklearn_dnn.estimators._parameters import GROUPS  # noqa: E402 - of this checkout
 
 WIDTH = 96
-BEGIN, END = "    Parameters\n    ----------\n", "    See Also\n    --------\n"
+TEN = ":doc:`/user_guide/ten_parameters` has the ten to begin with."
+BEGIN, END = "    Parameters stand in groups: ", "    See Also\n    --------\n"
 
 
 def entry(head: str, text: str) -> str:
@@ -29,10 +31,20 @@ def entry(head: str, text: str) -> str:
     return f"    {head}\n{textwrap.indent(filled, ' ' * 8)}\n"
 
 
+def grouped(cls: Any) -> str:
+    """The first and the last parameter of each group."""
+    spans = []
+    for name, group in GROUPS.items():
+        own = [parameter for parameter in group if parameter in cls._parameters]
+        spans.append(f"{name} (`{own[0]}` to `{own[-1]}`)")
+    text = f"{BEGIN.strip()} {', '.join(spans[:-1])} and {spans[-1]}; {TEN}"
+    return textwrap.indent(textwrap.fill(text, WIDTH - 4), " " * 4) + "\n"
+
+
 def sections(cls: Any) -> str:
-    """Both sections of one estimator."""
+    """What is written of one estimator: the groups, and both sections."""
     signature = inspect.signature(cls).parameters
-    parts = [BEGIN]
+    parts = [grouped(cls), "\n    Parameters\n    ----------\n"]
     for name, parameter in cls._parameters.items():
         head = f"{name} : {parameter.kind}, default={signature[name].default!r}"
         parts += [entry(head, parameter.text), "\n"]

@@ -5,7 +5,7 @@ Nothing else in the package imports a name that starts with an underscore from a
 
 import copy
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,6 +22,7 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils._param_validation import Interval as _Interval
 from sklearn.utils._param_validation import StrOptions as _StrOptions
+from sklearn.utils._repr_html.params import ParamsDict
 from sklearn.utils.metaestimators import _safe_split as safe_split
 from sklearn.utils.validation import _check_categorical_features as check_categorical_features
 from sklearn.utils.validation import _check_method_params as check_method_params
@@ -144,6 +145,42 @@ class NamesReadOnce:
     @cache
     def _get_param_names(cls) -> list[str]:
         return super()._get_param_names()  # type: ignore[misc]  # of the estimator it is mixed into
+
+
+class GroupedParams(ParamsDict):
+    """Parameters as notebooks show them: a table for each group instead of one for all.
+
+    Parameters
+    ----------
+    whole : ParamsDict
+        What scikit-learn shows.
+    groups : mapping of str to collection of str
+        Names of parameters by the title of their table.
+    """
+
+    def __init__(self, whole: ParamsDict, groups: Mapping[str, Collection[str]]) -> None:
+        super().__init__(
+            params=whole.data,
+            non_default=whole.non_default,
+            estimator_class=whole.estimator_class,
+            doc_link=whole.doc_link,
+        )
+        self.groups = groups
+
+    def _html_repr(self) -> str:
+        tables = []
+        for title, names in self.groups.items():
+            of_group = {k: v for k, v in self.data.items() if k.partition("__")[0] in names}
+            n_set = len(set(names) & set(self.non_default))
+            table = ParamsDict(
+                params=of_group,
+                non_default=self.non_default,
+                estimator_class=self.estimator_class,
+                doc_link=self.doc_link,
+            )._html_repr()
+            said = f"{title} ({n_set} set)" if n_set else title
+            tables.append(table.replace("<summary>Parameters<", f"<summary>{said}<", 1))
+        return "\n".join(tables)
 
 
 def callbacks_of(estimator: Any) -> list[Any]:

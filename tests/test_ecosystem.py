@@ -43,6 +43,7 @@ from sklearn.utils import get_tags
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
 from sklearn_dnn.components import SGD, Dropout, Rectangular
+from sklearn_dnn.estimators._parameters import GROUPS
 
 # Fits are kept short; whether they have converged is not what is asked here.
 pytestmark = [
@@ -258,6 +259,15 @@ def test_html_display(two_classes, fitted):
     assert "MLPClassifier" in html
     assert "SGD(momentum=0.3)" in html
     assert "MLPClassifier" in make_pipeline(StandardScaler(), model)._repr_html_()
+    default = MLPClassifier().get_params(deep=False)
+    given = [name for name, value in model.get_params(deep=False).items() if value != default[name]]
+    for title, group in GROUPS.items():
+        n_set = len(set(group) & set(given))
+        said = f"{title.capitalize()} ({n_set} set)" if n_set else title.capitalize()
+        assert f"<summary>{said}</summary>" in html
+    assert "<summary>Parameters</summary>" not in html
+    for name in model.get_params(deep=False):
+        assert html.count(f'aria-label="Copy {name} to clipboard"') == 1
 
 
 # Meta-estimators

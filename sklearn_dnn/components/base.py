@@ -67,8 +67,8 @@ class Component(NamesReadOnce, ABC, BaseEstimator):
                 if Scheduled in self._parameter_constraints.get(name, ()):
                     given = f"Scheduled({value!r}, 'linear')"
                 raise ValueError(
-                    f"{key!r} can't be set: {name}={value!r} has no parameters of its own. Give the "
-                    f"{name!r} parameter of {type(self).__name__} {given} that has {sub!r}."
+                    f"{key!r} can't be set: {name}={value!r} has no parameters of its own. Give "
+                    f"the {name!r} parameter of {type(self).__name__} {given} that has {sub!r}."
                 )
         return super().set_params(**params)
 

@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state
 
 from .._compat import (
     CallbackSupportMixin,
+    GroupedParams,
     NamesReadOnce,
     available_if,
     fit_context,
@@ -43,7 +44,7 @@ from .._threads import torch_ready
 from ..callbacks._observers import CallbackObserver
 from ..components.base import Component, refuse_parameters
 from ..components.optimizers import OPTIMIZERS
-from ._parameters import Parameter
+from ._parameters import GROUPS, Parameter
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -384,6 +385,11 @@ class BaseMLP(
                     + component_advice(name, value, sub)
                 )
         return super().set_params(**params)
+
+    def _get_params_html(self, deep: bool = True, doc_link: str = "") -> GroupedParams:
+        """What notebooks show of the parameters, in the groups of their table."""
+        groups = {name.capitalize(): group for name, group in GROUPS.items()}
+        return GroupedParams(super()._get_params_html(deep=deep, doc_link=doc_link), groups)
 
     def _validate_params(self) -> None:
         """Refuse bad values, with the nearest known name for a misspelt one."""

@@ -39,6 +39,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     layers with the components named below. A component is given by name, or as an object of
     :mod:`sklearn_dnn.components` whose own parameters a search can reach.
 
+    Parameters stand in groups: network (`hidden_layer_sizes` to `norm`), noise (`dropout` to
+    `label_smoothing`), learning (`loss` to `ema_decay`), stopping (`max_iter` to `max_time`),
+    table (`categorical_features` to `numeric_embedding`), ensemble (`n_members` to
+    `calibration`) and machine (`warm_start` to `dtype`); :doc:`/user_guide/ten_parameters` has
+    the ten to begin with.
+
     Parameters
     ----------
     hidden_layer_sizes : 'auto', int, tuple of int, Rectangular or HiddenModule, default='auto'

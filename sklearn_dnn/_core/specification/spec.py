@@ -91,7 +91,8 @@ class FitSpec:
     `driven` has the schedules of those that are scheduled, by the names of
     :func:`~.driven.driven_numbers`. `output_range` is what predictions lie between, and
     `accumulation_steps` the batches of a step. `by_recipe` tells whether the recipe for tables
-    chose what was left at "auto", `whole_cycles` whether patience ends nothing before the schedules' cycles are over.
+    chose what was left at "auto", `whole_cycles` whether patience ends nothing before the
+    schedules' cycles are over.
     """
 
     task: Task
