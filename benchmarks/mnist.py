@@ -23,33 +23,19 @@ import numpy as np
 from _measure import show
 
 from sklearn_dnn import MLPClassifier
-from sklearn_dnn.components import AlphaDropout, Momentum, NormalInitializer
+from sklearn_dnn.components import AlphaDropout, Momentum, NormalInitializer, Scheduled
 
 NAMES = ("X_train", "y_train", "X_test", "y_test")
 N_HELD = 5000
 SMALL_EPOCHS, DEEP_EPOCHS = 25, 5
+CYCLE = Momentum(Scheduled(0.95, "momentum_cycle"))
 # What a choice may be made by is the held part of the training images; test images judge it.
 SMALL = {
     "momentum": {"optimizer": Momentum(0.95)},
-    "momentum, its cycle": {
-        "optimizer": Momentum(0.95),
-        "momentum_schedule": "momentum_cycle",
-    },
-    "momentum, its cycle, alpha dropout 0.05": {
-        "optimizer": Momentum(0.95),
-        "momentum_schedule": "momentum_cycle",
-        "dropout": AlphaDropout(0.05),
-    },
-    "momentum, its cycle, alpha dropout 0.1": {
-        "optimizer": Momentum(0.95),
-        "momentum_schedule": "momentum_cycle",
-        "dropout": AlphaDropout(0.1),
-    },
-    "momentum, its cycle, input dropout 0.1": {
-        "optimizer": Momentum(0.95),
-        "momentum_schedule": "momentum_cycle",
-        "input_dropout": 0.1,
-    },
+    "momentum, its cycle": {"optimizer": CYCLE},
+    "momentum, its cycle, alpha dropout 0.05": {"optimizer": CYCLE, "dropout": AlphaDropout(0.05)},
+    "momentum, its cycle, alpha dropout 0.1": {"optimizer": CYCLE, "dropout": AlphaDropout(0.1)},
+    "momentum, its cycle, input dropout 0.1": {"optimizer": CYCLE, "input_dropout": 0.1},
     "nadam": {"optimizer": "nadam"},
 }
 DEEP = {

@@ -5,8 +5,11 @@ import sys
 import warnings
 from pathlib import Path
 
+from docutils import nodes
+
 # The gallery looks up what its examples import, also where it does not run them.
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sphinx import addnodes
 
 # Short fits, as a reader wants them, do not converge; their warnings would fill the gallery.
 warnings.filterwarnings("ignore", message="Maximum iterations")
@@ -85,6 +88,29 @@ def _write_pages(app, _config):
     generated_pages.write(Path(app.srcdir))
 
 
+def _label_parameters(app, doctree):
+    """Let links lead to single parameters of the estimators, which numpydoc only lists."""
+    labels = app.env.domains.standard_domain
+    for page in doctree.findall(addnodes.desc):
+        name = page[0].get("fullname")
+        if name not in generated_pages.ESTIMATORS:
+            continue
+        # of the class itself: its methods, further down, have parameters, too
+        listed = [field for part in page[1].children for field in fields_of(part)]
+        for term in (term for field in listed for term in field.findall(nodes.term)):
+            parameter = term.next_node(nodes.strong).astext()
+            label = generated_pages.parameter_label(name, parameter)
+            term["ids"].append(label.replace(".", "-"))
+            labels.note_hyperlink_target(label, app.env.docname, term["ids"][0], parameter)
+
+
+def fields_of(part):
+    """The fields of a list that have the heading of parameters."""
+    fields = part.children if isinstance(part, nodes.field_list) else []
+    return [field for field in fields if field[0].astext() == "Parameters"]
+
+
 def setup(app):
+    app.connect("doctree-read", _label_parameters)
     app.connect("config-inited", _write_pages)
     app.connect("autodoc-process-docstring", _unlink)

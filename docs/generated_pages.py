@@ -1,4 +1,4 @@
-"""Pages that are written when the documentation is built: families of components, techniques."""
+"""Pages that are written when the documentation is built: families, parameters, techniques."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+import sklearn_dnn
 from sklearn_dnn import components
 from sklearn_dnn.components import optimizers
+from sklearn_dnn.estimators._parameters import GROUPS, Parameter
 
 HERE = Path(__file__).parent
 
@@ -41,7 +43,8 @@ FAMILIES = {
         "activation",
         "Functions of the hidden layers: one for all, or a sequence with one a layer. A "
         "function of tensors and a class of ``torch.nn`` are taken, too. The regressor's "
-        "``output_activation`` takes those that learn nothing and draw nothing. "
+        "``output_activation`` takes those that learn nothing and draw nothing, and ``Bounded``, "
+        "which stretches one to other bounds. "
         ":doc:`../auto_examples/networks/plot_activations` draws them.",
     ),
     "initializers": Family(
@@ -64,7 +67,8 @@ FAMILIES = {
         "dropout",
         "Noise behind the hidden layers while they are trained: a rate, a name (with its default "
         "rate), a component, or a sequence with one a hidden layer. ``input_dropout`` is a rate "
-        "alone, ``dropout_schedule`` changes the rates with time.",
+        'alone. ``Scheduled(0.2, "linear")`` in the place of a rate changes it with time '
+        "(:ref:`scheduled`).",
     ),
     "embeddings": Family(
         "Embeddings",
@@ -93,9 +97,9 @@ FAMILIES = {
     "schedules": Family(
         "Schedules",
         "schedule",
-        "How a number changes with time: a factor on ``learning_rate_init`` (``schedule``), on the "
-        "momentum (``momentum_schedule``), on dropout's rates (``dropout_schedule``) or on the "
-        "decay (``weight_decay_schedule``). All times are in epochs. The little curves show the "
+        "How a number changes with time: a factor on ``learning_rate_init``, or, in "
+        "``Scheduled(value, schedule)``, on a momentum, a rate of dropout or a decay "
+        "(:ref:`scheduled`). All times are in epochs. The little curves show the "
         "factor, from 0 up, over 30 epochs, for the defaults; that of ``performance`` is for a "
         "loss that falls for ten epochs. :doc:`../auto_examples/training/plot_schedules` draws "
         "some in full, and a function may be one; see :doc:`../adding_a_schedule`.",
@@ -126,7 +130,24 @@ FAMILIES = {
 }
 
 # Pages of this folder that exist only once they are written.
-WRITTEN = {"techniques", *(f"families/{name}" for name in FAMILIES)}
+WRITTEN = {"techniques", "families/parameters", *(f"families/{name}" for name in FAMILIES)}
+
+# Each group of parameters: its heading, and the chapters that explain it.
+HEADINGS = {
+    "network": ("The network", ":doc:`../user_guide/network`"),
+    "noise": ("Noise while it learns", ":doc:`../user_guide/regularization`"),
+    "learning": (
+        "How it learns",
+        ":doc:`../user_guide/training`, :doc:`../user_guide/regularization`",
+    ),
+    "stopping": ("When it ends", ":doc:`../user_guide/early_stopping`"),
+    "table": ("How the table is read", ":doc:`../user_guide/tables`, :doc:`../user_guide/data`"),
+    "ensemble": ("Several networks", ":doc:`../user_guide/ensembles`"),
+    "machine": (
+        "The machine, chance, going on",
+        ":doc:`../user_guide/estimators`, :doc:`../reproducibility`, :doc:`../performance`",
+    ),
+}
 
 ESTIMATORS = ("MLPClassifier", "MLPRegressor")
 
@@ -139,7 +160,10 @@ def write(folder: Path) -> list[Path]:
     list of Path
         All files, changed or not.
     """
-    pages = {"techniques.rst": techniques_page(read_techniques())}
+    pages = {
+        "techniques.rst": techniques_page(read_techniques()),
+        "families/parameters.rst": parameters_page(),
+    }
     for name in FAMILIES:
         pages[f"families/{name}.rst"] = family_page(name)
     for name, cls in _registry("schedules").classes.items():
@@ -298,6 +322,62 @@ def schedule_picture(schedule: Any, n_epochs: int = 30, steps: int = 10) -> str:
     )
 
 
+# Parameters
+
+
+def parameters_page() -> str:
+    """The page of all parameters of the estimators, in reStructuredText."""
+    lines = [
+        *_heading("All parameters, in seven groups", "="),
+        "What the two estimators take, in the order of their signatures, in groups by what a "
+        "parameter acts on. Each name leads to its entry in the reference, which says all that it "
+        "takes. :doc:`../user_guide/ten_parameters` tells which to set first.",
+        "",
+    ]
+    for group, (title, chapters) in HEADINGS.items():
+        rows = [[*_entry(name), _sentence(name, each)] for name, each in GROUPS[group].items()]
+        lines += [
+            *_heading(title, "-"),
+            f"Chapters: {chapters}.",
+            "",
+            *_table(["Parameter", "Default", "What it is"], [24, 22, 54], rows),
+        ]
+    assert set(HEADINGS) == set(GROUPS)
+    return "\n".join(lines)
+
+
+def _entry(name: str) -> list[str]:
+    """A parameter's name as a link, and its default."""
+    signatures = {e: inspect.signature(getattr(sklearn_dnn, e)).parameters for e in ESTIMATORS}
+    having = {e: s[name] for e, s in signatures.items() if name in s}
+    owner = next(iter(having))
+    link = f":ref:`{name} <{parameter_label(owner, name)}>`"
+    if len(having) < len(ESTIMATORS):
+        link += f"\n({owner.removeprefix('MLP').lower()})"
+    defaults = list(dict.fromkeys(f"``{_quoted(p.default)}``" for p in having.values()))
+    if len(defaults) > 1:
+        defaults[1] = f"of a regressor {defaults[1]}"
+    return [link, ", ".join(defaults)]
+
+
+def parameter_label(estimator: str, name: str) -> str:
+    """The label of a parameter's entry in the reference."""
+    return f"{estimator}.{name}".lower()
+
+
+def _quoted(default: object) -> str:
+    return f'"{default}"' if isinstance(default, str) else repr(default)
+
+
+def _sentence(name: str, parameter: Parameter) -> str:
+    """The first sentence of a parameter's text, and where its components are."""
+    said = re.split(r"(?<=[.;])\s", " ".join(parameter.text.split()))[0]
+    said = re.sub(r"(?<!`)`([^`]+)`(?!`)", r"``\1``", said.rstrip(".;"))
+    families = [family for family, about in FAMILIES.items() if about.parameter == name]
+    more = "".join(f" Components: :doc:`{family}`." for family in families)
+    return f"{said}.{more}"
+
+
 # Techniques
 
 
@@ -372,9 +452,6 @@ def _example(name: str) -> str:
 
 
 def _family_of(name: str) -> str:
-    """Where the documentation of a component stands."""
-    for family in (*FAMILIES, "architectures", "stopping"):
-        module = importlib.import_module(f"sklearn_dnn.components.{family}")
-        if hasattr(module, name):
-            return f"sklearn_dnn.components.{family}.{name}"
-    raise AssertionError(f"{name} is no component")
+    """Where the documentation of a component stands: the public module that defines it."""
+    module = getattr(components, name).__module__
+    return f"{re.sub(r'[.]_.*', '', module)}.{name}"

@@ -174,6 +174,12 @@ def test_a_schedule_sees_the_loss():
     assert np.allclose(Recorded.seen[5], [0.4, 0.4, 0.2, 0.1])
 
 
+def test_a_misspelt_schedule_is_told_from_the_rates():
+    model = network(dropout=[0.1, Scheduled(0.2, "linaer")])
+    with pytest.raises(ValueError, match=r"Did you mean 'linear'\? It is that of Scheduled\("):
+        model.fit(X, Y)
+
+
 class Driven(Optimizer):
     """One whose author lets a schedule drive what no step reads anew."""
 

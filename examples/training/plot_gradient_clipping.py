@@ -83,11 +83,12 @@ plt.show()
 # %%
 # One norm or many
 # ----------------
-# A gradient of a network has many tensors. ``clip_scope="global"`` takes one norm over all of them,
-# and keeps the direction of the whole. ``clip_scope="tensor"`` gives each matrix and vector a norm
-# of its own: long ones are shortened and short ones left, so the direction of each is kept, and
-# that of the whole is not. ``clip_value`` cuts every element by itself and keeps no direction. Here
-# are four random tensors of 50 numbers each, clipped by a norm of 1, or at a value of 0.1.
+# A gradient of a network has many tensors. ``clip_norm=1.0`` takes one norm over all of them, and
+# keeps the direction of the whole. ``clip_norm=ClipNorm(1.0, scope="tensor")`` gives each matrix
+# and vector a norm of its own: long ones are shortened and short ones left, so the direction of
+# each is kept, and that of the whole is not. ``clip_value`` cuts every element by itself and keeps
+# no direction. Here are four random tensors of 50 numbers each, clipped by a norm of 1, or at a
+# value of 0.1.
 
 generator = torch.Generator().manual_seed(0)
 lengths = torch.tensor([8.0, 2.0, 0.5, 0.1], dtype=torch.float64)

@@ -20,7 +20,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 from sklearn_dnn import MLPClassifier
-from sklearn_dnn.components import SGD, MomentumCycle, OneCycle
+from sklearn_dnn.components import SGD, MomentumCycle, OneCycle, Scheduled
 from sklearn_dnn.inspection import RangeTestDisplay, learning_rate_range_test
 
 QUICK = "SKLEARN_DNN_QUICK" in os.environ
@@ -87,7 +87,10 @@ plt.show()
 ways = {
     "constant": {},
     "1cycle": {"schedule": "one_cycle"},
-    "1cycle, momentum too": {"schedule": "one_cycle", "momentum_schedule": "momentum_cycle"},
+    "1cycle, momentum too": {
+        "schedule": "one_cycle",
+        "optimizer__momentum": Scheduled(0.95, "momentum_cycle"),
+    },
 }
 accuracy = {}
 print("\naccuracy on new rows   " + "".join(f"{rate:>8g}" for rate in RATES))

@@ -383,8 +383,7 @@ _TABLE = {
     "input_scaling": Parameter(
         [StrOptions({"auto", "batch_norm", *SCALINGS}), Norm, None],
         "'auto', 'standard', 'robust', 'quantile', 'quantile_robust', 'batch_norm', norm component "
-        "or None, "
-        "",
+        "or None",
         """"standard" brings the columns of numbers to mean 0 and standard deviation 1, by the
         training rows; `coefs_` then refer to the standardised columns. "robust" takes median and
         inter-quartile range instead, and draws what is far out smoothly to within 3

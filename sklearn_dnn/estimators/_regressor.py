@@ -221,7 +221,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         are numbers: text of names is refused there, other text as in a data frame. None takes
         all for numbers. With `warm_start` and `partial_fit` the first call decides.
 
-    input_scaling : 'auto', 'standard', 'robust', 'quantile', 'quantile_robust', 'batch_norm', norm component or None, , default='auto'
+    input_scaling : 'auto', 'standard', 'robust', 'quantile', 'quantile_robust', 'batch_norm', norm component or None, default='auto'
         "standard" brings the columns of numbers to mean 0 and standard deviation 1, by the
         training rows; `coefs_` then refer to the standardised columns. "robust" takes median
         and inter-quartile range instead, and draws what is far out smoothly to within 3

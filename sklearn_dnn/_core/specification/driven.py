@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...components.base import Component, Scheduled
+from ...components.base import Component, Scheduled, shown
 from ...components.optimizers import OPTIMIZERS
 from ...components.schedules import SCHEDULES, Schedule, as_schedule
 
@@ -75,7 +75,14 @@ def driven_numbers(parameters: Mapping[str, Any], n_hidden: int) -> dict[str, Sc
         found |= {f"dropout_{place}": each for place, each in by_place.items()}
     else:
         found |= {f"dropout_{i}": each for each in by_place.values() for i in range(n_hidden)}
-    return {name: SCHEDULES.resolve(as_schedule(each.schedule)) for name, each in found.items()}
+    return {name: _schedule_of(each) for name, each in found.items()}
+
+
+def _schedule_of(scheduled: Scheduled) -> Schedule:
+    try:
+        return SCHEDULES.resolve(as_schedule(scheduled.schedule))
+    except (ValueError, TypeError) as error:
+        raise type(error)(f"{error} It is that of {shown(scheduled)}.") from error
 
 
 def _of_optimizer(optimizer: Any) -> dict[str, Scheduled]:
