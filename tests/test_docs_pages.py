@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from sklearn_dnn import MLPRegressor
+
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 
@@ -40,13 +42,28 @@ def test_the_reference_names_all_that_is_public(name):
     assert not [one for one in public if not re.search(rf"\b{one}\b", text)]
 
 
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_the_programs_of_getting_started_run(capsys):
-    text = (DOCS / "getting_started.rst").read_text("utf-8")
+def run_programs(page):
+    """Run the Python blocks of a page as one program; how many there were."""
+    text = (DOCS / page).read_text("utf-8")
     blocks = re.findall(r"\.\. code-block:: python\n\n((?:   .*\n|\n)+)", text)
     names = {}
     for block in blocks:
-        exec(textwrap.dedent(block), names)  # one program, its parts in order
-    assert len(blocks) == 4
+        exec(textwrap.dedent(block), names)
+    return len(blocks)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_the_programs_of_getting_started_run(capsys):
+    assert run_programs("getting_started.rst") == 4
     assert "sklearn_dnn" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_the_ten_that_matter():
+    text = (DOCS / "user_guide/ten_parameters.rst").read_text("utf-8")
+    numbered = re.findall(r"^\d+\. ``(\w+)``", text, re.MULTILINE)
+    assert len(numbered) == 10
+    assert set(numbered) <= set(MLPRegressor().get_params())
+    assert run_programs("user_guide/ten_parameters.rst") == 1
