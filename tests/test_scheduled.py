@@ -34,7 +34,7 @@ from sklearn_dnn.components import (
 from sklearn_dnn.components.dropouts import DropoutRule
 from sklearn_dnn.components.optimizers import Optimizer
 from sklearn_dnn.estimators._stacked_fit import Fit
-from sklearn_dnn.estimators._stacks import open_stacks
+from sklearn_dnn.estimators._stacks import open_stacks, train_stack
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -269,6 +269,21 @@ def test_candidates_stay_one_stack(name):
     stacks = open_stacks([Fit(clone(model), X, Y) for model in models])
     assert sum(map(len, stacks)) == len(models)
     assert len(stacks) == now <= before
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_a_search_trains_them_as_one_stack(name, monkeypatch):
+    common, grid, _, now = GRIDS[name]
+    trained = []
+
+    def noting(stack, watched):
+        trained.append(len(stack))
+        return train_stack(stack, watched)
+
+    monkeypatch.setattr("sklearn_dnn.model_selection._backend.train_stack", noting)
+    search = ours.GridSearchCV(network(**common, max_iter=2), grid, cv=2, refit=False).fit(X, Y)
+    assert sum(trained) == 2 * len(search.cv_results_["params"])
+    assert len(trained) == now
 
 
 class Thinned(DropoutRule):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 from .._compat import num_features, num_samples
 from .._core.data.features import RESIDENT_BYTES
 from .._core.specification import COLUMNS
-from ..components.base import Component
+from ..components.base import Component, Scheduled
+from ..components.dropouts import Dropout
 from ._calls import Call
 
 # Fits of one unit of work at most; the engine cuts them into stacks that suit a cache.
@@ -49,6 +51,7 @@ def units(calls: Sequence[Call], n_workers: int) -> list[list[int]]:
 def _kind(call: Call) -> tuple[Any, ...]:
     parameters = call.network.get_params(deep=False)
     shape = {name: _coarse(v) for name, v in parameters.items() if name not in COLUMNS}
+    shape["dropout"] = _rules(parameters["dropout"])
     shape.pop("random_state")
     return (call.n_rows, repr(sorted(shape.items())))
 
@@ -64,6 +67,16 @@ def _held(call: Call) -> int:
 def _coarse(value: Any) -> Any:
     """A component by its class, since most of its numbers may differ in a stack."""
     return type(value).__name__ if isinstance(value, Component) else value
+
+
+def _rules(dropout: Any) -> Any:
+    """The kinds of dropout, whose rates may differ in a stack: one for all layers, or each."""
+    if isinstance(dropout, list | tuple):
+        each = [_rules(rule) for rule in dropout]
+        return each[0] if len(set(each)) == 1 else each
+    if dropout is None or isinstance(dropout, Real | Scheduled):
+        return Dropout.__name__
+    return _coarse(dropout)
 
 
 def balanced(sizes: Sequence[int], n_workers: int) -> int:
