@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from sklearn_dnn import MLPClassifier, MLPRegressor
 from sklearn_dnn._core.fitted.fitted import Fitted
 from sklearn_dnn.components import (
     AlphaDropout,
+    Bounded,
     Dropout,
     Elu,
     Focal,
@@ -221,6 +223,13 @@ BOUNDED = {
     "tanh": (np.tanh, (-1.0, 1.0)),
 }
 POSITIVE = ["relu", "softplus", "exponential", "squareplus"]
+
+
+def linked_by(name, bounds):
+    """An output's activation, within bounds where there are any."""
+    return name if bounds is None else Bounded(name, *bounds)
+
+
 extreme = {
     "float64": st.floats(-1e150, 1e150, width=64),
     "float32": st.floats(-(2.0**50), 2.0**50, width=32),
@@ -234,7 +243,7 @@ def bounded_models(table):
     target = np.clip(low + (high - low) * (y - y.min()) / np.ptp(y), low, high)
     return {
         (name, dtype): make(
-            output_activation=name, output_range=(low, high), dtype=dtype, learning_rate_init=0.5
+            output_activation=Bounded(name, low, high), dtype=dtype, learning_rate_init=0.5
         ).fit(X, target)
         for name in BOUNDED
         for dtype in ("float32", "float64")
@@ -299,7 +308,7 @@ def test_a_training_step_with_a_link_is_torchs(table, name, bounds):
     link, reach = BOUNDED[name]
     low, high = reach if bounds is None else bounds
     y = low + (high - low) * (y - y.min()) / np.ptp(y)
-    model = make((4,), activation="tanh", output_activation=name, output_range=bounds)
+    model = make((4,), activation="tanh", output_activation=linked_by(name, bounds))
     first = before_training(model, X, y)
     step = clone(model).set_params(**ONE_STEP, learning_rate_init=0.3).fit(X, y)
     x = torch.tensor((X - X.mean(0)) / X.std(0))
@@ -321,59 +330,93 @@ def test_a_training_step_with_a_link_is_torchs(table, name, bounds):
 
 
 @pytest.mark.parametrize(
-    ("parameters", "inside", "outside"),
+    ("link", "inside", "outside"),
     [
-        ({"output_activation": "logistic"}, (0.0, 1.0), (1.01, -0.2)),
-        ({"output_activation": "tanh", "output_range": (2, 3)}, (2.0, 3.0), (1.9, 3.1)),
-        ({"output_activation": "softplus"}, (0.0, 1e6), (-1e-3,)),
+        ("logistic", (0.0, 1.0), (1.01, -0.2)),
+        (Bounded("tanh", 2, 3), (2.0, 3.0), (1.9, 3.1)),
+        ("softplus", (0.0, 1e6), (-1e-3,)),
     ],
     ids=str,
 )
-def test_targets_outside_are_refused(table, parameters, inside, outside):
+def test_targets_outside_are_refused(table, link, inside, outside):
     X, y = table
-    model = make(**parameters)
+    model = make(output_activation=link)
     low, high = inside
     good = low + (min(high, low + 1) - low) * (y - y.min()) / np.ptp(y)
     good[0], good[1] = inside  # the bounds themselves are targets
     model.fit(X, good)
+    bounded = high < 1e6
+    reach = f"predicts numbers from {low:g} to {high if bounded else np.inf:g}"
+    name = link.activation if isinstance(link, Bounded) else link
     for bad in outside:
         y = good.copy()
         y[-1] = bad
-        with pytest.raises(ValueError, match=r"^y has values.*outside of output_range=\("):
-            make(**parameters).fit(X, y)
-        with pytest.raises(ValueError, match=r"^y_val has values.*Widen output_range"):
-            make(**parameters).fit(X, good, X_val=X, y_val=y)
+        found = re.escape(f"values from {min(y):g} to {max(y):g}, but output_activation=")
+        bounds = re.escape(f", {float(min(y))!r}, {float(max(y))!r})")
+        both = re.escape(f", {float(min(y.min(), low))!r}, {float(max(y.max(), high))!r})")
+        advice = r"Choose another output_activation\.$"
+        if bounded:
+            advice = (
+                rf"Give bounds that hold all targets, as in output_activation=Bounded\(.*{name}"
+            )
+            advice += r".*{bounds}, or choose another output_activation\.$"
+        match = rf"(?i)^{{what}} has {found}.*{name}.* {reach}\. {advice}"
+        with pytest.raises(ValueError, match=match.format(what="y", bounds=bounds)):
+            make(output_activation=link).fit(X, y)
+        # of all targets, not only of those that are outside
+        with pytest.raises(ValueError, match=match.format(what="y_val", bounds=both)):
+            make(output_activation=link).fit(X, good, X_val=X, y_val=y)
         with pytest.raises(ValueError, match=r"^y has values"):
-            make(**parameters).partial_fit(X, good).partial_fit(X, y)
+            make(output_activation=link).partial_fit(X, good).partial_fit(X, y)
         with pytest.raises(ValueError, match=r"^y has values"):
             # whether the row trains or judges
-            make(**parameters, early_stopping=True, shuffle=False).fit(X, y)
+            make(output_activation=link, early_stopping=True, shuffle=False).fit(X, y)
         # rows of weight zero are no targets
-        make(**parameters).fit(X, y, sample_weight=np.append(np.ones(N - 1), 0.0))
+        make(output_activation=link).fit(X, y, sample_weight=np.append(np.ones(N - 1), 0.0))
+        # what the message advises
+        if bounded:
+            make(output_activation=Bounded(name, min(y), max(y))).fit(X, y)
 
 
 @pytest.mark.parametrize(
-    ("parameters", "match"),
+    ("link", "match"),
     [
-        ({"output_range": (0, 1)}, "needs a bounded output"),
-        ({"output_activation": "softplus", "output_range": (0, 1)}, "bounded on both sides"),
-        ({"output_activation": "tanh", "output_range": (1, 1)}, "the smaller one first"),
-        ({"output_activation": "tanh", "output_range": (0, np.inf)}, "two finite numbers"),
-        ({"output_activation": "prelu"}, "is no link"),
-        ({"output_activation": "glu"}, "is no link"),
+        (Bounded("identity", 0, 1), "bounded on both sides, but activation='identity' is within"),
+        (Bounded("softplus", 0, 1), "bounded on both sides, but activation='softplus' is within"),
+        (Bounded("elu", -1, 1), "bounded on both sides"),
+        (Bounded("glu", 0, 1), "bounded on both sides"),
+        (Bounded("tanh", 1, 1), "low=1 and high=1: low must be less than high"),
+        (Bounded("tanh", 2, 1), "low=2 and high=1: low must be less than high"),
+        (Bounded("tanh", 0, np.inf), "'high' parameter of Bounded must be a float in the range"),
+        (Bounded("tanh", np.nan, 1), "'low' parameter of Bounded must be a float in the range"),
+        (Bounded("tanhh", 0, 1), "Did you mean 'tanh'"),
+        ("prelu", "is no link"),
+        ("glu", "is no link"),
     ],
     ids=str,
 )
-def test_links_and_ranges_that_do_not_go_together(table, parameters, match):
+def test_links_and_ranges_that_do_not_go_together(table, link, match):
     with pytest.raises(ValueError, match=match):
-        make(**parameters).fit(*table)
+        make(output_activation=link).fit(*table)
+
+
+@pytest.mark.parametrize("name", list(BOUNDED))
+def test_the_bounds_of_a_link_written_out_change_nothing(table, name):
+    X, y = table
+    low, high = BOUNDED[name][1]
+    y = low + (high - low) * (y - y.min()) / np.ptp(y)
+    plain, written = (
+        make(output_activation=link).fit(X, y) for link in (name, Bounded(name, low, high))
+    )
+    np.testing.assert_array_equal(plain.predict(X), written.predict(X))
+    assert plain.spec_ == written.spec_
 
 
 def test_several_targets_share_the_range(table):
     X, y = table
     Y = np.column_stack([y, -y])
     Y = (Y - Y.min(0)) / np.ptp(Y, axis=0) * 10
-    model = make(output_activation="logistic", output_range=(0, 10), max_iter=60).fit(X, Y)
+    model = make(output_activation=Bounded("logistic", 0, 10), max_iter=60).fit(X, Y)
     predicted = model.predict(X)
     assert predicted.shape == Y.shape
     assert predicted.min() >= 0
@@ -581,11 +624,12 @@ def test_a_single_class_is_certain(table):
 def test_quantiles_go_through_the_link(table, link, bounds, loss):
     X, y = table
     y = np.abs(y) + 1
-    model = make(loss=loss, output_activation=link, output_range=bounds, max_iter=60).fit(X, y)
+    link = linked_by(link, bounds)
+    model = make(loss=loss, output_activation=link, max_iter=60).fit(X, y)
     found = model.predict_quantiles(X)
     assert found.shape == (N, 1)
     np.testing.assert_allclose(found[:, 0], model.predict(X))
     both = np.column_stack([y, y])
-    two = make(loss=loss, output_activation=link, output_range=bounds).fit(X, both)
+    two = make(loss=loss, output_activation=link).fit(X, both)
     assert two.predict_quantiles(X).shape == (N, 2, 1)
     np.testing.assert_allclose(two.predict_quantiles(X)[..., 0], two.predict(X))

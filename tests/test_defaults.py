@@ -16,6 +16,7 @@ from sklearn.model_selection import GridSearchCV as TheirGridSearchCV
 from sklearn_dnn import MLPClassifier, MLPRegressor
 from sklearn_dnn._core.specification import PLAIN, auto
 from sklearn_dnn._core.specification.auto import recipe
+from sklearn_dnn.components import Accumulated, AdamW, Bagging, Dropout, Scheduled
 from sklearn_dnn.model_selection import GridSearchCV
 from sklearn_dnn.presets import BEST, FAST
 
@@ -154,6 +155,57 @@ def test_what_is_set_stays():
     assert spec["numeric_embedding"]["component"] == "Periodic"
 
 
+@pytest.mark.parametrize(
+    ("change", "driven", "n_idle"),
+    [
+        ({"dropout": Scheduled(0.1, "linear")}, ["dropout_0", "dropout_1"], np.inf),
+        ({"dropout": Dropout(Scheduled(0.1, "linear"))}, ["dropout_0", "dropout_1"], np.inf),
+        ({"input_dropout": Scheduled(0.1, "linear")}, ["input_dropout"], np.inf),
+        ({"weight_decay": Scheduled(0.1, "cosine")}, ["weight_decay"], np.inf),
+        ({"optimizer": AdamW(Scheduled(0.9, "momentum_cycle"))}, ["momentum"], np.inf),
+        ({"optimizer": AdamW(weight_decay=Scheduled(0.1, "linear"))}, ["weight_decay"], np.inf),
+        ({"weight_decay": 0.1, "input_dropout": 0.1, "dropout": 0.1}, [], 12),
+    ],
+    ids=str,
+)
+def test_scheduled_numbers_and_the_patience_of_the_recipe(change, driven, n_idle):
+    spec = MLPClassifier(**SOME, **change).fit(X, Y).spec_
+    assert spec["by_recipe"]
+    assert spec["n_members"] == 8
+    assert sorted(spec["driven"]) == driven
+    assert spec["n_iter_no_change"] == n_idle  # the recipe's own suits its schedule alone
+    assert spec["whole_cycles"] == bool(driven)
+    if "dropout" in change:
+        assert [rule["rate"] for rule in spec["dropout"]] == [0.1] * 2
+    if "weight_decay" in change:  # it stands in the place of the recipe's
+        assert spec["weight_decay"] == 0.1
+        assert spec["optimizer"]["weight_decay"] == 0.0
+
+
+def test_no_decay_that_is_scheduled_leaves_that_of_the_recipe():
+    plain, none = (
+        MLPClassifier(**SOME, **change).fit(X, Y)
+        for change in ({"n_iter_no_change": 12}, {"weight_decay": Scheduled(0.0, "linear")})
+    )
+    assert none.spec_["optimizer"] == plain.spec_["optimizer"]
+    assert none.spec_["optimizer"]["weight_decay"] > 0
+    assert none.spec_["driven"] == {}
+
+
+def test_accumulated_batches_are_of_the_recipes_size_or_ones_own():
+    for batches, size in ((Accumulated(), 28), (Accumulated(steps=3), 28), (Accumulated(50), 50)):
+        spec = MLPClassifier(**SOME, batch_size=batches).fit(X, Y).spec_
+        assert spec["by_recipe"]
+        assert (spec["batch_size"], spec["accumulation_steps"]) == (size, batches.steps)
+
+
+def test_members_that_draw_rows_take_folds_too():
+    bags = MLPClassifier(**SOME, ensemble=Bagging()).fit(X, Y)
+    assert bags.spec_["n_members"] == 8
+    assert bags.spec_["task"]["n_training"] == 500 - 500 // 8
+    assert bags.spec_["ensemble"] == {"component": "Bagging", "fraction": 1.0, "bootstrap": True}
+
+
 def test_without_early_stopping_all_rows_train_to_the_end():
     network = MLPClassifier(**SOME, early_stopping=False).fit(X, Y)
     assert network.spec_["task"]["n_training"] == 500
@@ -235,7 +287,9 @@ def test_many_members_and_few_rows():
     [
         ({"early_stopping": False}, {}, 1000),
         ({}, {"X_val": X[:150], "y_val": Y[:150]}, 1000),
-        ({"member_fraction": 0.5}, {}, 438),
+        ({"ensemble": Bagging(0.5, bootstrap=False)}, {}, 438),
+        ({"ensemble": Bagging(0.5)}, {}, 438),
+        ({"ensemble": Bagging()}, {}, 875),
         ({}, {}, 875),
     ],
 )

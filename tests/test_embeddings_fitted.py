@@ -32,6 +32,7 @@ from sklearn_dnn._core.training.step import TrainingStep
 from sklearn_dnn._core.training.streams import Streams
 from sklearn_dnn.components import (
     BatchNorm,
+    ClipNorm,
     Dropout,
     GaussianDropout,
     HiddenModule,
@@ -287,7 +288,7 @@ def outcomes(specs, members, levels=LEVELS):
         {"norm": "layer"},
         {"optimizer": "sgd"},
         {"n_members": 2, "ensemble": "shared"},
-        {"clip_norm": 0.1, "clip_scope": "tensor"},
+        {"clip_norm": ClipNorm(0.1, "tensor")},
     ],
     ids=["plain", "norm", "sgd", "shared", "clipped"],
 )

@@ -18,7 +18,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
 from sklearn_dnn.callbacks import FunctionCallback
-from sklearn_dnn.components import HiddenModule, TorchOptimizer
+from sklearn_dnn.components import (
+    Accumulated,
+    Bagging,
+    Bounded,
+    ClipNorm,
+    HiddenModule,
+    Scheduled,
+    TorchOptimizer,
+)
 from sklearn_dnn.components.initializers import Initializer
 from sklearn_dnn.estimators._stacked_fit import Fit
 from sklearn_dnn.estimators._stacks import open_stacks, train_stack
@@ -152,7 +160,13 @@ BAD_PARAMETERS = {
     "a misspelt name": {"optimizer": "adan"},
     "a contradiction": {"activation": "selu", "hidden_layer_sizes": (4,), "clip_norm": -1.0},
     "rows that are not there": {"validation_fraction": KFold(50), "early_stopping": True},
-    "an unreachable range": {"output_range": (5.0, 6.0), "output_activation": "logistic"},
+    "an unreachable range": {"output_activation": Bounded("logistic", 5.0, 6.0)},
+    "bounds the wrong way round": {"output_activation": Bounded("logistic", 6.0, -6.0)},
+    "a rate out of range": {"dropout": Scheduled(1.5, "linear")},
+    "a misspelt schedule": {"weight_decay": Scheduled(0.1, "liner")},
+    "a scope that is none": {"clip_norm": ClipNorm(1.0, "all")},
+    "a share out of range": {"ensemble": Bagging(-1.0)},
+    "no steps": {"batch_size": Accumulated(4, 0)},
 }
 
 

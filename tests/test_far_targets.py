@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn_dnn import MLPClassifier, MLPRegressor
 from sklearn_dnn._core.data import numbers
 from sklearn_dnn._core.data.targets import RegressionCodec
-from sklearn_dnn.components import Dropout, Quantile
+from sklearn_dnn.components import Bounded, Dropout, Quantile
 from sklearn_dnn.model_selection import GridSearchCV, cross_validate
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -175,8 +175,8 @@ def test_targets_of_unlike_offsets_each_keep_their_digits():
 def test_a_bounded_output_far_from_zero():
     y, found = 40 / (1 + np.exp(-Z)), []
     for low in (0.0, 1.7e9):
-        bounds = {"output_activation": "logistic", "output_range": (low, low + 40)}
-        predicted = MLPRegressor(**QUICK, **bounds).fit(X, low + y).predict(X)
+        link = Bounded("logistic", low, low + 40)
+        predicted = MLPRegressor(**QUICK, output_activation=link).fit(X, low + y).predict(X)
         assert predicted.min() >= low
         assert predicted.max() <= low + 40
         found.append(predicted - low)

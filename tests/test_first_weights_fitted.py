@@ -12,6 +12,7 @@ from sklearn.metrics import log_loss
 from sklearn_dnn import MLPClassifier, MLPRegressor
 from sklearn_dnn.components import (
     LSUV,
+    Bounded,
     ConstantInitializer,
     Lookahead,
     Quantile,
@@ -127,7 +128,7 @@ def test_prior_predicts_the_shares_of_labels(table):
         ({"loss": "poisson"}, np.mean),
         ({"loss": "gamma"}, np.mean),
         ({"output_activation": "softplus"}, np.mean),
-        ({"output_activation": "logistic", "output_range": (0, 100)}, np.mean),
+        ({"output_activation": Bounded("logistic", 0, 100)}, np.mean),
         ({"loss": "gaussian"}, np.mean),
         ({"loss": "absolute_error"}, np.median),
     ],

@@ -11,7 +11,7 @@ from sklearn_dnn import MLPClassifier, MLPRegressor
 from sklearn_dnn._core.data.splits import folds
 from sklearn_dnn._core.fitting.opening import open_session
 from sklearn_dnn._core.fitting.request import Arguments
-from sklearn_dnn.components import EarlyStopping
+from sklearn_dnn.components import Bagging, EarlyStopping, Scheduled
 from sklearn_dnn.model_selection import GridSearchCV
 
 # Members end by a patience of four, some while the cosine is still high.
@@ -116,11 +116,13 @@ def test_weights_groups_and_draws_of_rows():
     session = open_session(network._request(), Arguments(X, y, weight))
     assert np.all(weight[session.rows] > 0)
     assert np.all(weight[session.held.rows] > 0)
-    drawn = MLPClassifier(**PLAIN, bootstrap=True)
-    session = open_session(drawn._request(), Arguments(X, y))
-    for own, held in zip(session.rows, session.held.rows, strict=True):
-        assert not np.intersect1d(own, held).size
-        assert len(np.unique(own)) < len(own)
+    for bags, repeats in ((Bagging(), True), (Bagging(0.5, bootstrap=False), False)):
+        drawn = MLPClassifier(**PLAIN, ensemble=bags)
+        session = open_session(drawn._request(), Arguments(X, y))
+        assert session.rows.shape == (4, 78 if repeats else 39)
+        for own, held in zip(session.rows, session.held.rows, strict=True):
+            assert not np.intersect1d(own, held).size
+            assert (len(np.unique(own)) < len(own)) == repeats
     with pytest.raises(ValueError, match="groups"):
         MLPClassifier(**PLAIN).fit(X, y, groups=np.arange(103))
 
@@ -132,9 +134,17 @@ def test_refit_trains_on_all_rows():
     assert not np.allclose(network.predict(X), plain.predict(X))
 
 
-def test_the_search_gives_the_scores_of_scikit_learns():
+@pytest.mark.parametrize(
+    "space",
+    [
+        {"learning_rate_init": [0.02, 0.1]},
+        {"ensemble": ["independent", Bagging(), Bagging(0.5)]},
+        {"weight_decay": [0.0, 0.1, Scheduled(0.1, "linear")]},
+    ],
+    ids=["rates", "bags", "decays"],
+)
+def test_the_search_gives_the_scores_of_scikit_learns(space):
     X, y = make_classification(120, 6, random_state=0)
-    space = {"learning_rate_init": [0.02, 0.1]}
     network = MLPClassifier(**PLAIN, dtype="float64")
     ours = GridSearchCV(network, space, cv=2, scoring="neg_log_loss").fit(X, y)
     theirs = TheirGridSearchCV(network, space, cv=2, scoring="neg_log_loss").fit(X, y)

@@ -21,7 +21,7 @@ from sklearn_dnn._core.specification import Task, resolve
 from sklearn_dnn._core.training.engine import train
 from sklearn_dnn._core.training.state import Progress
 from sklearn_dnn._core.training.streams import Streams
-from sklearn_dnn.components import Dropout, HiddenModule, Piecewise, Relu
+from sklearn_dnn.components import Dropout, HiddenModule, Piecewise, Relu, Scheduled
 
 pytestmark = pytest.mark.filterwarnings(
     f"ignore::{ConvergenceWarning.__module__}.{ConvergenceWarning.__name__}"
@@ -368,6 +368,8 @@ def test_what_is_no_module_is_refused(table, component, error, match):
         {"activation": torch.relu},
         {"dropout": 0.5},
         {"dropout": "alpha_dropout"},
+        {"dropout": Scheduled(0.5, "linear")},
+        {"dropout": Dropout(Scheduled(0.5, "linear"))},
         {"constraint": "max_norm"},
     ],
     ids=without_addresses,
@@ -379,7 +381,16 @@ def test_what_can_not_reach_into_a_module_is_refused(table, parameters):
 
 
 @pytest.mark.parametrize("module", [Smooth, Bottleneck])
-@pytest.mark.parametrize("same", [{"activation": Relu()}, {"dropout": Dropout(0.0)}], ids=str)
+@pytest.mark.parametrize(
+    "same",
+    [
+        {"activation": Relu()},
+        {"dropout": Dropout(0.0)},
+        {"dropout": Dropout(Scheduled(0.0, "linear"))},
+        {"input_dropout": Scheduled(0.0, "linear")},
+    ],
+    ids=str,
+)
 def test_defaults_that_are_written_out_change_nothing(table, module, same):
     X, y = table
     written, plain = (make(HiddenModule(module), **p).fit(X, y) for p in (same, {}))
@@ -388,12 +399,10 @@ def test_defaults_that_are_written_out_change_nothing(table, module, same):
 
 def test_a_schedule_drives_what_drops_before_a_module(table):
     X, y = table
-    parameters = {"dropout_schedule": Piecewise((1,), (1.0, 0.0))}
-    with pytest.raises(ValueError, match=r"dropout_schedule=Piecewise.*input_dropout=0\.0"):
-        make(HiddenModule(Smooth), **parameters).fit(X, y)
+    scheduled = {"input_dropout": Scheduled(0.5, Piecewise((1,), (1.0, 0.0)))}
     module, drops = HiddenModule(Smooth), {"input_dropout": 0.5}
     first, driven, always = (
-        make(module, **p).fit(X, y) for p in (drops | {"max_iter": 1}, drops | parameters, drops)
+        make(module, **p).fit(X, y) for p in (drops | {"max_iter": 1}, scheduled, drops)
     )
     assert driven.loss_curve_[0] == first.loss_curve_[0] == always.loss_curve_[0]
     assert driven.loss_curve_[1] != always.loss_curve_[1]

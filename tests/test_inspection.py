@@ -24,7 +24,19 @@ from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeRegressor
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
-from sklearn_dnn.components import SGD, AdamW, BatchNorm, HiddenModule, Quantile, Residual
+from sklearn_dnn.components import (
+    SGD,
+    Adam,
+    AdamW,
+    Bagging,
+    BatchNorm,
+    Dropout,
+    HiddenModule,
+    Lookahead,
+    Quantile,
+    Residual,
+    Scheduled,
+)
 from sklearn_dnn.components.activations import ACTIVATIONS, Activation
 from sklearn_dnn.inspection import (
     activations,
@@ -123,6 +135,31 @@ def test_initial_loss_leaves_out_what_only_training_adds():
         random_state=0,
     ).set_params(optimizer=AdamW())
     assert initial_loss(held_back, *IRIS).loss == pytest.approx(bare.loss, rel=1e-12)
+
+
+@pytest.mark.parametrize("tool", [initial_loss, overfit_tiny_subset, update_ratios, sanity_check])
+@pytest.mark.parametrize(
+    "holder",
+    [
+        lambda number: {"optimizer": Adam(beta_1=number(0.8))},
+        lambda number: {"optimizer": AdamW(weight_decay=number(0.3))},
+        lambda number: {"optimizer": Lookahead(SGD(number(0.8)))},
+        lambda number: {"weight_decay": number(0.3), "input_dropout": number(0.2)},
+        lambda number: {"dropout": [Dropout(number(0.5)), number(0.2)]},
+    ],
+    ids=["beta_1", "adamw", "lookahead", "decay", "dropout"],
+)
+def test_what_looks_at_a_plain_fit_takes_scheduled_numbers_as_plain_ones(tool, holder):
+    X, y = IRIS
+    found = [
+        tool(MLPClassifier((8, 8), random_state=0, **p), X, y)
+        for p in (
+            holder(float),
+            holder(lambda value: Scheduled(value, "linear"))
+            | {"ensemble": Bagging(0.5), "n_members": 3},
+        )
+    ]
+    assert str(found[0]) == str(found[1])
 
 
 def test_too_large_columns_make_the_initial_loss_high():

@@ -13,6 +13,7 @@ from scipy.special import logit
 from scipy.stats import norm
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV as TheirGridSearchCV
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
 from sklearn_dnn._core.data.batches import TrainingSet
@@ -22,15 +23,21 @@ from sklearn_dnn._core.specification import machine
 from sklearn_dnn._core.training.streams import Streams
 from sklearn_dnn.callbacks import FunctionCallback, History
 from sklearn_dnn.components import (
+    Accumulated,
+    Bagging,
     BatchNorm,
+    ClipNorm,
     EarlyStopping,
     Gaussian,
     HiddenModule,
+    Momentum,
     Plain,
     Quantile,
     Residual,
+    Scheduled,
 )
 from sklearn_dnn.inspection import layer_statistics, prune
+from sklearn_dnn.model_selection import GridSearchCV
 from sklearn_dnn.persistence import TRUSTED_TYPES
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -132,8 +139,18 @@ VARIANTS = {
     "auxiliary": {"topology": Plain(auxiliary_weight=0.3), "activation": "swiglu"},
     "early": {"early_stopping": True, "validation_fraction": 0.3, "n_iter_no_change": 1},
     "average": {"ema_decay": 0.9, "optimizer": "momentum", "schedule": "one_cycle"},
-    "bootstrap": {"bootstrap": True, "early_stopping": True},
-    "share": {"member_fraction": 0.6, "initializer": "lsuv", "bias_initializer": "prior"},
+    "bootstrap": {"ensemble": Bagging(), "early_stopping": True},
+    "share": {
+        "ensemble": Bagging(0.6, bootstrap=False),
+        "initializer": "lsuv",
+        "bias_initializer": "prior",
+    },
+    "scheduled": {
+        "optimizer": Momentum(Scheduled(0.9, "momentum_cycle")),
+        "weight_decay": Scheduled(0.1, "linear"),
+        "clip_norm": ClipNorm(0.3, "tensor"),
+        "batch_size": Accumulated(16, 2),
+    },
     "lbfgs": {"optimizer": "lbfgs", "batch_size": "auto"},
     "full": {"batch_size": "full", "clip_norm": 0.5, "weight_decay": 0.01},
 }
@@ -187,7 +204,11 @@ def test_what_is_given_beside_the_table_is_for_all_members(monkeypatch):
     X, y = data("multiclass")
     rng = np.random.default_rng(4)
     ensemble = model(
-        "multiclass", class_weight="balanced", curriculum="linear", bootstrap=True, max_iter=12
+        "multiclass",
+        class_weight="balanced",
+        curriculum="linear",
+        ensemble=Bagging(),
+        max_iter=12,
     )
     given = {
         "X_val": X[:30] + 0.1,
@@ -275,17 +296,19 @@ def test_rows_that_members_train_on(n_members, monkeypatch):
         return rows_of(monkeypatch, model("regression", n_members=n_members, **changes), X, y)
 
     assert (rows() == np.arange(N)).all()
-    share = rows(member_fraction=0.5)
+    share = rows(ensemble=Bagging(0.5, bootstrap=False))
     assert share.shape == (n_members, N // 2)
     assert all(len(set(member)) == N // 2 for member in share)
-    drawn = rows(bootstrap=True)
+    every_one = rows(ensemble=Bagging(bootstrap=False))
+    assert (every_one == np.arange(N)).all()
+    drawn = rows(ensemble=Bagging())
     assert drawn.shape == (n_members, N)
     assert all(len(set(member)) < N for member in drawn)
-    both = rows(bootstrap=True, member_fraction=0.3)
+    both = rows(ensemble=Bagging(0.3))
     assert both.shape == (n_members, 27)
     for found in (share, drawn, both):
         assert len({tuple(member) for member in found}) == n_members
-    held = rows(bootstrap=True, early_stopping=True, validation_fraction=0.2)
+    held = rows(ensemble=Bagging(), early_stopping=True, validation_fraction=0.2)
     assert held.shape == (n_members, 72)
     assert len(set(held.ravel())) <= 72
 
@@ -293,24 +316,94 @@ def test_rows_that_members_train_on(n_members, monkeypatch):
 def test_rows_of_no_weight_are_not_drawn(monkeypatch):
     X, y = data("regression")
     weight = np.repeat([0.0, 1.0], N // 2)
-    found = rows_of(monkeypatch, model("regression", bootstrap=True), X, y, sample_weight=weight)
+    bagged = model("regression", ensemble=Bagging())
+    found = rows_of(monkeypatch, bagged, X, y, sample_weight=weight)
     assert found.shape == (M, N // 2)
     assert found.min() >= N // 2
 
 
 def test_a_bootstrap_takes_each_row_about_once():
-    drawn = member_rows(np.arange(50), range(4000), {"bootstrap": True, "member_fraction": None})
+    drawn = member_rows(np.arange(50), range(4000), Bagging())
     counts = np.bincount(drawn.ravel(), minlength=50) / 4000
     np.testing.assert_allclose(counts, 1.0, atol=0.08)
     share = np.mean([len(set(member)) / 50 for member in drawn])
     assert share == pytest.approx(1 - (1 - 1 / 50) ** 50, abs=0.01)
 
 
-@pytest.mark.parametrize("bad", [0.0, 1.5, "half"])
-def test_bad_shares_are_refused(bad):
+@pytest.mark.parametrize(
+    ("bad", "match"),
+    [
+        (Bagging(0.0), "'fraction' parameter of Bagging"),
+        (Bagging(1.5), "'fraction' parameter of Bagging"),
+        (Bagging(1.5, bootstrap=False), "'fraction' parameter of Bagging"),
+        (Bagging("half"), "'fraction' parameter of Bagging"),
+        (Bagging(bootstrap="no"), "'bootstrap' parameter of Bagging"),
+        (Bagging, r"an instance, not a class: write Bagging\(\)"),
+        ("bagging", "'ensemble' parameter"),
+    ],
+    ids=str,
+)
+def test_bad_shares_are_refused(bad, match):
     X, y = data("regression")
-    with pytest.raises(ValueError, match="member_fraction"):
-        model("regression", member_fraction=bad).fit(X, y)
+    with pytest.raises(ValueError, match=match):
+        model("regression", ensemble=bad).fit(X, y)
+
+
+def test_all_rows_drawn_once_are_the_rows_of_independent_members():
+    X, y = data("multiclass")
+    plain = model("multiclass").fit(X, y)
+    once = model("multiclass", ensemble=Bagging(bootstrap=False)).fit(X, y)
+    drawn = model("multiclass", ensemble=Bagging()).fit(X, y)
+    for ours, theirs, others in zip(once.coefs_, plain.coefs_, drawn.coefs_, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+        assert not np.allclose(ours, others)
+    assert once.loss_curve_ == plain.loss_curve_
+
+
+@pytest.mark.parametrize("kind", ["regression", "multiclass"])
+@pytest.mark.parametrize(
+    "space",
+    [
+        {"ensemble": ["independent", Bagging(), Bagging(bootstrap=False)], "n_members": [1, 3]},
+        {"ensemble": ["independent", Bagging(0.5), Bagging(0.5, bootstrap=False)]},
+        {"clip_norm": [None, 0.1, ClipNorm(0.1, "tensor"), ClipNorm(0.3)], "n_members": [2]},
+        {
+            "weight_decay": [0.0, 0.1, Scheduled(0.1, "linear"), Scheduled(0.3, "cosine")],
+            "optimizer": [Momentum(0.5), Momentum(Scheduled(0.9, "momentum_cycle"))],
+        },
+    ],
+    ids=["rows", "fewer rows", "clips", "schedules"],
+)
+def test_a_search_over_them_trains_stacks_and_gives_the_scores_of_each_alone(kind, space, capsys):
+    X, y = data(kind)
+    network = model(kind, n_members=2, dtype="float64")
+    asked = {"cv": 2, "refit": False, "scoring": "r2" if kind == "regression" else "neg_log_loss"}
+    theirs = TheirGridSearchCV(network, space, **asked).fit(X, y)
+    capsys.readouterr()
+    ours = GridSearchCV(network, space, **asked, verbose=2).fit(X, y)
+    n_fits = 2 * len(ours.cv_results_["params"])
+    assert f"[stacking] {n_fits} of {n_fits} fits trained in stacks" in capsys.readouterr().out
+    scores, expected = (s.cv_results_["mean_test_score"] for s in (ours, theirs))
+    np.testing.assert_allclose(scores, expected, rtol=1e-7)
+    assert len(set(scores.round(9))) > 1
+
+
+def test_a_search_reaches_the_numbers_of_bags():
+    X, y = data("binary")
+    space = {"ensemble__fraction": [0.5, 1.0], "ensemble__bootstrap": [True, False]}
+    search = GridSearchCV(model("binary", ensemble=Bagging()), space, cv=2).fit(X, y)
+    alone = [
+        model("binary", ensemble=Bagging(p["ensemble__fraction"], p["ensemble__bootstrap"]))
+        for p in search.cv_results_["params"]
+    ]
+    theirs = TheirGridSearchCV(model("binary"), {"ensemble": [m.ensemble for m in alone]}, cv=2)
+    np.testing.assert_allclose(
+        search.cv_results_["mean_test_score"],
+        theirs.fit(X, y).cv_results_["mean_test_score"],
+        rtol=1e-7,
+    )
+    with pytest.raises(ValueError, match=r"ensemble='independent'.*ensemble=Bagging\(\.\.\.\)"):
+        model("binary").set_params(ensemble__fraction=0.5)
 
 
 # Going on
@@ -320,7 +413,8 @@ def test_bad_shares_are_refused(bad):
     "changes",
     [
         {},
-        {"bootstrap": True},
+        {"ensemble": Bagging()},
+        {"ensemble": Bagging(0.6, bootstrap=False)},
         {"dropout": 0.3},
         {"norm": "batch", "ema_decay": 0.9},
         {"early_stopping": True},
@@ -336,6 +430,21 @@ def test_warm_starts_are_one_long_fit(changes):
     for a, b in zip(whole.coefs_, parts.coefs_, strict=True):
         assert np.array_equal(a, b)
     assert whole.loss_curve_ == parts.loss_curve_
+
+
+def test_members_may_go_on_with_rows_of_their_own(monkeypatch):
+    X, y = data("regression")
+    first = model("regression", warm_start=True, max_iter=2).fit(X, y)
+    weights = [w.copy() for w in first.coefs_]
+    first.set_params(ensemble=Bagging(0.5, bootstrap=False), learning_rate_init=1e-300)
+    rows = rows_of(monkeypatch, first, X, y)
+    drawn = model("regression", ensemble=Bagging(0.5, bootstrap=False))
+    assert np.array_equal(rows, rows_of(monkeypatch, drawn, X, y))
+    for before, after in zip(weights, first.coefs_, strict=True):
+        np.testing.assert_allclose(after, before, rtol=1e-12)
+    assert (rows_of(monkeypatch, first.set_params(ensemble="independent"), X, y) == range(N)).all()
+    with pytest.raises(ValueError, match="another ensemble"):
+        first.set_params(ensemble="shared").fit(X, y)
 
 
 def test_partial_fits_are_one_fit():

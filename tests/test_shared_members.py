@@ -31,7 +31,10 @@ from sklearn_dnn._core.training.state import Progress
 from sklearn_dnn._core.training.step import TrainingStep
 from sklearn_dnn._core.training.streams import Streams
 from sklearn_dnn.components import (
+    Accumulated,
+    Bagging,
     BatchNorm,
+    ClipNorm,
     Dropout,
     Gaussian,
     HiddenModule,
@@ -41,6 +44,7 @@ from sklearn_dnn.components import (
     Prelu,
     Quantile,
     Residual,
+    Scheduled,
 )
 from sklearn_dnn.components.losses import LOSSES
 from sklearn_dnn.inspection import layer_statistics
@@ -341,10 +345,14 @@ def test_an_auxiliary_output_is_read_by_every_member():
 
 
 @pytest.mark.parametrize("kind", list(CODECS))
-@pytest.mark.parametrize("parameters", [{}, {"norm": "batch"}, {"norm": "rms", "clip_norm": 0.1}])
+@pytest.mark.parametrize(
+    "parameters",
+    [{}, {"norm": "batch"}, {"norm": "rms", "clip_norm": ClipNorm(0.1, "tensor")}],
+    ids=str,
+)
 @pytest.mark.parametrize("weighted", [False, True])
 def test_a_stack_trains_each_as_it_would_alone(kind, parameters, weighted):
-    spec = spec_of(kind, clip_scope="tensor", **parameters)
+    spec = spec_of(kind, **parameters)
     data = training_set(kind, 3, weighted, n_rows=30)
     rows = torch.from_numpy(np.stack([np.arange(10)] * 3))
     held = ValidationSet(data.features, data.y, data.weight, rows, CODECS[kind].score)
@@ -501,7 +509,8 @@ class Block(torch.nn.Sequential):
         {"augmentation": [Mixup(), "adversarial"]},
         {"augmentation": "input_noise", "label_smoothing": 0.1},
         {"activity_l1": 0.01, "l1": 0.01, "weight_decay": 0.1, "alpha": [0.1, 0.0]},
-        {"ema_decay": 0.9, "clip_norm": 0.1, "clip_value": 0.1, "clip_scope": "tensor"},
+        {"ema_decay": 0.9, "clip_norm": ClipNorm(0.1, "tensor"), "clip_value": 0.1},
+        {"dropout": Scheduled(0.2, "linear"), "weight_decay": Scheduled(0.1, "cosine")},
         {"early_stopping": True},
         {"early_stopping": True, "monitor": "neg_log_loss"},
         {"initializer": "lsuv"},
@@ -512,7 +521,7 @@ class Block(torch.nn.Sequential):
         {"dtype": "mixed_bfloat16"},
         {"dtype": "float32"},
         {"learning_rate_init": "range_test"},
-        {"accumulation_steps": 2, "batch_size": 16, "class_weight": "balanced"},
+        {"batch_size": Accumulated(16, 2), "class_weight": "balanced"},
         {"hidden_layer_sizes": HiddenModule(Block)},
     ],
     ids=str,
@@ -591,7 +600,11 @@ def test_going_on_without_what_was_saved_keeps_the_weights(table):
 
 @pytest.mark.parametrize(
     ("name", "changes"),
-    [("n_members", {"n_members": 5}), ("ensemble", {"ensemble": "independent"})],
+    [
+        ("n_members", {"n_members": 5}),
+        ("ensemble", {"ensemble": "independent"}),
+        ("ensemble", {"ensemble": Bagging()}),
+    ],
 )
 def test_going_on_with_other_members_is_refused(table, name, changes):
     model = shared(warm_start=True).fit(*table)

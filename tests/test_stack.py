@@ -31,11 +31,15 @@ from sklearn_dnn._core.training.streams import Streams
 from sklearn_dnn._threads import limit_threads
 from sklearn_dnn.components import (
     SGD,
+    Accumulated,
     Adam,
+    AdamW,
     Adversarial,
     AlphaDropout,
+    Bagging,
     BatchNorm,
     Box,
+    ClipNorm,
     Constant,
     DropConnect,
     Dropout,
@@ -61,6 +65,7 @@ from sklearn_dnn.components import (
     Prelu,
     Quantile,
     Residual,
+    Scheduled,
     TargetNoise,
 )
 from sklearn_dnn.components.losses import LOSSES, Loss
@@ -274,7 +279,7 @@ def test_by_seed_with_other_losses_of_classes(loss, kind):
         {"norm": BatchNorm(position="after"), "input_scaling": None},
         {"output_activation": "softplus", "loss": "huber", "positive": True},
         {"output_weights": [1.0, 3.0]},
-        {"accumulation_steps": 2, "shuffle": False},
+        {"batch_size": Accumulated(16, 2), "shuffle": False},
         {"bias_initializer": "normal", "initializer": "truncated_normal"},
     ],
     ids=str,
@@ -369,10 +374,42 @@ def test_a_member_without_l1_beside_one_with_much():
 
 @pytest.mark.parametrize(("scope", "limit"), [("global", 10.0), ("tensor", 7.0)])
 def test_by_clipped_norms(scope, limit):
-    changes = [{"clip_norm": limit} for limit in (0.01, limit, None)]
-    first, second, _ = Stack(changes, clip_scope=scope, accumulation_steps=2).trained()
+    changes = [{"clip_norm": ClipNorm(limit, scope)} for limit in (0.01, limit)]
+    stack = Stack([*changes, {"clip_norm": None}], batch_size=Accumulated(16, 2))
+    first, second, _ = stack.trained()
     assert set(first.history["clipped"]) == {1.0}
     assert set(second.history["clipped"]) - {0.0, 1.0} == {0.5}  # of two steps an epoch
+
+
+@pytest.mark.parametrize("limit", [None, 0.02], ids=["by_norm", "by_value_too"])
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+def test_by_scopes_of_a_clip(limit, weighted):
+    clips = [ClipNorm(0.05, "tensor"), 0.05, None, ClipNorm(0.05), ClipNorm(1e9, "tensor"), 1e9]
+    stack = Stack([{"clip_norm": clip} for clip in clips], clip_value=limit, weighted=weighted)
+    assert all(structure(spec) == structure(stack.specs[0]) for spec in stack.specs)
+    stack.seeds = [4] * len(clips)
+    by_tensor, plain, none, whole, *wide = stack.trained()
+    assert_same(plain, whole)  # a number bounds the whole
+    for outcome in wide:
+        assert_same_weights(outcome.weights, none.weights)
+        assert limit is not None or set(outcome.history["clipped"]) == {0.0}
+    for outcome in (by_tensor, whole):
+        assert max(outcome.history["clipped"]) > 0
+        assert not np.allclose(outcome.weights.coefs[0], none.weights.coefs[0])
+    assert not np.allclose(by_tensor.weights.coefs[0], whole.weights.coefs[0])
+
+
+def test_members_of_each_scope_are_told_the_same_norm():
+    clips = [ClipNorm(1e-3, "tensor"), ClipNorm(1e-3), ClipNorm(1e9, "tensor"), 1e9, None]
+    changes = [{"clip_norm": clip} for clip in clips]
+    stack = Stack(changes, batch_size=N_ROWS, max_iter=1)
+    stack.seeds = [4] * len(clips)
+    *outcomes, none = (o.history for o in stack.train(stack.everyone))
+    norms = [history["gradient_norm"] for history in outcomes]
+    assert norms[0][0] > 1e-3
+    np.testing.assert_allclose(norms, [norms[0]] * 4, rtol=1e-9)
+    assert [history["clipped"] for history in outcomes] == [[1.0], [1.0], [0.0], [0.0]]
+    assert none["gradient_norm"] == none["clipped"] == [None]
 
 
 def test_by_clipped_values():
@@ -401,14 +438,20 @@ def test_every_constraint_is_tried():
     assert set(CONSTRAINTS) == set(components.constraints.CONSTRAINTS)
 
 
+# What a number that may be scheduled stands in, and a value of it.
 DRIVEN = {
-    "momentum_schedule": {"optimizer": "momentum"},
-    "weight_decay_schedule": {"weight_decay": 0.3},
+    "momentum": (lambda number: {"optimizer": Momentum(number)}, 0.9),
+    "momentum of sgd": (lambda number: {"optimizer": SGD(number, nesterov=True)}, 0.9),
+    "beta_1": (lambda number: {"optimizer": Adam(beta_1=number)}, 0.9),
+    "inner momentum": (lambda number: {"optimizer": Lookahead(SGD(number), k=2)}, 0.9),
+    "weight_decay": (lambda number: {"weight_decay": number}, 0.3),
+    "decay of adamw": (lambda number: {"optimizer": AdamW(weight_decay=number)}, 0.3),
 }
+drives = pytest.mark.parametrize(("holder", "value"), DRIVEN.values(), ids=DRIVEN)
 
 
-@pytest.mark.parametrize("name", list(DRIVEN))
-def test_by_schedules_of_other_numbers(name):
+@drives
+def test_by_schedules_of_other_numbers(holder, value):
     schedules = [
         Constant(),
         Exponential(s=1.5, interval="epoch"),
@@ -416,25 +459,97 @@ def test_by_schedules_of_other_numbers(name):
         Performance(patience=1, threshold=10.0),
         MomentumCycle(0.1),
     ]
-    outcomes = Stack([{name: schedule} for schedule in schedules], **DRIVEN[name]).trained()
-    assert len({o.history["loss"][-1] for o in outcomes}) == len(schedules)
+    numbers = [*(Scheduled(value, schedule) for schedule in schedules), value]
+    stack = Stack([holder(number) for number in numbers])
+    stack.trained()
+    stack.seeds = [4] * len(numbers)
+    constant, *others, plain = stack.trained()
+    np.testing.assert_allclose(plain.history["loss"], constant.history["loss"], rtol=1e-9)
+    assert len({o.history["loss"][-1] for o in (constant, *others)}) == len(schedules)
 
 
-@pytest.mark.parametrize("name", [*DRIVEN, "dropout_schedule"])
-def test_members_with_and_without_a_schedule_are_no_stack(name):
-    changes = [{name: Linear()}, {name: Exponential(s=1.5)}, {}]
-    driven = {"dropout": 0.1} if name == "dropout_schedule" else DRIVEN[name]
-    linear, exponential, none = map(structure, Stack(changes, **driven).specs)
-    assert linear == exponential
-    assert linear != none
-
-
-def test_by_momentum_and_its_schedule():
-    changes = [
-        {"optimizer": Momentum(momentum), "momentum_schedule": Linear(final_factor=factor)}
-        for momentum, factor in ((0.9, 0.1), (0.5, 1.5), (0.9, 1.0))
+@pytest.mark.parametrize("name", [name for name in DRIVEN if name != "inner momentum"])
+def test_by_a_number_and_its_schedule(name):
+    holder, value = DRIVEN[name]
+    numbers = [
+        Scheduled(value, Linear(final_factor=0.1)),
+        value / 3,
+        Scheduled(value / 2, Linear(final_factor=1.5)),
+        Scheduled(value, Linear(final_factor=1.0)),
+        value,
     ]
-    Stack(changes).trained()
+    stack = Stack([holder(number) for number in numbers])
+    stack.seeds = [4] * len(numbers)
+    *others, constant, plain = (o.history["loss"] for o in stack.trained())
+    np.testing.assert_allclose(constant, plain, rtol=1e-9)
+    assert len({losses[-1] for losses in (*others, plain)}) == 4
+
+
+@pytest.mark.parametrize("schedule", [Piecewise((1,), (0.0, 1.0)), Piecewise((1, 3), (1, 0, 1))])
+@pytest.mark.parametrize("optimizer", [SGD, Momentum])
+def test_by_momentum_that_comes_and_goes_and_none(optimizer, schedule):
+    stack = Stack([{"optimizer": optimizer(m)} for m in (Scheduled(0.9, schedule), 0.0, 0.9)])
+    for i, outcome in enumerate(stack.train(stack.everyone)):
+        (alone,) = stack.train([i])
+        # without momentum nothing reads the velocity, and only a stack keeps one
+        assert_same_weights(outcome.weights, alone.weights)
+
+
+@drives
+def test_scheduled_members_leave_with_and_before_others(holder, value):
+    watching = Scheduled(value, Performance(reduction=0.5, patience=1, threshold=1e6))
+    numbers = [Scheduled(value, "linear"), value, watching, value]
+    # no epoch improves by so large a tolerance, so the first one is the last that counts
+    changes = [
+        holder(number) | {"n_iter_no_change": count}
+        for number, count in zip(numbers, (3, 1, np.inf, 5), strict=True)
+    ]
+    outcomes = Stack(changes, tol=1e6, max_iter=8).trained()
+    assert [o.n_iter for o in outcomes] == [5, 3, 8, 7]
+
+
+def test_by_decay_that_comes_and_none():
+    late = Scheduled(0.5, Piecewise((2,), (0.0, 1.0)))
+    first, none, _ = Stack([{"weight_decay": decay} for decay in (late, 0.0, 0.5)]).trained()
+    assert first.history["loss"] != none.history["loss"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *(
+            [holder(Scheduled(value, s)) for s in (Linear(), Exponential(s=1.5))] + [holder(value)]
+            for holder, value in DRIVEN.values()
+        ),
+        [{"dropout": rate} for rate in (Scheduled(0.1, Linear()), 0.1, 0.0, [0.0, 0.2])],
+        [
+            {"dropout": [Scheduled(0.1, Linear()), 0.0]},
+            {"dropout": Dropout(Scheduled(0.3, "step"))},
+        ],
+        [{"input_dropout": rate} for rate in (Scheduled(0.1, Linear()), 0.1, 0.0)],
+        [{"clip_norm": clip} for clip in (ClipNorm(1.0, "tensor"), ClipNorm(2.0), 3.0, None)],
+        [{"ensemble": rows} for rows in (Bagging(), "independent", Bagging(0.5, bootstrap=False))],
+    ],
+    ids=lambda changes: str(changes[0]),
+)
+def test_members_that_differ_in_what_may_differ_are_one_stack(changes):
+    first, *others = map(structure, Stack(changes).specs)
+    assert all(other == first for other in others)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [{"optimizer": SGD(Scheduled(0.9, "linear"))}, {"optimizer": Momentum(0.9)}],
+        [{"dropout": Scheduled(0.1, "linear")}, {"dropout": GaussianDropout(0.1)}],
+        [{"batch_size": Accumulated(16, 2)}, {"batch_size": 16}],
+        [{"ensemble": "shared", "n_members": 2}, {"ensemble": Bagging(), "n_members": 2}],
+    ],
+    ids=lambda changes: str(changes[0]),
+)
+def test_members_that_differ_in_more_are_no_stack(changes):
+    one, other = map(structure, Stack(changes).specs)
+    assert one != other
 
 
 def test_by_numbers_of_a_lookahead():
@@ -816,20 +931,51 @@ def test_members_have_labels_of_their_own():
     assert len({tuple(o.history["loss"]) for o in (none, some, other)}) == 3
 
 
-def test_dropout_schedules_of_members():
-    changes = [
-        {"dropout": 0.5, "dropout_schedule": schedule}
-        for schedule in (Piecewise((1,), (0.0, 1.0)), Constant(), Piecewise((1,), (0.0, 0.0)))
-    ]
-    driven = Stack(changes)
-    late, always, never = (o.history["loss"] for o in driven.train(driven.everyone))
-    plain = Stack([{"dropout": 0.5}, {"dropout": 0.0}, {"dropout": 0.0}])
-    _, _, without = (o.history["loss"] for o in plain.train(plain.everyone))
-    (bare,) = Stack([{}] * 3).train([0])
-    np.testing.assert_allclose(late[0], bare.history["loss"][0], rtol=1e-9)
-    np.testing.assert_allclose(never, without, rtol=1e-9)
-    assert always[0] != pytest.approx(late[0], rel=1e-3)
-    assert late[1] != pytest.approx(bare.history["loss"][1], rel=1e-3)
+# What a rate of dropout stands in.
+RATES_OF_DROPOUT = {
+    "dropout": lambda rate: {"dropout": rate},
+    "component": lambda rate: {"dropout": Dropout(rate)},
+    "first layer": lambda rate: {"dropout": [rate, 0.3]},
+    "second layer": lambda rate: {"dropout": [0.0, DropConnect(rate)]},
+    "input_dropout": lambda rate: {"input_dropout": rate},
+}
+
+
+@pytest.mark.parametrize("holder", RATES_OF_DROPOUT.values(), ids=RATES_OF_DROPOUT)
+def test_scheduled_rates_of_dropout(holder):
+    def losses(*rates):
+        stack = Stack([holder(rate) for rate in rates])
+        return [o.history["loss"] for o in stack.train(stack.everyone)]
+
+    # a stack of equal rates draws equal masks
+    plain = losses(0.5, 0.0, 0.0, 0.2, 0.4)
+    late, always, never = Piecewise((1,), (0.0, 1.0)), Constant(), Piecewise((1,), (0.0, 0.0))
+    driven = losses(Scheduled(0.5, late), 0.0, Scheduled(0.5, never), 0.2, Scheduled(0.4, always))
+    assert driven[1:] == plain[1:]
+    without = losses(0.0, 0.0, 0.0, 0.2, 0.4)
+    assert driven[0][0] == without[0][0] != plain[0][0]
+    assert driven[0][1] != pytest.approx(without[0][1], rel=1e-6)
+    halved = losses(0.5, Scheduled(0.0, always), 0.0, Scheduled(0.4, Piecewise((), (0.5,))), 0.4)
+    assert halved == plain
+
+
+def test_a_schedule_drives_the_rate_of_its_layer_alone():
+    off = Piecewise((1,), (0.0, 0.0))
+    driven = Stack([{"dropout": [Scheduled(0.5, off), 0.3], "input_dropout": 0.1}, {}])
+    plain = Stack([{"dropout": [0.0, 0.3], "input_dropout": 0.1}, {}])
+    ours, theirs = (stack.train(stack.everyone)[0].history["loss"] for stack in (driven, plain))
+    assert ours == theirs
+
+
+def test_members_without_dropout_beside_scheduled_ones_are_as_alone():
+    changes = [{"dropout": rate} for rate in (Scheduled(0.5, Piecewise((1,), (0.0, 1.0))), 0.0)]
+    stack = Stack([*changes, {"dropout": Scheduled(0.5, Piecewise((1,), (0.0, 0.0)))}])
+    late, *never = (o.history["loss"] for o in stack.train(stack.everyone))
+    bare = Stack([{}] * 3)
+    alone = [bare.train([i])[0].history["loss"] for i in range(3)]
+    np.testing.assert_allclose(never, alone[1:], rtol=1e-9)
+    np.testing.assert_allclose(late[0], alone[0][0], rtol=1e-9)
+    assert late[1] != pytest.approx(alone[0][1], rel=1e-3)
 
 
 def test_an_order_drawn_piece_by_piece_is_the_same(monkeypatch):

@@ -12,6 +12,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_dnn import MLPRegressor
+from sklearn_dnn.components import Accumulated, ClipNorm
 from sklearn_dnn.inspection import fgsm, prune
 
 pytestmark = pytest.mark.filterwarnings(
@@ -103,7 +104,7 @@ def test_accumulated_batches_are_one_large_batch(table, n, shuffle, penalty, wei
     X, y = (part[:n] for part in table)
     weight = np.random.default_rng(3).uniform(0.3, 2, n) if weighted else None
     common = SGD | penalty | {"shuffle": shuffle}
-    small = make(**common, batch_size=4, accumulation_steps=3).fit(X, y, weight)
+    small = make(**common, batch_size=Accumulated(4, 3)).fit(X, y, weight)
     large = make(**common, batch_size=12).fit(X, y, weight)
     weights_close(small, large)
     np.testing.assert_array_equal(
@@ -116,7 +117,7 @@ def test_accumulation_is_no_matter_of_the_optimizer(table):
     X, y = table
     for optimizer in ("momentum", "adam", "rmsprop"):
         common = {"optimizer": optimizer, "ema_decay": 0.5, "clip_norm": 0.3}
-        small = make(**common, batch_size=4, accumulation_steps=2).fit(X, y)
+        small = make(**common, batch_size=Accumulated(4, 2)).fit(X, y)
         large = make(**common, batch_size=8).fit(X, y)
         weights_close(small, large, rtol=1e-6)
         np.testing.assert_allclose(
@@ -127,15 +128,34 @@ def test_accumulation_is_no_matter_of_the_optimizer(table):
 def test_more_steps_than_batches_are_one_step_an_epoch(table):
     X, y = table
     weights_close(
-        make(**SGD, batch_size=4, accumulation_steps=100).fit(X, y),
+        make(**SGD, batch_size=Accumulated(4, 100)).fit(X, y),
         make(**SGD, batch_size="full").fit(X, y),
     )
+
+
+def test_one_batch_a_step_is_no_accumulation(table):
+    X, y = table
+    for size in (6, "auto", "full"):
+        plain, single = (make(batch_size=b).fit(X, y) for b in (size, Accumulated(size, 1)))
+        weights_close(plain, single, rtol=0, atol=0)
+        assert plain.spec_ == single.spec_
+
+
+def test_batches_of_auto_and_full_are_accumulated_too(table):
+    """Either has all rows of so small a table: its step is one a batch anyway."""
+    X, y = table
+    full = make(batch_size="full").fit(X, y)
+    for batches in (Accumulated(), Accumulated("full", 5)):
+        model = make(batch_size=batches).fit(X, y)
+        weights_close(model, full)
+        assert model.spec_["batch_size"] == N
+        assert model.spec_["accumulation_steps"] == batches.steps
 
 
 def test_a_batch_norm_still_measures_small_batches(table):
     """Why accumulation is not the same as a large batch to a norm of batches."""
     X, y = table
-    small = make(**SGD, norm="batch", batch_size=4, accumulation_steps=3).fit(X, y)
+    small = make(**SGD, norm="batch", batch_size=Accumulated(4, 3)).fit(X, y)
     large = make(**SGD, norm="batch", batch_size=12).fit(X, y)
     assert not np.allclose(small.coefs_[0], large.coefs_[0])
 
@@ -184,11 +204,20 @@ def test_a_global_clip_is_torchs(table):
     assert model.history_["clipped"] == [1.0]
 
 
+@pytest.mark.parametrize("limit", [0.05, 1e6])
+def test_a_plain_number_bounds_the_whole_gradient(table, limit):
+    plain, written = (make(clip_norm=c).fit(*table) for c in (limit, ClipNorm(limit)))
+    weights_close(plain, written, rtol=0, atol=0)
+    assert plain.spec_["clip_norm"] == written.spec_["clip_norm"]
+    for name in ("gradient_norm", "clipped"):
+        assert plain.history_[name] == written.history_[name]
+
+
 def test_a_clip_by_tensor_is_torchs_of_each(table):
     leaves = first_gradient(*table)
     norms = [clip_by_torch([leaf], 0.1) for leaf in leaves]
     assert min(norms) < 0.1 < max(norms)
-    model = make(**ONE_STEP, clip_norm=0.1, clip_scope="tensor").fit(*table)
+    model = make(**ONE_STEP, clip_norm=ClipNorm(0.1, "tensor")).fit(*table)
     assert_step(model, leaves)
     assert model.history_["gradient_norm"] == [pytest.approx(np.linalg.norm(norms), rel=1e-9)]
     assert model.history_["clipped"] == [1.0]
@@ -215,7 +244,7 @@ def test_values_are_clipped_before_norms(table):
 def test_a_wide_clip_changes_nothing_and_tells_the_norm(table, scope):
     X, y = table
     plain = make().fit(X, y)
-    clipped = make(clip_norm=1e6, clip_scope=scope).fit(X, y)
+    clipped = make(clip_norm=ClipNorm(1e6, scope)).fit(X, y)
     weights_close(plain, clipped, rtol=0, atol=0)
     assert clipped.history_["clipped"] == [0.0] * 3
     assert min(clipped.history_["gradient_norm"]) > 0
@@ -236,15 +265,15 @@ def test_a_clip_by_value_tells_the_norm_before_and_what_was_cut(table):
         assert both.history_["clipped"] == [1.0]
 
 
-@pytest.mark.parametrize("scope", ["global", "tensor"])
-def test_steps_cut_by_value_are_counted_by_member(table, scope):
+@pytest.mark.parametrize("clip", [None, 1e9, ClipNorm(1e9, "tensor")], ids=str)
+def test_steps_cut_by_value_are_counted_by_member(table, clip):
     """Members of an ensemble have gradients, and shares, of their own."""
     X, y = table
-    wide = make(clip_value=1e9, n_members=3, clip_scope=scope).fit(X, y)
+    wide = make(clip_value=1e9, n_members=3, clip_norm=clip).fit(X, y)
     for member in wide.members_:
         assert member["history"]["clipped"] == [0.0] * 3
         assert min(member["history"]["gradient_norm"]) > 0
-    tight = make(clip_value=1e-9, n_members=3, clip_scope=scope).fit(X, y)
+    tight = make(clip_value=1e-9, n_members=3, clip_norm=clip).fit(X, y)
     assert [m["history"]["clipped"] for m in tight.members_] == [[1.0] * 3] * 3
     plain = make(n_members=3).fit(X, y)
     weights_close(plain, wide, rtol=0, atol=0)
@@ -300,8 +329,8 @@ def test_the_share_of_clipped_steps(table):
     "parameters",
     [
         {"ema_decay": 0.9},
-        {"accumulation_steps": 2},
-        {"clip_norm": 0.1, "clip_scope": "tensor"},
+        {"batch_size": Accumulated(6, 2)},
+        {"clip_norm": ClipNorm(0.1, "tensor")},
         {"alpha": [0.1, 0.0, 0.2]},
         {"constraint": "max_norm"},
     ],

@@ -15,6 +15,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
+from sklearn_dnn.components import (
+    SGD,
+    Adam,
+    AdamW,
+    GaussianDropout,
+    Lookahead,
+    Momentum,
+    Scheduled,
+)
 from sklearn_dnn.components.optimizers import OPTIMIZERS
 from sklearn_dnn.inspection import layer_statistics, learning_rate_range_test
 
@@ -179,20 +188,37 @@ def nothing(_t, _horizon):
 
 @SHORT
 @pytest.mark.parametrize(
-    ("schedule", "on", "off"),
+    "holder",
     [
-        ("dropout_schedule", {"dropout": 0.5}, {"dropout": 0.0}),
-        ("dropout_schedule", {"input_dropout": 0.5}, {"input_dropout": 0.0}),
-        ("weight_decay_schedule", {"weight_decay": 0.5}, {"weight_decay": 0.0}),
-        ("momentum_schedule", {"optimizer": "momentum"}, {"optimizer": "sgd"}),
+        lambda number: {"dropout": number},
+        lambda number: {"dropout": GaussianDropout(number)},
+        lambda number: {"input_dropout": number},
+        lambda number: {"weight_decay": number},
+        lambda number: {"optimizer": AdamW(weight_decay=number)},
+        lambda number: {"optimizer": Momentum(number)},
+        lambda number: {"optimizer": SGD(number)},
+        lambda number: {"optimizer": Adam(beta_1=number)},
+        lambda number: {"optimizer": Lookahead(SGD(number))},
+    ],
+    ids=[
+        "dropout",
+        "gaussian",
+        "input_dropout",
+        "decay",
+        "adamw",
+        "momentum",
+        "sgd",
+        "beta_1",
+        "lookahead",
     ],
 )
-def test_a_factor_of_zero_switches_off(schedule, on, off):
+def test_a_factor_of_zero_switches_off(holder):
     X, y = table(n=60)
     settings = {"learning_rate_init": 0.05, "batch_size": 20, "max_iter": 3, "random_state": 0}
-    with_it, without, scheduled = (
-        MLPRegressor((6,), **settings, **changes).fit(X, y)
-        for changes in (on, off, on | {schedule: nothing})
+    with_it, without, scheduled, zero = (
+        MLPRegressor((6,), **settings, **holder(number)).fit(X, y)
+        for number in (0.5, 0.0, Scheduled(0.5, nothing), Scheduled(0.0, "constant"))
     )
     assert not np.allclose(with_it.coefs_[0], without.coefs_[0])
     np.testing.assert_allclose(scheduled.coefs_[0], without.coefs_[0], rtol=1e-10, atol=1e-12)
+    np.testing.assert_array_equal(zero.coefs_[0], without.coefs_[0])

@@ -20,8 +20,10 @@ from sklearn_dnn._core.training import range_test as range_test_module
 from sklearn_dnn.components import (
     FTRL,
     SGD,
+    Accumulated,
     Adam,
     AdamW,
+    ClipNorm,
     Cosine,
     Dropout,
     EarlyStopping,
@@ -33,6 +35,7 @@ from sklearn_dnn.components import (
     Performance,
     Piecewise,
     Rprop,
+    Scheduled,
     Step,
     TorchOptimizer,
     Warmup,
@@ -347,8 +350,18 @@ RANGE_CASES = {
     "noisy": {"dropout": 0.3, "weight_noise": 0.01, "augmentation": "input_noise"},
     "measured": {"norm": "batch", "optimizer": "momentum", "input_scaling": "batch_norm"},
     "averaged": {"ema_decay": 0.9, "l1": 0.01, "constraint": "max_norm"},
-    "accumulated": {"accumulation_steps": 2, "schedule": Warmup(epochs=2), "initializer": "lsuv"},
+    "accumulated": {
+        "batch_size": Accumulated(12, 2),
+        "schedule": Warmup(epochs=2),
+        "initializer": "lsuv",
+    },
     "held out": {"early_stopping": True},
+    "scheduled": {
+        "optimizer": Momentum(Scheduled(0.9, "momentum_cycle")),
+        "weight_decay": Scheduled(0.1, "linear"),
+        "dropout": Scheduled(0.3, "linear"),
+        "clip_norm": ClipNorm(0.5, "tensor"),
+    },
     "matrices": {"optimizer": "muon", "activation": "prelu"},
     "torch's": {"optimizer": TorchOptimizer(torch.optim.Adam, amsgrad=True)},
 }
@@ -557,48 +570,107 @@ def _below_zero(_t, _horizon):
     return -1.0
 
 
+# What a number that may be scheduled stands in, and a value of it.
 DRIVEN = {
-    "schedule": ("learning_rate_init", 0.02, {}),
-    "momentum_schedule": ("optimizer__momentum", 0.8, {"optimizer": Momentum(0.8)}),
-    "dropout_schedule": ("dropout", 0.5, {"dropout": 0.5}),
-    "weight_decay_schedule": ("weight_decay", 0.5, {"weight_decay": 0.5, "optimizer": "sgd"}),
+    "momentum": (lambda number: {"optimizer": Momentum(number)}, 0.8),
+    "beta_1": (lambda number: {"optimizer": Adam(beta_1=number)}, 0.8),
+    "inner momentum": (lambda number: {"optimizer": Lookahead(SGD(number), k=3)}, 0.8),
+    "torch's momentum": (
+        lambda number: {"optimizer": TorchOptimizer(torch.optim.SGD, momentum=number)},
+        0.8,
+    ),
+    "torch's beta_1": (
+        lambda number: {"optimizer": TorchOptimizer(torch.optim.Adam, betas=(number, 0.99))},
+        0.8,
+    ),
+    "dropout": (lambda number: {"dropout": number}, 0.5),
+    "dropout of a layer": (lambda number: {"dropout": [0.2, Dropout(number)]}, 0.5),
+    "input_dropout": (lambda number: {"input_dropout": number}, 0.5),
+    "decay": (lambda number: {"weight_decay": number, "optimizer": "sgd"}, 0.5),
+    "decay of adamw": (lambda number: {"optimizer": AdamW(weight_decay=number)}, 0.5),
+    "inner decay": (
+        lambda number: {"optimizer": Lookahead(AdamW(weight_decay=number), k=3)},
+        0.5,
+    ),
+}
+# What the specification calls each.
+DRIVEN_NAMES = {
+    "momentum": ["momentum"],
+    "beta_1": ["momentum"],
+    "inner momentum": ["momentum"],
+    "torch's momentum": ["momentum"],
+    "torch's beta_1": ["momentum"],
+    "dropout": ["dropout_0", "dropout_1"],
+    "dropout of a layer": ["dropout_1"],
+    "input_dropout": ["input_dropout"],
+    "decay": ["weight_decay"],
+    "decay of adamw": ["weight_decay"],
+    "inner decay": ["weight_decay"],
 }
 
 
+def as_scheduled(name, schedule):
+    """Parameters with a number that the schedule drives; the rate has two of its own."""
+    if name == "rate":
+        return {"schedule": schedule}
+    holder, value = DRIVEN[name]
+    return holder(Scheduled(value, schedule))
+
+
+def times(name, factor):
+    """Parameters with that number times a factor."""
+    if name == "rate":
+        return {"learning_rate_init": 0.02 * factor}
+    holder, value = DRIVEN[name]
+    return holder(value * factor)
+
+
 @BOTH
-@pytest.mark.parametrize("name", list(DRIVEN))
+@pytest.mark.parametrize("name", ["rate", *DRIVEN])
 def test_a_schedule_is_as_changing_the_number_by_hand(table, cls, name):
-    number, value, parameters = DRIVEN[name]
     schedule = Piecewise((2, 3), (1.0, 0.5, 0.25))
-    whole = make(cls, max_iter=5, **{name: schedule}, **parameters).fit(*table)
-    hand = clone(make(cls, **parameters))  # with components of its own
+    whole = make(cls, max_iter=5, **as_scheduled(name, schedule)).fit(*table)
+    hand = make(cls)
     for factor in (1.0, 1.0, 0.5, 0.25, 0.25):
-        hand.set_params(**{number: value * factor}).partial_fit(*table)
+        hand.set_params(**times(name, factor)).partial_fit(*table)
     assert_equal(whole, hand)
-    undriven = make(cls, max_iter=5, **parameters).fit(*table)
+    undriven = make(cls, max_iter=5, **times(name, 1.0)).fit(*table)
     assert whole.loss_curve_[:2] == undriven.loss_curve_[:2]
     assert whole.loss_curve_[4] != undriven.loss_curve_[4]
 
 
 @BOTH
-@pytest.mark.parametrize("name", list(DRIVEN))
+@pytest.mark.parametrize("name", ["rate", *DRIVEN])
 def test_a_watching_schedule_drives_each_number(table, cls, name):
-    number, value, parameters = DRIVEN[name]
     # no epoch improves by so much: the factor is halved after each second one
     schedule = Performance(reduction=0.5, patience=1, threshold=1e6)
     rates = make(cls, max_iter=6, schedule=schedule).fit(*table).lr_curve_
     factors = np.array(rates) / 0.02
     assert factors[-1] < factors[0] == 1.0
-    whole = make(cls, max_iter=6, **{name: schedule}, **parameters).fit(*table)
-    hand = clone(make(cls, **parameters))
+    whole = make(cls, max_iter=6, **as_scheduled(name, schedule)).fit(*table)
+    hand = make(cls)
     for factor in factors:
-        hand.set_params(**{number: value * factor}).partial_fit(*table)
+        hand.set_params(**times(name, float(factor))).partial_fit(*table)
     assert_equal(whole, hand)
 
 
 @BOTH
+@pytest.mark.parametrize("name", list(DRIVEN))
+def test_a_constant_schedule_is_the_plain_number(table, cls, name):
+    constant, plain = (
+        make(cls, max_iter=3, **parameters).fit(*table)
+        for parameters in (as_scheduled(name, "constant"), times(name, 1.0))
+    )
+    assert_equal(constant, plain)
+    assert constant.loss_curve_ == plain.loss_curve_
+    assert sorted(constant.spec_["driven"]) == DRIVEN_NAMES[name]
+    assert plain.spec_["driven"] == {}
+
+
+@BOTH
 def test_no_dropout_at_a_factor_of_0(table, cls):
-    model = make(cls, dropout=0.5, input_dropout=0.2, dropout_schedule=Piecewise((3,), (0.0, 1.0)))
+    late = Piecewise((3,), (0.0, 1.0))
+    model = make(cls, dropout=Scheduled(0.5, late), input_dropout=Scheduled(0.2, late))
     plain = make(cls).fit(*table)
     np.testing.assert_allclose(model.fit(*table).loss_curve_[:3], plain.loss_curve_[:3], rtol=1e-9)
     assert model.loss_curve_[3] != pytest.approx(plain.loss_curve_[3], rel=1e-3)
@@ -631,10 +703,9 @@ def test_weight_decay_worked(table):
     model = linear(
         loss=FunctionLoss(_flat),
         schedule=Step(every=2, ratio=0.5),
-        weight_decay=0.4,
-        weight_decay_schedule=Piecewise((1, 3), (1.0, 3.0, 0.5)),
+        weight_decay=Scheduled(0.4, Piecewise((1, 3), (1.0, 3.0, 0.5))),
     )
-    first = clone(model).set_params(weight_decay=0.0, weight_decay_schedule=None)
+    first = clone(model).set_params(weight_decay=0.0)
     first.partial_fit(*table)
     shrunk = first.coefs_[0].copy()
     for rate, decay in ((0.5, 0.4), (0.5, 1.2), (0.25, 1.2), (0.25, 0.2), (0.125, 0.2)):
@@ -647,9 +718,17 @@ def test_weight_decay_worked(table):
 @pytest.mark.parametrize(
     ("parameters", "searched"),
     [
-        ({"dropout": Dropout(), "dropout_schedule": "linear"}, "dropout__rate"),
-        ({"optimizer": SGD(), "momentum_schedule": "linear"}, "optimizer__momentum"),
-        ({"optimizer": AdamW(), "weight_decay_schedule": "linear"}, "optimizer__weight_decay"),
+        ({"dropout": Scheduled(0.5, "linear")}, "dropout__value"),
+        ({"dropout": Dropout(Scheduled(0.5, "linear"))}, "dropout__rate__value"),
+        ({"dropout": Dropout(Scheduled(0.5, "linear"))}, "dropout__rate"),
+        ({"input_dropout": Scheduled(0.5, "linear")}, "input_dropout__value"),
+        ({"weight_decay": Scheduled(0.5, "linear")}, "weight_decay__value"),
+        ({"optimizer": SGD(Scheduled(0.5, "linear"))}, "optimizer__momentum__value"),
+        ({"optimizer": SGD(Scheduled(0.5, "linear"))}, "optimizer__momentum"),
+        (
+            {"optimizer": AdamW(weight_decay=Scheduled(0.5, "linear"))},
+            "optimizer__weight_decay__value",
+        ),
     ],
     ids=str,
 )
@@ -680,9 +759,8 @@ def test_one_cycle_and_its_momentum_worked(table):
     # then down to a thousandth of the first; the momentum from 0.95 to 0.85 and back, and flat
     model = linear(
         loss=FunctionLoss(_sloped),
-        optimizer=Momentum(0.95),
+        optimizer=Momentum(Scheduled(0.95, "momentum_cycle")),
         schedule="one_cycle",
-        momentum_schedule="momentum_cycle",
         max_iter=20,
     )
     found = momenta(model, table, 20)
@@ -709,7 +787,8 @@ def test_a_momentum_schedule_is_torchs_sgd_with_its_momentum_changed(table):
         "input_scaling": None,
         "target_scaling": None,
     }
-    ours = linear(**parameters, momentum_schedule=cycle, max_iter=5).fit(X, y)
+    scheduled = {"optimizer": SGD(momentum=Scheduled(0.9, cycle))}
+    ours = linear(**parameters | scheduled, max_iter=5).fit(X, y)
     start = linear(**parameters | {"learning_rate_init": 1e-300, "max_iter": 1}).fit(X, y)
     w = torch.tensor(start.coefs_[0], requires_grad=True)
     b = torch.tensor(start.intercepts_[0], requires_grad=True)
@@ -725,10 +804,42 @@ def test_a_momentum_schedule_is_torchs_sgd_with_its_momentum_changed(table):
     np.testing.assert_allclose(ours.intercepts_[0], b.detach().numpy(), rtol=1e-9)
 
 
-@pytest.mark.parametrize("optimizer", ["adagrad", "rmsprop", "rprop", "ftrl", "lbfgs"])
-def test_no_momentum_no_schedule_of_it(table, optimizer):
-    model = make(MLPRegressor, optimizer=optimizer, batch_size="auto", momentum_schedule="cosine")
-    with pytest.raises(ValueError, match=r"momentum_schedule=.*optimizer=.*has no momentum"):
+@pytest.mark.parametrize("name", list(OPTIMIZERS))
+def test_a_schedule_drives_the_momentum_and_the_decay_of_an_optimizer(table, name):
+    X, y = table
+    rule = OPTIMIZERS[name]
+    inner = {"optimizer": "sgd"} if name == "lookahead" else {}
+    able = {"weight_decay", rule().momentum_name}
+    small = {} if rule().full_batch else {"batch_size": 12}
+    for parameter, value in rule(**inner).get_params(deep=False).items():
+        if isinstance(value, bool | str) or parameter in inner:
+            continue
+        scheduled = rule(**inner | {parameter: Scheduled(value, Piecewise((1,), (1.0, 0.1)))})
+        model = make(MLPRegressor, **{"batch_size": "auto"} | small, optimizer=scheduled)
+        if parameter in able:
+            plain = clone(model).set_params(optimizer=rule(**inner)).fit(X, y)
+            model.fit(X, y)
+            driven = "momentum" if parameter == rule().momentum_name else parameter
+            assert set(model.spec_["driven"]) == {driven}
+            assert value == 0 or not np.array_equal(model.coefs_[0], plain.coefs_[0])
+        else:
+            with pytest.raises(ValueError, match=rf"{parameter}.*Scheduled\(.*learning_rate_init"):
+                model.fit(X, y)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"eps": Scheduled(1e-8, "linear")},
+        {"weight_decay": Scheduled(0.1, "linear")},
+        {"betas": (0.9, Scheduled(0.999, "linear"))},
+        {"betas": (Scheduled(0.9, "linear"), Scheduled(0.999, "linear"))},
+    ],
+    ids=str,
+)
+def test_no_schedule_of_what_a_class_of_torch_reads_once(table, arguments):
+    model = make(MLPRegressor, optimizer=TorchOptimizer(torch.optim.Adam, **arguments))
+    with pytest.raises(ValueError, match=r"A schedule can't drive .* of Adam: only `momentum`"):
         model.fit(*table)
 
 

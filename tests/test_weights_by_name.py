@@ -16,7 +16,7 @@ from test_common import DETERMINISTIC, NOT_EXACT, ONE_OF_TWO
 from test_fuzz_dials import Draw, estimator, leave_out_what_is_refused
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
-from sklearn_dnn.components import EarlyStopping, HiddenModule, Quantile
+from sklearn_dnn.components import Bagging, EarlyStopping, HiddenModule, Quantile
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
@@ -79,10 +79,9 @@ def test_dials_in_random_company(seed):
     p |= draw.training(len(p["hidden_layer_sizes"]))
     leave_out_what_is_refused(p)
     p |= {"n_iter_no_change": 1000, "validation_fraction": 0.25, "max_iter": 2}
-    p |= {"n_members": 3, "bootstrap": True} if seed % 3 == 0 else {}
+    p |= {"n_members": 3, "ensemble": Bagging()} if seed % 3 == 0 else {}
     if seed >= 140 and p["hidden_layer_sizes"]:
         p |= {"n_members": 3, "ensemble": "shared", "constraint": None, "weight_noise": 0.0}
-        p["bootstrap"] = False
     rows, y, _ = draw.table(60)
     passes_on(estimator(draw.kind)(**p), (rows[:40], y[:40]), (rows[20:], y[20:]), rows)
 

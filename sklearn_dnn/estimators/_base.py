@@ -42,11 +42,17 @@ from .._core.training.engine import Observer
 from .._core.training.range_test import RangeTest
 from .._threads import torch_ready
 from ..callbacks._observers import CallbackObserver
+from ..components.activations import Bounded
 from ..components.base import Component, refuse_parameters
+from ..components.batches import Accumulated
+from ..components.clipping import ClipNorm
+from ..components.ensembles import Bagging
 from ..components.optimizers import OPTIMIZERS
 from ._parameters import GROUPS, Parameter
 
 F = TypeVar("F", bound=Callable[..., Any])
+# Components that stand for a plain value with more to it.
+VALUES = (Accumulated, Bagging, Bounded, ClipNorm)
 
 
 class BaseMLP(
@@ -398,6 +404,9 @@ class BaseMLP(
             refuse_parameters(self._parameter_constraints, parameters, type(self).__name__)
         refuse_columns(self.categorical_features)
         refuse_functions(parameters)
+        for value in parameters.values():
+            if isinstance(value, VALUES):  # those of a family are checked where names are resolved
+                value.validate()
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -313,14 +313,15 @@ def refuse_targets_outside(
     parts = [("y", given.y[rows])]
     if held is not None:
         parts.append(("y" if held.inner else "y_val", held.given.y[held.rows]))
+    link, advice = spec.output_activation, ""
+    least, most = (float(of([of(y) for _, y in parts])) for of in (np.min, np.max))
+    if np.isfinite(spec.output_range).all() and least < most:
+        advice = (
+            "Give bounds that hold all targets, as in output_activation="
+            f"Bounded({link!r}, {least!r}, {most!r}), or c"
+        )
     for name, y in parts:
         if np.min(y) < low or np.max(y) > high:
-            link, advice = spec.output_activation, ""
-            if np.isfinite(spec.output_range).all():
-                advice = (
-                    "Give bounds that hold all targets, as in output_activation="
-                    f"Bounded({link!r}, {np.min(y):g}, {np.max(y):g}), or c"
-                )
             raise ValueError(
                 f"{name} has values from {np.min(y):g} to {np.max(y):g}, but output_activation="
                 f"{link!r} predicts numbers from {low:g} to {high:g}. {advice or 'C'}hoose another "

@@ -7,13 +7,13 @@ from typing import Any
 
 from ...components.activations import Relu
 from ...components.augmentations import TargetNoise
-from ...components.base import number_of
 from ...components.dropouts import DropoutRule
 from ...components.initializers import Fixup
 from ...components.losses import Loss
 from ...components.norms import BatchNorm, Norm
 from ...components.optimizers import FTRL, OPTIMIZERS
 from ...components.schedules import Constant
+from .driven import taken_apart
 from .spec import FitSpec, is_on
 
 # Rows that torch can draw from with unequal chances.
@@ -214,9 +214,8 @@ def _in_layers(parameters: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
     """What hidden layers of ours would do, as (name, value, default); equal where it is that."""
     activation, dropout = parameters["activation"], parameters["dropout"]
     is_relu = isinstance(activation, Relu)
-    drops_none = dropout is None or (
-        isinstance(dropout, DropoutRule) and number_of(dropout.rate) == 0
-    )
+    rule, _ = taken_apart(dropout)
+    drops_none = rule is None or (rule.rate if isinstance(rule, DropoutRule) else rule) == 0
     return [
         ("activation", "relu" if is_relu else activation, "relu"),
         ("dropout", 0.0 if drops_none else dropout, 0.0),

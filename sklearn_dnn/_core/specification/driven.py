@@ -82,7 +82,8 @@ def _schedule_of(scheduled: Scheduled) -> Schedule:
     try:
         return SCHEDULES.resolve(as_schedule(scheduled.schedule))
     except (ValueError, TypeError) as error:
-        raise type(error)(f"{error} It is that of {shown(scheduled)}.") from error
+        named = " ".join(shown(scheduled).split())
+        raise type(error)(f"{error} It is that of {named}.") from error
 
 
 def _of_optimizer(optimizer: Any) -> dict[str, Scheduled]:

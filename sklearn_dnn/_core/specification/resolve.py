@@ -13,7 +13,7 @@ from ..._warnings import warn
 from ...components.activations import Activation, Bounded, as_activation
 from ...components.architectures import HiddenModule
 from ...components.augmentations import as_augmentations
-from ...components.base import Component, shown
+from ...components.base import shown
 from ...components.batches import Accumulated
 from ...components.clipping import ClipNorm
 from ...components.constraints import CONSTRAINTS
@@ -96,7 +96,7 @@ def resolve(
         max_time=_optional(p["max_time"], float),
         shuffle=bool(p["shuffle"]),
         n_members=int(p["n_members"]),
-        ensemble=_checked(p["ensemble"]),
+        ensemble=p["ensemble"],
         by_recipe=by_recipe,
         **machine,
     )
@@ -128,7 +128,7 @@ def _optional(value: Any, read: Callable[[Any], Any]) -> Any:
 
 def _resolve_link(p: Mapping[str, Any]) -> tuple[Activation | None, tuple[float, float] | None]:
     """The activation of a regressor's output, None for the loss' own, and what it can reach."""
-    value = _checked(p.get("output_activation", "identity"))
+    value = p.get("output_activation", "identity")
     bounds = (float(value.low), float(value.high)) if isinstance(value, Bounded) else None
     inner = value.activation if isinstance(value, Bounded) else value
     activation = None if inner == "identity" else as_activation(inner)
@@ -145,17 +145,10 @@ def _resolve_link(p: Mapping[str, Any]) -> tuple[Activation | None, tuple[float,
     return activation, bounds or (float(low), float(high))
 
 
-def _checked(value: Any) -> Any:
-    """A component with its parameters checked; all else as it is."""
-    if isinstance(value, Component):
-        value.validate()
-    return value
-
-
 def _resolve_clip_norm(value: Any) -> ClipNorm | None:
     if value is None:
         return None
-    given = _checked(value) if isinstance(value, ClipNorm) else ClipNorm(value)
+    given = value if isinstance(value, ClipNorm) else ClipNorm(value)
     return ClipNorm(float(given.max_norm), given.scope)
 
 
@@ -208,7 +201,7 @@ def _with_patience(spec: FitSpec, given: float | str) -> FitSpec:
 
 def _resolve_batches(value: Any, optimizer: Optimizer, n_samples: int) -> tuple[int, int]:
     """The size of a batch, and how many of them make a step."""
-    batches = _checked(value) if isinstance(value, Accumulated) else Accumulated(value, steps=1)
+    batches = value if isinstance(value, Accumulated) else Accumulated(value, steps=1)
     size, steps = batches.size, int(batches.steps)
     if optimizer.full_batch:
         if size not in ("auto", "full") or steps > 1:
