@@ -28,6 +28,7 @@ def text_of(page):
     return (ROOT / "docs" / f"{page}.rst").read_text("utf-8")
 
 
+@pytest.mark.slow
 @pages
 def test_programs_run_and_the_component_trains(page, tmp_path, monkeypatch):
     family, module, name = PAGES[page]

@@ -231,7 +231,7 @@ def test_a_stop_through_a_pipeline(data):
     assert pipeline[-1].n_iter_ == 5
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_stop_through_a_search(data, n_jobs):
     pipeline = make_pipeline(StandardScaler(), MLPClassifier(**QUICK))
     grid = {"mlpclassifier__alpha": [1e-4, 1e-2]}

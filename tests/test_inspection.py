@@ -928,6 +928,7 @@ def test_prune_refuses_what_is_no_share(classifier):
         prune(classifier, 0.5, scope="unit")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("less", "more"),
     [

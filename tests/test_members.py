@@ -575,6 +575,7 @@ def test_decisions_of_sure_members_are_finite_and_ordered():
     assert (np.diff(fitted.predict_proba(X)[order, 1]) >= 0).all()
 
 
+@pytest.mark.slow
 def test_random_passes_are_of_all_members():
     X, y = data("regression")
     fitted = model("regression", dropout=0.4, max_iter=40).fit(X, y)

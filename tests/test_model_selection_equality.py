@@ -371,7 +371,7 @@ def test_other_estimators(estimator, grid):
     np.testing.assert_allclose(one.predict(X), other.predict(X), **rounding)
 
 
-@pytest.mark.parametrize("inner", [ours, theirs])
+@pytest.mark.parametrize("inner", [ours, pytest.param(theirs, marks=pytest.mark.slow)])
 def test_nested(inner):
     y = TARGETS["one target"]
     search = theirs.GridSearchCV(network(), RATES, cv=3)
@@ -426,7 +426,7 @@ def test_estimators_that_are_returned():
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
 @pytest.mark.parametrize("backend", ["threading", pytest.param("loky", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("pre_dispatch", ["2*n_jobs", 3])
+@pytest.mark.parametrize("pre_dispatch", ["2*n_jobs", pytest.param(3, marks=pytest.mark.slow)])
 def test_workers(n_jobs, backend, pre_dispatch):
     with joblib.parallel_config(backend):
         asked = {"cv": 3, "n_jobs": n_jobs, "pre_dispatch": pre_dispatch}

@@ -169,7 +169,13 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("kind", list(KINDS))
+@pytest.mark.parametrize(
+    "kind",
+    [
+        kind if kind in {"dropout", "weights"} else pytest.param(kind, marks=pytest.mark.slow)
+        for kind in KINDS
+    ],
+)
 def test_random_passes_have_the_moments_of_the_noise(table, kind):
     X, y = table
     model = make(activation="identity", **KINDS[kind], max_iter=20).fit(X, y)

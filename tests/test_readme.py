@@ -38,7 +38,17 @@ def test_readme_block(block, capsys):
     assert capsys.readouterr().out.strip()
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+# The documentation runs all of them, too.
+BY_DEFAULT = ("plot_gradient_clipping", "plot_iris", "plot_raw_table", "plot_xor")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=path.stem, marks=() if path.stem in BY_DEFAULT else pytest.mark.slow)
+        for path in EXAMPLES
+    ],
+)
 def test_example(path, capsys, monkeypatch):
     monkeypatch.setenv("SKLEARN_DNN_QUICK", "1")
     runpy.run_path(str(path), run_name="__main__")
