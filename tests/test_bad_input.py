@@ -19,9 +19,13 @@ from sklearn_dnn import MLPClassifier, MLPRegressor
 from sklearn_dnn._core.specification import hidden_sizes
 from sklearn_dnn.components import (
     SGD,
+    Accumulated,
     Adam,
     AdamW,
+    Bagging,
     BatchNorm,
+    Bounded,
+    ClipNorm,
     Cosine,
     Dropout,
     EarlyStopping,
@@ -32,19 +36,26 @@ from sklearn_dnn.components import (
     Huber,
     InputNoise,
     LayerNorm,
+    LeakyRelu,
+    Linear,
     LinearCurriculum,
+    Lion,
+    Logistic,
     LogLoss,
     Lookahead,
     MaxNorm,
     Mixup,
     MomentumCycle,
+    Muon,
     OneCycle,
     Prelu,
     Quantile,
     Rectangular,
     Relu,
     Residual,
+    RMSprop,
     Rrelu,
+    Scheduled,
     Squareplus,
     TargetNoise,
     TorchOptimizer,
@@ -118,11 +129,8 @@ def refused(*parts):
         ("constraint", "maxnorm", "max_norm"),
         ("learning_rate_init", "atuo", "auto"),
         ("learning_rate_init", "range", "range_test"),
-        ("momentum_schedule", "momentum", "momentum_cycle"),
-        ("dropout_schedule", "liner", "linear"),
-        ("weight_decay_schedule", "performence", "performance"),
         ("batch_size", "ful", "full"),
-        ("clip_scope", "tensors", "tensor"),
+        ("ensemble", "sharde", "shared"),
         ("loss", "hing", "hinge"),
         ("early_stopping", "atuo", "auto"),
         ("class_weight", "balancd", "balanced"),
@@ -148,6 +156,28 @@ def test_a_misspelt_name_gets_the_name_that_was_meant(parameter, typo, meant):
         ({"augmentation": ["mixup", "input_nois"]}, "input_nois", "input_noise"),
         ({"optimizer": Lookahead("momentun")}, "momentun", "momentum"),
         ({"schedule": Warmup("cosin")}, "cosin", "cosine"),
+        ({"dropout": Scheduled(0.1, "liner")}, "liner", "linear"),
+        ({"dropout": [Scheduled(0.1, "liner")]}, "liner", "linear"),
+        ({"dropout": Dropout(Scheduled(0.1, "liner"))}, "liner", "linear"),
+        ({"input_dropout": Scheduled(0.1, "liner")}, "liner", "linear"),
+        ({"weight_decay": Scheduled(0.1, "performence")}, "performence", "performance"),
+        ({"optimizer": AdamW(weight_decay=Scheduled(0.1, "cosin"))}, "cosin", "cosine"),
+        ({"optimizer": SGD(Scheduled(0.9, "momentum"))}, "momentum", "momentum_cycle"),
+        ({"optimizer": Adam(Scheduled(0.9, "momentum"))}, "momentum", "momentum_cycle"),
+        (
+            {"optimizer": Lookahead(SGD(Scheduled(0.9, "momentum")))},
+            "momentum",
+            "momentum_cycle",
+        ),
+        (
+            {"optimizer": TorchOptimizer(torch.optim.SGD, momentum=Scheduled(0.9, "momentum"))},
+            "momentum",
+            "momentum_cycle",
+        ),
+        ({"dropout": Scheduled(0.1, Warmup("cosin"))}, "cosin", "cosine"),
+        ({"clip_norm": ClipNorm(1.0, "tensors")}, "tensors", "tensor"),
+        ({"batch_size": Accumulated("ful")}, "ful", "full"),
+        ({"output_activation": Bounded("logistc")}, "logistc", "logistic"),
         ({"output_activation": "softpluss"}, "softpluss", "softplus"),
         ({"loss": "quantle"}, "quantle", "quantile"),
     ],
@@ -157,6 +187,12 @@ def test_a_misspelt_name_within(parameters, typo, meant):
     make = regressor if {"output_activation", "loss"} & set(parameters) else classifier
     with refused(f"Got '{typo}' instead", rf"Did you mean [^?]*'{meant}'[^?]*\?"):
         fit(make(**parameters))
+
+
+def test_the_schedule_that_is_misspelt_is_told_from_others():
+    several = {"dropout": [Scheduled(0.1, "liner")], "weight_decay": Scheduled(0.2, "linear")}
+    with refused("Got 'liner'", r"It is that of Scheduled\(schedule='liner', value=0\.1\)"):
+        fit(classifier(schedule="cosine", **several))
 
 
 @pytest.mark.parametrize(
@@ -195,14 +231,52 @@ def test_an_unknown_loss_is_not_answered_with_a_loss_that_is_refused(cls, of_the
         ("constraint", MaxNorm),
         ("augmentation", Mixup),
         ("curriculum", LinearCurriculum),
-        ("momentum_schedule", MomentumCycle),
         ("input_scaling", LayerNorm),
         ("early_stopping", EarlyStopping),
+        ("clip_norm", ClipNorm),
+        ("ensemble", Bagging),
+        ("batch_size", Accumulated),
+        ("dropout", Scheduled),
+        ("input_dropout", Scheduled),
+        ("weight_decay", Scheduled),
     ],
 )
 def test_a_class_instead_of_an_instance(parameter, component):
-    with refused(f"'{parameter}' parameter", "instance", rf"{component.__name__}\(\)"):
+    with refused(f"'{parameter}' parameter", "instance", rf"{component.__name__}\("):
         fit(classifier(**{parameter: component}))
+
+
+def test_a_class_instead_of_an_instance_of_the_output():
+    with refused("'output_activation' parameter", r"not a class: write Bounded\(\)"):
+        fit(regressor(output_activation=Bounded))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "parameter", "cls"),
+    [
+        ({"dropout": Scheduled(0.1, Cosine)}, "schedule", Cosine),
+        ({"dropout": [Scheduled(0.1, Cosine)]}, "schedule", Cosine),
+        ({"dropout": Dropout(Scheduled(0.1, Cosine))}, "schedule", Cosine),
+        ({"input_dropout": Scheduled(0.1, Linear)}, "schedule", Linear),
+        ({"weight_decay": Scheduled(0.1, Cosine)}, "schedule", Cosine),
+        ({"optimizer": SGD(Scheduled(0.9, MomentumCycle))}, "schedule", MomentumCycle),
+        ({"optimizer": Lookahead(SGD(Scheduled(0.9, MomentumCycle)))}, "schedule", MomentumCycle),
+        (
+            {"optimizer": TorchOptimizer(torch.optim.SGD, momentum=Scheduled(0.9, Linear))},
+            "schedule",
+            Linear,
+        ),
+        ({"dropout": Dropout(Scheduled)}, "rate", Scheduled),
+        ({"optimizer": SGD(Scheduled)}, "momentum", Scheduled),
+        ({"optimizer": Lookahead(Adam(Scheduled))}, "beta_1", Scheduled),
+        ({"output_activation": Bounded(Logistic)}, "activation", Logistic),
+    ],
+    ids=str,
+)
+def test_a_class_instead_of_an_instance_within(parameters, parameter, cls):
+    make = regressor if "output_activation" in parameters else classifier
+    with refused(f"'{parameter}' parameter", "instance, not a class", rf"write {cls.__name__}\("):
+        fit(make(**parameters))
 
 
 @pytest.mark.parametrize(
@@ -214,12 +288,16 @@ def test_a_class_instead_of_an_instance(parameter, component):
         ("constraint", Cosine()),
         ("augmentation", Cosine()),
         ("curriculum", SGD()),
-        ("momentum_schedule", SGD()),
-        ("dropout_schedule", Dropout(0.5)),
         ("input_scaling", Cosine()),
         ("early_stopping", Cosine()),
         ("bias_initializer", Relu()),
         ("hidden_layer_sizes", Wide()),
+        ("dropout", ClipNorm()),
+        ("input_dropout", Dropout(0.5)),
+        ("weight_decay", AdamW()),
+        ("clip_norm", Bagging()),
+        ("ensemble", ClipNorm()),
+        ("batch_size", Bagging()),
     ],
 )
 def test_a_component_of_another_family(parameter, wrong):
@@ -228,28 +306,244 @@ def test_a_component_of_another_family(parameter, wrong):
 
 
 @pytest.mark.parametrize(
+    ("parameters", "parameter", "wrong"),
+    [
+        ({"dropout": Scheduled(0.1, Dropout(0.5))}, "schedule", Dropout(0.5)),
+        ({"input_dropout": Scheduled(0.1, Relu())}, "schedule", Relu()),
+        ({"weight_decay": Scheduled(0.1, SGD())}, "schedule", SGD()),
+        ({"optimizer": SGD(Scheduled(0.9, SGD()))}, "schedule", SGD()),
+        ({"optimizer": Adam(Scheduled(0.9, Bagging()))}, "schedule", Bagging()),
+        (
+            {"dropout": Scheduled(0.1, Scheduled(0.1, "linear"))},
+            "schedule",
+            Scheduled(0.1, "linear"),
+        ),
+        ({"output_activation": ClipNorm()}, "output_activation", ClipNorm()),
+        ({"output_activation": Bounded(Cosine())}, "activation", Cosine()),
+        ({"output_activation": Bounded(Bounded())}, "activation", Bounded()),
+    ],
+    ids=str,
+)
+def test_a_component_of_another_family_within(parameters, parameter, wrong):
+    make = regressor if "output_activation" in parameters else classifier
+    with refused(f"'{parameter}' parameter", re.escape(f"Got {wrong!r} instead")):
+        fit(make(**parameters))
+
+
+# What a schedule drives, and what it does not
+
+
+LINEAR = Scheduled(0.1, "linear")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "parameter"),
+    [
+        *(
+            ({name: LINEAR}, name)
+            for name in (
+                "alpha",
+                "l1",
+                "activity_l1",
+                "weight_noise",
+                "ema_decay",
+                "clip_norm",
+                "clip_value",
+                "label_smoothing",
+                "learning_rate_init",
+                "bias_initializer",
+                "schedule",
+                "optimizer",
+                "validation_fraction",
+                "tol",
+                "max_time",
+            )
+        ),
+        ({"batch_size": Scheduled(8, "linear")}, "batch_size"),
+        ({"hidden_layer_sizes": Scheduled(8, "linear")}, "hidden_layer_sizes"),
+        ({"max_iter": Scheduled(8, "linear")}, "max_iter"),
+        ({"optimizer": Adam(beta_2=LINEAR)}, "beta_2"),
+        ({"optimizer": Adam(epsilon=LINEAR)}, "epsilon"),
+        ({"optimizer": AdamW(beta_2=LINEAR)}, "beta_2"),
+        ({"optimizer": RMSprop(LINEAR)}, "rho"),
+        ({"optimizer": Lion(beta_2=LINEAR)}, "beta_2"),
+        ({"optimizer": Muon(beta_1=LINEAR)}, "beta_1"),
+        ({"optimizer": SGD(0.9, nesterov=LINEAR)}, "nesterov"),
+        ({"optimizer": Lookahead(alpha=LINEAR)}, "alpha"),
+        ({"optimizer": Lookahead(Adam(beta_2=LINEAR))}, "beta_2"),
+        ({"clip_norm": ClipNorm(LINEAR)}, "max_norm"),
+        ({"ensemble": Bagging(LINEAR)}, "fraction"),
+        ({"batch_size": Accumulated(8, Scheduled(2, "linear"))}, "steps"),
+        ({"batch_size": Accumulated(Scheduled(8, "linear"))}, "size"),
+        ({"output_activation": Bounded(low=LINEAR)}, "low"),
+        ({"activation": LeakyRelu(LINEAR)}, "negative_slope"),
+        ({"activation": [LeakyRelu(LINEAR)]}, "negative_slope"),
+        ({"augmentation": InputNoise(LINEAR)}, "std"),
+        ({"constraint": MaxNorm(LINEAR)}, "limit"),
+        ({"dropout": Dropout(0.1, shared=LINEAR)}, "shared"),
+    ],
+    ids=str,
+)
+def test_a_schedule_where_a_number_has_to_stay(parameters, parameter):
+    make = regressor if "output_activation" in parameters else classifier
+    with refused(
+        f"'{parameter}' parameter",
+        r"Got Scheduled\(schedule='linear'.*\) instead",
+        "A schedule drives dropout, input_dropout, weight_decay and the momentum .or beta_1. of an",
+        "learning_rate_init is given as .schedule.",
+    ):
+        fit(make(**parameters))
+
+
+@pytest.mark.parametrize("parameter", ["alpha", "l1"])
+def test_a_schedule_among_strengths_by_layer(parameter):
+    with refused(f"'{parameter}'.*numbers of at least 0", "Got .*Scheduled"):
+        fit(classifier(**{parameter: [LINEAR, 0.1]}))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "parameter"),
+    [
+        ({"dropout": Scheduled(LINEAR, "linear")}, "dropout"),
+        ({"input_dropout": Scheduled(LINEAR, "linear")}, "input_dropout"),
+        ({"weight_decay": Scheduled(LINEAR, "linear")}, "weight_decay"),
+        ({"dropout": Dropout(Scheduled(LINEAR, "linear"))}, "rate"),
+        ({"dropout": [Scheduled(LINEAR, "linear")]}, "value"),
+        ({"optimizer": SGD(Scheduled(LINEAR, "linear"))}, "momentum"),
+    ],
+    ids=str,
+)
+def test_a_schedule_of_a_scheduled_number(parameters, parameter):
+    with refused(f"'{parameter}' parameter", r"float in the range", r"Got Scheduled\("):
+        fit(classifier(**parameters))
+
+
+@pytest.mark.parametrize(
+    ("cls", "arguments", "parts"),
+    [
+        (torch.optim.SGD, {"dampening": LINEAR}, [r"dampening=Scheduled\(", "of SGD"]),
+        (torch.optim.SGD, {"weight_decay": LINEAR}, [r"weight_decay=Scheduled\(", "of SGD"]),
+        (torch.optim.AdamW, {"weight_decay": LINEAR}, [r"weight_decay=Scheduled\(", "of AdamW"]),
+        (torch.optim.Adam, {"eps": LINEAR}, [r"eps=Scheduled\(", "of Adam"]),
+        (torch.optim.Adam, {"betas": (0.9, LINEAR)}, [r"betas=\(0\.9, Scheduled\(", "of Adam"]),
+        (torch.optim.Adam, {"betas": (LINEAR, LINEAR)}, [r"betas=\(.*Scheduled\(", "of Adam"]),
+        (torch.optim.RMSprop, {"alpha": LINEAR}, [r"alpha=Scheduled\(", "of RMSprop"]),
+    ],
+    ids=str,
+)
+def test_a_schedule_of_what_a_class_of_torch_reads_once(cls, arguments, parts):
+    with refused(
+        "A schedule can't drive", *parts, "`momentum`, or the first of `betas`", "Give a number"
+    ):
+        fit(classifier(optimizer=TorchOptimizer(cls, **arguments)))
+
+
+def test_a_schedule_of_a_momentum_that_there_is_none_of():
+    with refused("'momentum' is no argument of Adagrad"):
+        fit(classifier(optimizer=TorchOptimizer(torch.optim.Adagrad, momentum=LINEAR)))
+
+
+class Forgetful(SGD):
+    """A user's own, which says that a schedule may drive what no step reads anew."""
+
+    _parameter_constraints = SGD._parameter_constraints | {
+        "memory": SGD._parameter_constraints["momentum"]
+    }
+
+    def __init__(self, momentum=0.0, nesterov=False, memory=0.5):
+        super().__init__(momentum, nesterov)
+        self.memory = memory
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "name"),
+    [
+        (Forgetful(memory=LINEAR), "memory"),
+        (Lookahead(Forgetful(memory=LINEAR)), "optimizer__memory"),
+    ],
+    ids=str,
+)
+def test_a_schedule_of_what_is_not_read_at_each_step(optimizer, name):
+    momentum = name.replace("memory", "momentum")
+    with refused(
+        f"A schedule can't drive '{name}' of optimizer=", f"its momentum .'{momentum}'.", "number"
+    ):
+        fit(classifier(optimizer=optimizer))
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"dropout": Scheduled(0.0, "linear")},
+        {"dropout": [Scheduled(0.0, "linear")]},
+        {"dropout": Dropout(Scheduled(0.0, "linear"))},
+        {"dropout": Scheduled(0.1, "linear"), "hidden_layer_sizes": ()},
+        {"input_dropout": Scheduled(0.0, "linear")},
+        {"weight_decay": Scheduled(0.0, "cosine")},
+        {"weight_decay": Scheduled(0.0, "cosine"), "optimizer": "adam"},
+        {"weight_decay": Scheduled(0.0, "cosine"), "optimizer": "ftrl"},
+        {"optimizer": AdamW(weight_decay=Scheduled(0.0, "cosine"))},
+        {"optimizer": Lookahead(AdamW(weight_decay=Scheduled(0.0, "cosine")))},
+        {"optimizer": SGD(Scheduled(0.0, "momentum_cycle"))},
+        {"optimizer": Lookahead(SGD(Scheduled(0.0, "linear")))},
+        {"optimizer": TorchOptimizer(torch.optim.SGD, momentum=Scheduled(0.0, "linear"))},
+    ],
+    ids=str,
+)
+def test_a_scheduled_0_is_a_0(parameters):
+    """A search may have 0 among the numbers that a schedule drives."""
+
+    def numbers(value):
+        if isinstance(value, Scheduled):
+            return value.value
+        if isinstance(value, list):
+            return [numbers(each) for each in value]
+        return value.taken_apart()[0] if hasattr(value, "taken_apart") else value
+
+    plain = {name: numbers(value) for name, value in parameters.items()}
+    given = fit(classifier(random_state=0, max_iter=4, **parameters))
+    same = fit(classifier(random_state=0, max_iter=4, **plain))
+    for one, other in zip(given.coefs_, same.coefs_, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(
     ("key", "component"),
     [
-        ("optimizer__beta_1", r"optimizer=Adam\(\)"),
-        ("schedule__horizon", r"schedule=(Cosine|Linear|OneCycle)\(\)"),
-        ("norm__epsilon", r"norm=(Batch|Layer)Norm\(\)"),
-        ("dropout__rate", r"dropout=(Alpha)?Dropout\(\)"),
-        ("initializer__scale", r"initializer=VarianceScaling\(\)"),
-        ("hidden_layer_sizes__width", r"hidden_layer_sizes=Rectangular\(\)"),
-        ("topology__block_size", r"topology=Residual\(\)"),
-        ("topology__auxiliary_weight", r"topology=(Plain|Residual|Wide)\(\)"),
-        ("constraint__limit", r"constraint=MaxNorm\(\)"),
-        ("augmentation__std", r"augmentation=(Input|Label|Target)Noise\(\)"),
-        ("curriculum__start", r"curriculum=(Linear|Exponential)Curriculum\(\)"),
-        ("early_stopping__patience", r"early_stopping=EarlyStopping\(\)"),
-        ("bias_initializer__value", r"bias_initializer=ConstantInitializer\(\)"),
-        ("momentum_schedule__low_factor", r"momentum_schedule=MomentumCycle\(\)"),
-        ("dropout_schedule__final_factor", r"dropout_schedule=(Linear|Polynomial|Cosine)\(\)"),
-        ("weight_decay_schedule__every", r"weight_decay_schedule=Step\(\)"),
-        ("input_scaling__momentum", r"input_scaling=BatchNorm\(\)"),
-        ("activation__initial_slope", r"activation=Prelu\(\)"),
-        ("loss__gamma", r"loss=Focal\(\)"),
-        ("optimizer__k", r"optimizer=Lookahead\(\)"),
+        ("optimizer__beta_1", r"optimizer=Adam\(\.\.\.\)"),
+        ("schedule__horizon", r"schedule=(Cosine|Linear|OneCycle)\(\.\.\.\)"),
+        ("norm__epsilon", r"norm=(Batch|Layer)Norm\(\.\.\.\)"),
+        ("dropout__rate", r"dropout=(Alpha)?Dropout\(\.\.\.\)"),
+        ("initializer__scale", r"initializer=VarianceScaling\(\.\.\.\)"),
+        ("hidden_layer_sizes__width", r"hidden_layer_sizes=Rectangular\(\.\.\.\)"),
+        ("topology__block_size", r"topology=Residual\(\.\.\.\)"),
+        ("topology__auxiliary_weight", r"topology=(Plain|Residual|Wide)\(\.\.\.\)"),
+        ("constraint__limit", r"constraint=MaxNorm\(\.\.\.\)"),
+        ("augmentation__std", r"augmentation=(Input|Label|Target)Noise\(\.\.\.\)"),
+        ("curriculum__start", r"curriculum=(Linear|Exponential)Curriculum\(\.\.\.\)"),
+        ("early_stopping__patience", r"early_stopping=EarlyStopping\(\.\.\.\)"),
+        ("bias_initializer__value", r"bias_initializer=ConstantInitializer\(\.\.\.\)"),
+        ("dropout__value", r"dropout=Scheduled\(\.\.\.\)"),
+        ("dropout__schedule", r"dropout=Scheduled\(\.\.\.\)"),
+        ("dropout__schedule__final_factor", r"dropout=Scheduled\(\.\.\.\)"),
+        ("dropout__rate__value", r"dropout=(Alpha)?Dropout\(\.\.\.\)"),
+        ("input_dropout__value", r"input_dropout=Scheduled\(\.\.\.\)"),
+        ("input_dropout__schedule__final_factor", r"input_dropout=Scheduled\(\.\.\.\)"),
+        ("weight_decay__value", r"weight_decay=Scheduled\(\.\.\.\)"),
+        ("weight_decay__schedule__every", r"weight_decay=Scheduled\(\.\.\.\)"),
+        ("optimizer__momentum__value", r"optimizer=(SGD|Momentum)\(\.\.\.\)"),
+        ("optimizer__momentum__schedule__low_factor", r"optimizer=(SGD|Momentum)\(\.\.\.\)"),
+        ("optimizer__weight_decay__value", r"optimizer=AdamW\(\.\.\.\)"),
+        ("clip_norm__max_norm", r"clip_norm=ClipNorm\(\.\.\.\)"),
+        ("clip_norm__scope", r"clip_norm=ClipNorm\(\.\.\.\)"),
+        ("ensemble__fraction", r"ensemble=Bagging\(\.\.\.\)"),
+        ("ensemble__bootstrap", r"ensemble=Bagging\(\.\.\.\)"),
+        ("batch_size__size", r"batch_size=Accumulated\(\.\.\.\)"),
+        ("batch_size__steps", r"batch_size=Accumulated\(\.\.\.\)"),
+        ("input_scaling__momentum", r"input_scaling=BatchNorm\(\.\.\.\)"),
+        ("activation__initial_slope", r"activation=Prelu\(\.\.\.\)"),
+        ("loss__gamma", r"loss=Focal\(\.\.\.\)"),
+        ("optimizer__k", r"optimizer=Lookahead\(\.\.\.\)"),
     ],
 )
 def test_a_nested_parameter_of_a_plain_value(key, component):
@@ -257,14 +551,170 @@ def test_a_nested_parameter_of_a_plain_value(key, component):
         classifier().set_params(**{key: 0.5})
 
 
-def test_a_nested_parameter_that_nothing_has():
-    with refused("'topology__blocks' can't be set", "No component.*parameter 'blocks'"):
-        classifier().set_params(topology__blocks=2)
+@pytest.mark.parametrize("name", ["low", "high", "activation"])
+def test_a_nested_parameter_of_a_plain_output(name):
+    for plain in ("identity", "tanh"):
+        with refused(
+            f"'output_activation__{name}' can't be set: output_activation='{plain}'",
+            r"output_activation=Bounded\(\.\.\.\)",
+        ):
+            regressor(output_activation=plain).set_params(**{f"output_activation__{name}": 0.5})
+
+
+@pytest.mark.parametrize(
+    ("given", "key"),
+    [
+        ({"dropout": 0.5}, "dropout__value"),
+        ({"dropout": [Scheduled(0.5, "linear")]}, "dropout__value"),
+        ({"input_dropout": 0.5}, "input_dropout__value"),
+        ({"weight_decay": 0.5}, "weight_decay__schedule"),
+        ({"clip_norm": 0.5}, "clip_norm__max_norm"),
+        ({"batch_size": 8}, "batch_size__steps"),
+        ({"ensemble": "shared"}, "ensemble__fraction"),
+    ],
+    ids=str,
+)
+def test_a_nested_parameter_where_there_is_a_plain_number(given, key):
+    ((name, value),) = given.items()
+    said = re.escape(f"{name}={value!r} has no parameters of its own")
+    with refused(f"'{key}' can't be set: {said}", rf"as in {name}=\w+\(\.\.\.\)"):
+        classifier(**given).set_params(**{key: 0.5})
+
+
+@pytest.mark.parametrize(
+    ("given", "key", "parts"),
+    [
+        (
+            {"optimizer": SGD(0.9)},
+            "optimizer__momentum__value",
+            [
+                "'momentum__value'.*momentum=0.9 has no",
+                r"as in SGD\(\w+=Scheduled\(0\.9, 'linear'\)",
+            ],
+        ),
+        (
+            {"optimizer": SGD(0.9)},
+            "optimizer__momentum__schedule",
+            [
+                "'momentum__schedule'.*momentum=0.9 has no",
+                r"as in SGD\(\w+=Scheduled\(0\.9, 'linear'\)",
+            ],
+        ),
+        (
+            {"optimizer": Adam()},
+            "optimizer__beta_1__value",
+            ["'beta_1__value'.*beta_1=0.9 has no", r"as in Adam\(\w+=Scheduled\(0\.9, 'linear'\)"],
+        ),
+        (
+            {"optimizer": Lookahead(Adam())},
+            "optimizer__optimizer__beta_1__value",
+            ["'beta_1__value'.*beta_1=0.9 has no", r"as in Adam\(\w+=Scheduled\(0\.9, 'linear'\)"],
+        ),
+        (
+            {"optimizer": AdamW()},
+            "optimizer__weight_decay__value",
+            [
+                "'weight_decay__value'.*weight_decay=0.01",
+                r"as in AdamW\(\w+=Scheduled\(0\.01, 'linear'\)",
+            ],
+        ),
+        (
+            {"dropout": Dropout()},
+            "dropout__rate__value",
+            ["'rate__value'.*rate=0.5 has no", r"as in Dropout\(\w+=Scheduled\(0\.5, 'linear'\)"],
+        ),
+        (
+            {"dropout": Scheduled(0.1, "linear")},
+            "dropout__schedule__final_factor",
+            ["schedule='linear' has no", r"that has 'final_factor', as in Scheduled\(schedule="],
+        ),
+        (
+            {"optimizer": SGD(Scheduled(0.1, "linear"))},
+            "optimizer__momentum__schedule__final_factor",
+            ["schedule='linear' has no", r"that has 'final_factor', as in Scheduled\(schedule="],
+        ),
+        (
+            {"schedule": Warmup("linear")},
+            "schedule__schedule__final_factor",
+            ["schedule='linear' has no", r"that has 'final_factor', as in Warmup\(schedule="],
+        ),
+    ],
+    ids=str,
+)
+def test_a_nested_parameter_of_a_plain_number_within(given, key, parts):
+    with refused("can't be set", "has no parameters of its own", *parts):
+        classifier(**given).set_params(**{key: 0.5})
+
+
+@pytest.mark.parametrize(
+    ("given", "key", "value"),
+    [
+        ({"dropout": Scheduled(0.1, "linear")}, "dropout__value", 0.2),
+        ({"dropout": Scheduled(0.1, "linear")}, "dropout__schedule", "cosine"),
+        ({"dropout": Scheduled(0.1, Linear())}, "dropout__schedule__final_factor", 0.5),
+        ({"dropout": Dropout(Scheduled(0.1, "linear"))}, "dropout__rate__value", 0.2),
+        ({"input_dropout": Scheduled(0.1, "linear")}, "input_dropout__value", 0.2),
+        ({"weight_decay": Scheduled(0.1, "linear")}, "weight_decay__value", 0.2),
+        ({"optimizer": SGD(Scheduled(0.1, "linear"))}, "optimizer__momentum__value", 0.2),
+        (
+            {"optimizer": Lookahead(Adam(Scheduled(0.1, "linear")))},
+            "optimizer__optimizer__beta_1__value",
+            0.2,
+        ),
+        ({"clip_norm": ClipNorm()}, "clip_norm__max_norm", 0.2),
+        ({"clip_norm": ClipNorm()}, "clip_norm__scope", "tensor"),
+        ({"ensemble": Bagging()}, "ensemble__fraction", 0.5),
+        ({"ensemble": Bagging()}, "ensemble__bootstrap", False),
+        ({"batch_size": Accumulated()}, "batch_size__steps", 3),
+        ({"batch_size": Accumulated()}, "batch_size__size", 8),
+    ],
+    ids=str,
+)
+def test_a_nested_parameter_of_a_component_is_set(given, key, value):
+    model = fit(classifier(**given).set_params(**{key: value}))
+    assert model.get_params()[key] == value
+
+
+@pytest.mark.parametrize(
+    ("given", "key", "parts"),
+    [
+        ({"dropout": Scheduled(0.1, "linear")}, "dropout__rate", "'rate'.*'schedule', 'value'"),
+        ({"dropout": Dropout()}, "dropout__value", "'value'.*'rate', 'shared'"),
+        ({"clip_norm": ClipNorm()}, "clip_norm__norm", "'norm'.*'max_norm', 'scope'"),
+        ({"ensemble": Bagging()}, "ensemble__rows", "'rows'.*'bootstrap', 'fraction'"),
+        ({"batch_size": Accumulated()}, "batch_size__step", "'step'.*'size', 'steps'"),
+    ],
+    ids=str,
+)
+def test_an_unknown_nested_parameter_of_a_component(given, key, parts):
+    with refused(f"Invalid parameter {parts}"):
+        classifier(**given).set_params(**{key: 0.5})
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("topology__blocks", "blocks"),
+        ("alpha__value", "value"),
+        ("learning_rate_init__value", "value"),
+        ("clip_value__value", "value"),
+        ("clip_norm__norm", "norm"),
+        ("ensemble__rows", "rows"),
+        ("batch_size__step", "step"),
+        ("input_dropout__rate", "rate"),
+    ],
+)
+def test_a_nested_parameter_that_nothing_has(key, name):
+    with refused(f"'{key}' can't be set", f"No component.*parameter '{name}'"):
+        classifier().set_params(**{key: 2})
 
 
 def test_a_nested_parameter_within_a_wrapper():
     model = classifier(optimizer=Lookahead("adam"))
-    with refused(r"'optimizer__beta_1' can't be set.*Lookahead\(optimizer=Adam\(\)\)"):
+    with refused(
+        "'optimizer__beta_1' can't be set: optimizer='adam' has no parameters of its own",
+        r"the component that has 'beta_1', as in Lookahead\(optimizer=",
+    ):
         model.set_params(optimizer__optimizer__beta_1=0.5)
     model.set_params(optimizer__optimizer=Adam(), optimizer__optimizer__beta_1=0.5)
     assert model.optimizer.optimizer.beta_1 == 0.5
@@ -284,7 +734,7 @@ POSITIVE, NOT_NEGATIVE = r"\(0\.0, inf\)", r"\[0\.0, inf\)"
     ("parameter", "values", "allowed"),
     [
         ("learning_rate_init", [0, -1, NAN, INF, "0.1", None], POSITIVE),
-        ("clip_norm", [0, -1.0, NAN], f"{POSITIVE} or None"),
+        ("clip_norm", [0, -1.0, NAN], f"{POSITIVE}, None or an instance of .*ClipNorm"),
         ("clip_value", [0, -1.0, NAN], f"{POSITIVE} or None"),
         ("max_time", [0, -1.0, NAN], f"{POSITIVE} or None"),
         ("alpha", [-1e-4, NAN, INF], NOT_NEGATIVE),
@@ -296,20 +746,16 @@ POSITIVE, NOT_NEGATIVE = r"\(0\.0, inf\)", r"\[0\.0, inf\)"
         ("validation_fraction", [1.5, 0, 1, -0.1, NAN], r"\(0\.0, 1\.0\).*'split'"),
         ("batch_size", [0, -2, 2.5, "all", None], r"'(auto|full)'.*\[1, inf\)"),
         ("max_iter", [0, -1, 2.5], r"\[1, inf\)"),
-        ("accumulation_steps", [0, -1, 1.5, None], r"\[1, inf\)"),
+        ("ensemble", ["all", None, 1, 0.5, True], "'independent', 'shared'.*Bagging"),
         ("input_dropout", [1.0, -0.1, NAN, "0.5", [0.1]], r"\[0\.0, 1\.0\)"),
         ("weight_noise", [-0.1, NAN, INF, "0.1", None], NOT_NEGATIVE),
         ("activity_l1", [-0.1, NAN, INF, [0.1]], NOT_NEGATIVE),
         ("ema_decay", [1.0, -0.1, NAN, None], r"\[0\.0, 1\.0\)"),
         ("bias_initializer", [NAN, INF, -INF, None], r"\(-inf, inf\).*'prior'"),
-        ("clip_scope", ["all", None, 1], "'global'"),
         ("topology", [2, None], "'residual'"),
         ("constraint", [1.0, ["max_norm"]], "'max_norm'.*None"),
         ("augmentation", [0.1], "'mixup'.*None"),
         ("curriculum", [0.1, ["linear"]], "'linear'.*None"),
-        ("momentum_schedule", [0.9, ["cosine"]], "'momentum_cycle'.*None"),
-        ("dropout_schedule", [0.5], "'linear'.*None"),
-        ("weight_decay_schedule", [0.5], "'linear'.*None"),
         ("early_stopping", [3, "yes", None], "bool.*'auto'.*EarlyStopping"),
         ("n_iter_no_change", [0, 2.5], r"\[1, inf\).*inf"),
         ("n_threads", [0, 1.5, 10**30], r"\[1, 65536\] or None"),
@@ -327,6 +773,133 @@ def test_a_number_out_of_range(parameter, values, allowed):
             re.escape(f"Got {value!r} instead"),
         ):
             fit(classifier(**{parameter: value}))
+
+
+def scheduled(*values):
+    return [Scheduled(value, "linear") for value in values]
+
+
+RATE = r"float in the range \[0\.0, 1\.0\)"
+
+
+@pytest.mark.parametrize(
+    ("parameter", "values", "allowed"),
+    [
+        ("dropout", scheduled(1.0, -0.1, NAN, INF, "0.5", None, True), RATE),
+        ("input_dropout", scheduled(1.0, -0.1, NAN, INF, "0.5", None, True), RATE),
+        ("weight_decay", scheduled(-1e-4, NAN, INF, "0.1", None, True), NOT_NEGATIVE),
+    ],
+)
+def test_a_scheduled_number_out_of_range(parameter, values, allowed):
+    for value in values:
+        with refused(
+            f"'{parameter}' parameter of MLPClassifier",
+            f"must be .*{allowed}",
+            re.escape(f"Got {value!r} instead"),
+        ):
+            fit(classifier(**{parameter: value}))
+
+
+@pytest.mark.parametrize(
+    ("put", "parameter", "values", "allowed"),
+    [
+        (Dropout, "'rate' parameter of Dropout", [1.0, -0.1, NAN, "0.5", None], RATE),
+        (SGD, "'momentum' parameter of SGD", [1.1, -0.1, NAN, "0.5", None], r"\[0\.0, 1\.0\]"),
+        (Adam, "'beta_1' parameter of Adam", [1.0, -0.1, NAN, "0.5", None], RATE),
+        (
+            lambda value: Lookahead(SGD(value)),
+            "'momentum' parameter of SGD",
+            [1.1, -0.1, NAN, "0.5", None],
+            r"\[0\.0, 1\.0\]",
+        ),
+        (
+            lambda value: AdamW(weight_decay=value),
+            "'weight_decay' parameter of AdamW",
+            [-0.1, NAN, INF, "0.1", None],
+            NOT_NEGATIVE,
+        ),
+    ],
+)
+def test_a_scheduled_number_out_of_the_range_of_a_component(put, parameter, values, allowed):
+    name = "dropout" if put is Dropout else "optimizer"
+    for value in values:
+        with refused(parameter, f"must be .*{allowed}", f"Got .*{re.escape(repr(value))}"):
+            fit(classifier(**{name: put(Scheduled(value, "linear"))}))
+
+
+def test_a_scheduled_rate_out_of_range_in_a_list():
+    for value in (1.0, -0.1):
+        with refused("'rate' parameter of Dropout", RATE, f"Got {value}"):
+            fit(classifier(dropout=[Scheduled(value, "linear")]))
+    for value in (NAN, "0.5", None, True):
+        with refused("'value' parameter of Scheduled", "float in the range", f"Got {value!r}"):
+            fit(classifier(dropout=[Scheduled(value, "linear")]))
+
+
+def test_a_scheduled_momentum_that_a_class_of_torch_refuses():
+    with refused("can't make a step with SGD", r"'momentum': -1\.0", "Invalid momentum"):
+        rule = TorchOptimizer(torch.optim.SGD, momentum=Scheduled(-1.0, "linear"))
+        fit(classifier(optimizer=rule))
+
+
+@pytest.mark.parametrize("wrong", [0.9, None, ["cosine"], {}, 5])
+@pytest.mark.parametrize(
+    "put",
+    [
+        lambda number: {"dropout": number},
+        lambda number: {"dropout": [number]},
+        lambda number: {"dropout": Dropout(number)},
+        lambda number: {"input_dropout": number},
+        lambda number: {"weight_decay": number},
+        lambda number: {"optimizer": AdamW(weight_decay=number)},
+        lambda number: {"optimizer": SGD(number)},
+        lambda number: {"optimizer": Adam(number)},
+        lambda number: {"optimizer": TorchOptimizer(torch.optim.SGD, momentum=number)},
+    ],
+    ids=["dropout", "a layer's", "rate", "inputs", "decay", "own", "momentum", "beta_1", "torch"],
+)
+def test_what_is_no_schedule(put, wrong):
+    with refused("'schedule' parameter", "must be", re.escape(f"Got {wrong!r} instead")):
+        fit(classifier(**put(Scheduled(0.1, wrong))))
+
+
+@pytest.mark.parametrize(
+    ("name", "cls", "parameter", "values", "allowed"),
+    [
+        (
+            "clip_norm",
+            ClipNorm,
+            "max_norm",
+            [0, -1.0, NAN, INF, "1", None, True],
+            rf"float in the range {POSITIVE}",
+        ),
+        ("clip_norm", ClipNorm, "scope", ["all", None, 1, ["tensor"]], "'global', 'tensor'"),
+        (
+            "ensemble",
+            Bagging,
+            "fraction",
+            [0, -0.5, 1.5, NAN, INF, "0.5", None, True],
+            r"float in the range \(0\.0, 1\.0\]",
+        ),
+        ("ensemble", Bagging, "bootstrap", ["yes", 2, None], "bool"),
+        ("batch_size", Accumulated, "steps", [0, -1, 1.5, None, True], r"int .*\[1, inf\)"),
+        (
+            "batch_size",
+            Accumulated,
+            "size",
+            [0, -2, 2.5, "all", None, True],
+            r"'(auto|full)'.*\[1, inf\)",
+        ),
+    ],
+)
+def test_a_number_out_of_range_of_a_component(name, cls, parameter, values, allowed):
+    for value in values:
+        with refused(
+            f"'{parameter}' parameter of {cls.__name__}",
+            f"must be .*{allowed}",
+            re.escape(f"Got {value!r} instead"),
+        ):
+            fit(classifier(**{name: cls(**{parameter: value})}))
 
 
 @pytest.mark.parametrize(
@@ -350,6 +923,14 @@ def test_hidden_layer_sizes(sizes):
         ({"optimizer": Adam(beta_1=1.0)}, ["'beta_1'.*Adam", r"\[0\.0, 1\.0\)", "Got 1.0"]),
         ({"dropout": Dropout(1.0)}, ["'rate'.*Dropout", r"\[0\.0, 1\.0\)", "Got 1.0"]),
         ({"optimizer": SGD(nesterov=True)}, ["nesterov=True.*momentum=0.0", "nesterov=False"]),
+        (
+            {"optimizer": SGD(Scheduled(0.0, "linear"), nesterov=True)},
+            ["nesterov=True.*momentum=0.0", "nesterov=False"],
+        ),
+        ({"dropout": Scheduled(0.1, OneCycle(up_fraction=0.9))}, ["up_fraction=0.9"]),
+        ({"dropout": [Scheduled(0.1, OneCycle(up_fraction=0.9))]}, ["up_fraction=0.9"]),
+        ({"weight_decay": Scheduled(0.1, OneCycle(up_fraction=0.9))}, ["up_fraction=0.9"]),
+        ({"optimizer": SGD(Scheduled(0.9, OneCycle(up_fraction=0.9)))}, ["up_fraction=0.9"]),
         ({"schedule": OneCycle(up_fraction=0.9)}, ["up_fraction=0.9", "down_fraction=0.45"]),
     ],
 )
@@ -365,6 +946,14 @@ PER_LAYER = {
     "alpha": (0.1, 2, "one a weight matrix"),
     "l1": (0.1, 2, "one a weight matrix"),
 }
+
+
+def test_a_sequence_of_another_length_of_scheduled_rates():
+    for length in (0, 2):
+        with refused("'dropout' parameter.*sequence of 1, one a hidden layer", f"Got {length}"):
+            fit(classifier(dropout=[Scheduled(0.1, "linear")] * length))
+    fit(classifier(dropout=[Scheduled(0.1, "linear")]))
+    fit(classifier(dropout=(Scheduled(0.1, "linear"),)))
 
 
 @pytest.mark.parametrize("parameter", list(PER_LAYER))
@@ -402,24 +991,59 @@ def test_a_sequence_with_something_else_in_it(parameters, parts):
 @pytest.mark.parametrize(
     ("parameters", "parts"),
     [
-        ({"output_range": (0, 1)}, [r"output_range=\(0, 1\)", "'identity'", "'logistic'"]),
-        (
-            {"output_range": (0, 1), "output_activation": "relu"},
-            [r"output_range=\(0, 1\)", "output_activation='relu'", "both sides", "'tanh'"],
+        *(
+            (
+                {"output_activation": Bounded(unbounded)},
+                ["both sides", re.escape(f"activation={unbounded!r} is within"), "'logistic'"],
+            )
+            for unbounded in ["identity", "relu", Relu(), "softplus", "prelu", "swiglu", "rrelu"]
         ),
         *(
             (
-                {"output_activation": "tanh", "output_range": bad},
-                ["'output_range' parameter", "two finite numbers", re.escape(f"Got {bad!r}")],
+                {"output_activation": Bounded("tanh", *bad)},
+                [f"Bounded got low={bad[0]} and high={bad[1]}", "low must be less than high"],
             )
-            for bad in [(1, 0), (0, 0), (1, 2, 3), (0, INF), (NAN, 1)]
+            for bad in [(1, 0), (0, 0), (2.5, -2.5)]
+        ),
+        *(
+            (
+                {"output_activation": Bounded("tanh", **{name: bad})},
+                [
+                    f"'{name}' parameter of Bounded",
+                    r"\(-inf, inf\)",
+                    re.escape(f"Got {bad!r} instead"),
+                ],
+            )
+            for name in ("low", "high")
+            for bad in (INF, -INF, NAN, "0", None, True, (0, 1))
+        ),
+        *(
+            (
+                {"output_activation": Bounded(bad)},
+                ["'activation' parameter of Bounded", f"Got {bad!r} instead"],
+            )
+            for bad in (3, None)
         ),
         ({"output_activation": "prelu"}, ["output_activation='prelu'.*no link", "'softplus'"]),
         ({"output_activation": "swiglu"}, ["output_activation='swiglu'.*no link"]),
         ({"output_activation": "rrelu"}, ["output_activation='rrelu'.*no link"]),
         (
-            {"output_activation": "tanh", "output_range": (-0.1, 0.1)},
-            ["y has values from", r"output_range=\(-0.1, 0.1\)", "Widen output_range"],
+            {"output_activation": Bounded("tanh", -0.1, 0.1)},
+            [
+                "y has values from",
+                r"output_activation=Tanh\(\) predicts numbers from -0.1 to 0.1",
+                re.escape(f"Bounded(Tanh(), {float(min(NUMBERS))}, {float(max(NUMBERS))})"),
+                "hold all targets",
+                "or choose another output_activation",
+            ],
+        ),
+        (
+            {"output_activation": "logistic"},
+            ["predicts numbers from 0 to 1", r"output_activation=Bounded\(Logistic\(\), "],
+        ),
+        (
+            {"output_activation": "relu"},
+            ["predicts numbers from 0 to inf. Choose another output_activation"],
         ),
         ({"output_weights": [1, 2]}, ["'output_weights'", "1 finite", r"Got \[1, 2\]"]),
         ({"output_weights": [-1]}, ["'output_weights'", "at least 0", r"Got \[-1\]"]),
@@ -461,7 +1085,20 @@ def test_parameters_of_a_loss():
         ({"augmentation": "mixup"}, ["augmentation=.*Mixup"], {"augmentation": None}),
         ({"constraint": "max_norm"}, ["constraint=MaxNorm"], {"constraint": None}),
         ({"ema_decay": 0.9}, [r"ema_decay=0\.9"], {"ema_decay": 0.0}),
-        ({"accumulation_steps": 2}, ["accumulation_steps=2"], {"accumulation_steps": 1}),
+        (
+            {"batch_size": Accumulated(steps=3)},
+            [r"batch_size=Accumulated\(steps=3\)"],
+            {"batch_size": "auto"},
+        ),
+        (
+            {"batch_size": Accumulated(8, 1)},
+            [r"batch_size=Accumulated\(size=8, steps=1\)"],
+            {"batch_size": "auto"},
+        ),
+        ({"clip_norm": ClipNorm(2.0, "tensor")}, [r"clip_norm=.*2\.0"], {"clip_norm": None}),
+        ({"dropout": Scheduled(0.1, "linear")}, [r"dropout=.*0\.1"], {"dropout": 0.0}),
+        ({"input_dropout": Scheduled(0.1, "linear")}, [r"0\.1"], {"input_dropout": 0.0}),
+        ({"weight_decay": Scheduled(0.1, "linear")}, [r"0\.1"], {"weight_decay": 0.0}),
         ({"activity_l1": 0.1}, [r"activity_l1=0\.1"], {"activity_l1": 0.0}),
     ],
 )
@@ -519,11 +1156,6 @@ def test_lbfgs_wants_no_random_activation_and_no_curriculum():
             {"warm_start": False},
         ),
         (
-            {"momentum_schedule": "momentum_cycle", "optimizer": "adagrad"},
-            [r"momentum_schedule=MomentumCycle\(\)", r"optimizer=Adagrad\(\)", "'momentum'"],
-            {"optimizer": "momentum"},
-        ),
-        (
             {"schedule": "linear", "optimizer": "rprop"},
             ["optimizer='rprop'", r"schedule=Linear\(\)", "schedule='constant'"],
             {"schedule": "constant"},
@@ -539,44 +1171,14 @@ def test_lbfgs_wants_no_random_activation_and_no_curriculum():
             {"weight_decay": 0.0},
         ),
         (
-            {"momentum_schedule": "momentum_cycle", "optimizer": "sgd"},
-            [r"momentum_schedule=MomentumCycle\(\)", "optimizer='sgd'", "None", "'momentum'"],
-            {"optimizer": SGD(momentum=0.0)},
+            {"weight_decay": Scheduled(0.1, "linear"), "optimizer": "ftrl"},
+            [r"weight_decay=.*0\.1", r"optimizer=FTRL\(\)", "l2, or alpha"],
+            {"weight_decay": Scheduled(0.0, "linear")},
         ),
         (
-            {"momentum_schedule": "linear", "optimizer": TorchOptimizer(torch.optim.SGD)},
-            [r"momentum_schedule=Linear\(\)", "momentum of 0.*SGD", "momentum_schedule=None"],
-            {"optimizer": TorchOptimizer(torch.optim.SGD, momentum=0.0)},
-        ),
-        (
-            {"momentum_schedule": "linear", "optimizer": Lookahead("sgd")},
-            [r"momentum_schedule=Linear\(\)", "momentum of 0.*Lookahead"],
-            {"optimizer": Lookahead(SGD(momentum=0.0))},
-        ),
-        (
-            {"weight_decay_schedule": "cosine"},
-            [r"weight_decay_schedule=Cosine\(\)", r"weight_decay=0\.0", "None.*above 0.*AdamW"],
-            {"weight_decay": 0.1},
-        ),
-        (
-            {"weight_decay_schedule": "linear", "optimizer": "adam"},
-            [r"weight_decay_schedule=Linear\(\)", r"weight_decay=0\.0"],
-            {"optimizer": "adamw"},
-        ),
-        (
-            {"weight_decay_schedule": "linear", "optimizer": Lookahead("adam")},
-            [r"weight_decay_schedule=Linear\(\)", r"weight_decay=0\.0"],
-            {"optimizer": Lookahead(AdamW(weight_decay=0.0))},
-        ),
-        (
-            {"dropout_schedule": "linear"},
-            [r"dropout_schedule=Linear\(\)", r"dropout=0\.0 and input_dropout=0\.0", "above 0"],
-            {"input_dropout": 0.1},
-        ),
-        (
-            {"dropout_schedule": "linear", "dropout": [0.0]},
-            [r"dropout_schedule=Linear\(\)", r"dropout=\[0\.0\]", r"Dropout\(rate=0\.0\)"],
-            {"dropout": Dropout(0.0)},
+            {"norm": "batch", "batch_size": Accumulated(1, 4)},
+            [r"norm=BatchNorm\(\).*batch_size=1", "batch_size >= 2"],
+            {"batch_size": Accumulated(2, 4)},
         ),
         (
             {"activity_l1": 0.1, "hidden_layer_sizes": ()},
@@ -665,6 +1267,8 @@ class Hidden(torch.nn.Sequential):
         ("constraint", "max_norm", "constraint=None"),
         ("activation", "tanh", "activation='relu'"),
         ("dropout", 0.5, "dropout=0.0"),
+        ("dropout", Scheduled(0.5, "linear"), "dropout=0.0"),
+        ("dropout", Dropout(Scheduled(0.5, "linear")), "dropout=0.0"),
         ("topology", "residual", "topology='plain'"),
         ("topology", "wide", "topology='plain'"),
     ],
@@ -674,6 +1278,13 @@ def test_a_module_and_what_is_its_own_matter(parameter, value, off):
     with refused("hidden_layer_sizes=HiddenModule", f"{parameter}=", re.escape(off)):
         fit(classifier(hidden_layer_sizes=module, **{parameter: value}))
     fit(classifier(hidden_layer_sizes=module))
+
+
+@pytest.mark.parametrize(
+    "none", [0.0, None, Dropout(0.0), Scheduled(0.0, "linear"), Dropout(Scheduled(0.0, "linear"))]
+)
+def test_a_module_and_a_dropout_of_none(none):
+    fit(classifier(hidden_layer_sizes=HiddenModule(Hidden), dropout=none))
 
 
 # What a loss does not give
@@ -737,6 +1348,23 @@ def test_two_decays(decay):
     with refused(f"weight_decay={decay}", r"AdamW\(weight_decay=0\.1\)", "Set one of the two to 0"):
         fit(classifier(optimizer=AdamW(weight_decay=0.1), weight_decay=decay))
     fit(classifier(optimizer=AdamW(weight_decay=0), weight_decay=decay))
+
+
+def test_two_decays_of_which_schedules_drive_one_or_both():
+    own, other = Scheduled(0.1, "linear"), Scheduled(0.2, "cosine")
+    for of_rule, of_estimator in ((own, 0.2), (0.1, other), (own, other), (own, own)):
+        with refused("weight_decay=.*contradicts.*AdamW", "Set one of the two to 0"):
+            fit(classifier(optimizer=AdamW(weight_decay=of_rule), weight_decay=of_estimator))
+    for of_rule, of_estimator in ((own, 0), (own, Scheduled(0.0, "cosine")), (0, other)):
+        fit(classifier(optimizer=AdamW(weight_decay=of_rule), weight_decay=of_estimator))
+
+
+def test_an_idle_schedule_of_one_decay_does_not_drive_the_other():
+    rule = AdamW(weight_decay=Scheduled(0.0, Linear(final_factor=0.0)))
+    beside = {"learning_rate_init": 0.05, "weight_decay": 1.0, "max_iter": 6, "random_state": 0}
+    given = fit(regressor(optimizer=rule, **beside))
+    plain = fit(regressor(optimizer=AdamW(weight_decay=0.0), **beside))
+    np.testing.assert_array_equal(given.coefs_[0], plain.coefs_[0])
 
 
 @pytest.mark.parametrize("norm", ["batch", BatchNorm()])
@@ -1316,10 +1944,29 @@ def test_columns_that_are_none_of_the_table(columns):
 
 
 @pytest.mark.parametrize("cls", [int, dict, Adam])
-@pytest.mark.parametrize("name", ["schedule", "momentum_schedule", "norm", "dropout", "alpha"])
+@pytest.mark.parametrize(
+    "name",
+    ["schedule", "norm", "dropout", "alpha", "weight_decay", "clip_norm", "ensemble", "batch_size"],
+)
 def test_no_instance_is_advised_of_a_class_that_is_no_component(name, cls):
-    with refused(f"{name[-8:]}' parameter", "must be", "Got <class") as error:
+    with refused(f"'{name}' parameter", "must be", "Got <class") as error:
         fit(classifier(**{name: cls}))
+    assert "write" not in str(error.value)
+
+
+@pytest.mark.parametrize("cls", [int, dict, Adam])
+@pytest.mark.parametrize(
+    "put",
+    [
+        lambda number: {"dropout": number},
+        lambda number: {"weight_decay": number},
+        lambda number: {"optimizer": SGD(number)},
+    ],
+    ids=["dropout", "weight_decay", "momentum"],
+)
+def test_no_instance_is_advised_of_a_class_that_is_no_schedule(put, cls):
+    with refused("'(schedule|function)' parameter", "Got <class") as error:
+        fit(classifier(**put(Scheduled(0.1, cls))))
     assert "write" not in str(error.value)
 
 
@@ -1357,6 +2004,8 @@ def test_an_estimator_of_too_many_hidden_layers():
         ({"alpha": [1e308, 1e308]}, r"alpha=1e\+308"),
         ({"l1": 1e308}, r"l1=1e\+308"),
         ({"weight_noise": 1e308}, r"weight_noise=1e\+308"),
+        ({"weight_decay": 1e308}, r"weight_decay=1e\+308"),
+        ({"weight_decay": Scheduled(1e308, "linear")}, r"weight_decay=1e\+308"),
         ({"bias_initializer": 1e308}, r"bias_initializer=1e\+308"),
         ({"activation": Prelu(initial_slope=1e308)}, r"activation__initial_slope=1e\+308"),
         ({"activation": [Squareplus(b=1e308)], "dtype": "float32"}, r"activation__b=1e\+308"),

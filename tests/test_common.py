@@ -7,15 +7,20 @@ from checks import with_every_check
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
 from sklearn_dnn.components import (
+    Accumulated,
+    Bagging,
+    ClipNorm,
     Dropout,
     EarlyStopping,
     Gaussian,
     Lookahead,
+    Momentum,
     OneCycle,
     Plain,
     Prelu,
     Quantile,
     Residual,
+    Scheduled,
 )
 
 # The checks' tables are too small to converge on, to split, or for a batch of 16.
@@ -42,12 +47,10 @@ FIRST = [
 NORMED = [
     {
         "norm": "weight",
-        "optimizer": "momentum",
+        "optimizer": Momentum(Scheduled(0.9, "momentum_cycle")),
         "learning_rate_init": 0.05,
         "schedule": "one_cycle",
-        "momentum_schedule": "momentum_cycle",
-        "weight_decay": 0.01,
-        "weight_decay_schedule": "linear",
+        "weight_decay": Scheduled(0.01, "linear"),
         "bias_initializer": "prior",
     },
     {"n_members": 3, "norm": "batch", "optimizer": "momentum", "learning_rate_init": 0.02},
@@ -69,13 +72,11 @@ OTHERS = [
     {"hidden_layer_sizes": (30, 30), "activation": "selu", "clip_norm": 1.0},
     {"norm": "batch"},
     {"topology": "wide", "activation": "swiglu", "ema_decay": 0.9, "learning_rate_init": 0.01},
-    {"dropout": Dropout(0.1, shared=True), "schedule": "cosine", "dropout_schedule": "linear"},
+    {"dropout": Dropout(Scheduled(0.1, "linear"), shared=True), "schedule": "cosine"},
     {
-        "accumulation_steps": 2,
         "early_stopping": EarlyStopping(patience=20, watch="training"),
-        "batch_size": "full",
-        "clip_norm": 1.0,
-        "clip_scope": "tensor",
+        "batch_size": Accumulated("full", 2),
+        "clip_norm": ClipNorm(1.0, "tensor"),
     },
     {"n_members": 4},
 ]
@@ -106,7 +107,7 @@ OTHERS_NOT_EXACT = [
     {"dropout": 0.1, "initializer": "lsuv"},
     {"batch_size": 16},
     {"dtype": "float32"},
-    {"n_members": 4, "bootstrap": True},
+    {"n_members": 4, "ensemble": Bagging()},
 ]
 NOT_EXACT = [*FIRST_NOT_EXACT, *OTHERS_NOT_EXACT]
 WEIGHT_CHECKS = {

@@ -6,19 +6,28 @@ import time
 
 import numpy as np
 import pytest
+import torch
 from ids import without_addresses
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_dnn import MLPClassifier, MLPRegressor
 from sklearn_dnn.components import (
+    SGD,
+    Adam,
+    AdamW,
     Cosine,
     CosineRestarts,
     Cyclic,
+    Dropout,
     EarlyStopping,
     LinearCurriculum,
+    Lookahead,
+    Momentum,
     OneCycle,
     Piecewise,
+    Scheduled,
     Sequential,
+    TorchOptimizer,
     Warmup,
 )
 from sklearn_dnn.components.curricula import ExponentialCurriculum
@@ -149,10 +158,37 @@ def test_tol_waits_for_the_end_of_a_schedule(schedule, end):
 @pytest.mark.parametrize(
     ("plan", "end"),
     [
-        ({"dropout": 0.2, "dropout_schedule": "linear"}, MAX_ITER),
-        ({"optimizer": "momentum", "momentum_schedule": "momentum_cycle"}, MAX_ITER),
-        ({"weight_decay": 0.1, "weight_decay_schedule": Cosine(horizon=20)}, 20),
-        ({"weight_decay": 0.1, "weight_decay_schedule": "exponential"}, BY_TEN),
+        ({"dropout": Scheduled(0.2, "linear")}, MAX_ITER),
+        ({"dropout": Dropout(Scheduled(0.2, "linear"))}, MAX_ITER),
+        ({"dropout": [Scheduled(0.2, "linear")]}, MAX_ITER),
+        ({"input_dropout": Scheduled(0.2, "linear")}, MAX_ITER),
+        ({"optimizer": Momentum(Scheduled(0.9, "momentum_cycle"))}, MAX_ITER),
+        ({"optimizer": Adam(Scheduled(0.9, "momentum_cycle"))}, MAX_ITER),
+        ({"optimizer": Lookahead(SGD(Scheduled(0.9, Cosine(horizon=20))))}, 20),
+        (
+            {"optimizer": TorchOptimizer(torch.optim.SGD, momentum=Scheduled(0.9, "linear"))},
+            MAX_ITER,
+        ),
+        ({"weight_decay": Scheduled(0.1, Cosine(horizon=20))}, 20),
+        ({"weight_decay": Scheduled(0.1, "exponential")}, BY_TEN),
+        ({"optimizer": AdamW(weight_decay=Scheduled(0.1, Cosine(horizon=20)))}, 20),
+        ({"dropout": [0.1, Scheduled(0.2, Cosine(horizon=20))], "hidden_layer_sizes": (4, 4)}, 20),
+        (
+            {
+                "dropout": [Scheduled(0.2, Cosine(horizon=15)), Scheduled(0.2, Cosine(horizon=20))],
+                "hidden_layer_sizes": (4, 4),
+            },
+            20,
+        ),
+        # of a number for which there is no place
+        (
+            {
+                "dropout": Scheduled(0.2, "linear"),
+                "hidden_layer_sizes": (),
+                "learning_rate_init": 0.05,
+            },
+            BY_TEN,
+        ),
         ({"curriculum": LinearCurriculum(epochs=None)}, MAX_ITER),
         ({"curriculum": LinearCurriculum(epochs=17)}, 17),
         # a fifth of the rows, twice as many every six epochs: all of them after three times
@@ -353,6 +389,19 @@ def test_the_recipe_keeps_its_patience_with_its_own_schedule_alone():
     assert read(schedule="one_cycle") == (np.inf, True)
     assert read(schedule="one_cycle", early_stopping=EarlyStopping()) == (np.inf, True)
     assert read(schedule=Cosine(horizon=5)) == (10, True)
+    for number in (
+        {"dropout": Scheduled(0.1, "linear")},
+        {"dropout": Dropout(Scheduled(0.1, "linear"))},
+        {"input_dropout": Scheduled(0.1, "linear")},
+        {"weight_decay": Scheduled(0.1, "linear")},
+        {"optimizer": Adam(Scheduled(0.9, "linear"))},
+        {"optimizer": Lookahead(AdamW(weight_decay=Scheduled(0.1, "linear")))},
+    ):
+        assert read(**number) == (np.inf, True), number
+    short = Cosine(horizon=5)
+    assert read(schedule=short, dropout=Scheduled(0.1, short)) == (10, True)
+    assert read(schedule=short, dropout=Scheduled(0.1, "linear")) == (np.inf, True)
+    assert read(dropout=0.1, optimizer=AdamW(weight_decay=0.1)) == (12, False)
     assert read(schedule="one_cycle", n_iter_no_change=5) == (5, False)
 
 

@@ -23,8 +23,15 @@ from sklearn_dnn._core.fitting.request import Arguments
 from sklearn_dnn._core.network.mlp import affine, hidden
 from sklearn_dnn._core.training.step import TrainingStep
 from sklearn_dnn.components import (
+    SGD,
+    Accumulated,
+    Adam,
+    AdamW,
     AlphaDropout,
+    Bagging,
     BatchNorm,
+    Bounded,
+    ClipNorm,
     Cosine,
     DropConnect,
     Dropout,
@@ -35,6 +42,10 @@ from sklearn_dnn.components import (
     LayerNorm,
     Linear,
     LinearCurriculum,
+    Lookahead,
+    Momentum,
+    Muon,
+    Nesterov,
     Performance,
     Periodic,
     PiecewiseLinear,
@@ -42,11 +53,13 @@ from sklearn_dnn.components import (
     Quantile,
     Residual,
     RMSNorm,
+    Scheduled,
     TorchOptimizer,
     Warmup,
     WeightNorm,
     Wide,
 )
+from sklearn_dnn.components.dropouts import DropoutRule
 from sklearn_dnn.components.optimizers import OPTIMIZERS
 from sklearn_dnn.inspection import learning_rate_range_test
 
@@ -76,6 +89,18 @@ SMOOTH = [
     "prelu",
 ]
 STEPWISE = [name for name in OPTIMIZERS if name not in {"lbfgs", "ftrl"}]
+# Parameters whose number a schedule may drive, and rules with a momentum that it may drive.
+DRIVEN = ("dropout", "input_dropout", "weight_decay", "optimizer")
+PLATEAU = Performance(patience=1, threshold=0.5)
+WITH_MOMENTUM = {
+    "sgd": SGD,
+    "momentum": Momentum,
+    "nesterov": Nesterov,
+    "adam": Adam,
+    "adamw": lambda number: AdamW(weight_decay=Scheduled(0.05, number.schedule)),
+    "muon": Muon,
+    "lookahead": lambda number: Lookahead(Adam(number), k=3),
+}
 
 
 class Draw:
@@ -158,7 +183,7 @@ class Draw:
         if p["loss"] in {"squared_error", "huber", "log_cosh"} and chance(0.5):
             p["output_activation"] = one("softplus", "exponential", "logistic", "tanh", "elu")
             if p["output_activation"] in {"logistic", "tanh"}:
-                p["output_range"] = (-1.0, 20.0)
+                p["output_activation"] = Bounded(p["output_activation"], -1.0, 20.0)
         if chance(0.4):
             p["output_weights"] = [0.5, 2.0]
         return p
@@ -174,7 +199,7 @@ class Draw:
         one = self.one
         optimizer = one(*STEPWISE, TorchOptimizer(torch.optim.SGD, momentum=0.9))
         schedules = ("constant", Linear(horizon=3), "exponential", "step", Warmup())
-        return {
+        p = {
             "dropout": one(
                 0.0,
                 AlphaDropout(0.2),
@@ -190,12 +215,8 @@ class Draw:
             "schedule": "constant"
             if optimizer == "rprop"
             else one(*schedules, Performance(patience=1, threshold=0.5)),
-            "dropout_schedule": one(None, "exponential", Cosine(horizon=4)),
             "weight_decay": one(0.0, 0.05),
-            "weight_decay_schedule": one(None, Linear(horizon=5)),
-            "accumulation_steps": one(1, 2, 3),
-            "clip_norm": one(None, 0.5),
-            "clip_scope": one("global", "tensor"),
+            "clip_norm": one(None, 0.5, ClipNorm(0.5), ClipNorm(0.1, "tensor")),
             "clip_value": one(None, 0.1),
             "constraint": one(None, "max_norm", "unit_norm", "box"),
             "ema_decay": one(0.0, 0.9),
@@ -205,18 +226,36 @@ class Draw:
                 EarlyStopping(patience=50),
                 EarlyStopping(patience=50, watch="training"),
             ),
-            "batch_size": one(8, 16, "full"),
+            "batch_size": one(
+                8, 16, "full", Accumulated(8, 2), Accumulated(8, 3), Accumulated(16, 2)
+            ),
             "learning_rate_init": one(0.01, "auto"),
             "shuffle": one(True, True, False),
             "dtype": one("float64", "float32"),
         }
+        return p | {name: self.scheduled(name, p[name]) for name in DRIVEN}
+
+    def scheduled(self, name, value):
+        """A parameter's value with a schedule for its number, or as it is."""
+        if isinstance(value, list):  # some layers', each by itself
+            return [self.scheduled(name, each) for each in value]
+        if self.chance(0.5):
+            return value
+        plans = ("exponential", Cosine(horizon=4), Linear(horizon=3), PLATEAU)
+        if name == "optimizer":
+            if isinstance(value, TorchOptimizer):
+                momentum = Scheduled(value.momentum, self.one(*plans))
+                return TorchOptimizer(value.wrapped, momentum=momentum)
+            put = WITH_MOMENTUM.get(value)
+            return value if put is None else put(Scheduled(0.8, self.one(*plans)))
+        if isinstance(value, DropoutRule):
+            return clone(value).set_params(rate=Scheduled(value.rate, self.one(*plans)))
+        return Scheduled(value, self.one(*plans))
 
 
 def leave_out_what_is_refused(p):
-    if p["dropout"] in (0.0, []) and p["input_dropout"] == 0:
-        p["dropout_schedule"] = None
-    if p["weight_decay"] == 0 and p["optimizer"] != "adamw":
-        p["weight_decay_schedule"] = None
+    if isinstance(p["optimizer"], AdamW):  # which has a decay of its own
+        p["weight_decay"] = 0.0
     if isinstance(p["norm"], WeightNorm) and p["hidden_layer_sizes"]:
         p["constraint"] = None
 
@@ -336,10 +375,11 @@ def test_fits_repeat_go_on_and_travel(seed):
     p |= draw.training(len(p["hidden_layer_sizes"]))
     leave_out_what_is_refused(p)
     p |= {"random_state": seed, "n_iter_no_change": 1000, "validation_fraction": 0.25}
-    p |= {"n_members": 3, "bootstrap": True} if seed % 3 == 0 else {}
+    if seed % 3 == 0:
+        own_rows = (Bagging(), Bagging(0.6), Bagging(0.6, bootstrap=False), "independent")
+        p |= {"n_members": 3, "ensemble": draw.one(*own_rows)}
     if seed >= 140 and p["hidden_layer_sizes"]:
         p |= {"n_members": 3, "ensemble": "shared", "constraint": None, "weight_noise": 0.0}
-        p["bootstrap"] = False
     X, y, w = draw.table(40)
     before = process_state()
 
@@ -389,7 +429,7 @@ def test_a_weight_is_a_repeated_row_to_batch_norms(p):
 @pytest.mark.parametrize("weight", [None, WEIGHTS])
 def test_accumulated_steps_are_those_of_larger_batches(penalty, weight):
     common = SMALL | penalty | {"shuffle": False}
-    pieces = MLPRegressor(batch_size=10, accumulation_steps=3, **common).fit(X, Y, weight)
+    pieces = MLPRegressor(batch_size=Accumulated(10, 3), **common).fit(X, Y, weight)
     whole = MLPRegressor(batch_size=30, **common).fit(X, Y, weight)
     for a, b in zip(pieces.coefs_, whole.coefs_, strict=True):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-12)
@@ -398,10 +438,11 @@ def test_accumulated_steps_are_those_of_larger_batches(penalty, weight):
 
 
 def test_an_epoch_that_time_ends_before_its_first_step_has_no_norm():
-    model = MLPRegressor(
-        clip_norm=1.0, accumulation_steps=4, batch_size=10, max_time=1e-9, **SMALL
-    ).fit(X, Y)
-    assert model.history_["gradient_norm"] == [None]
+    for clip in (1.0, ClipNorm(1.0, "tensor")):
+        model = MLPRegressor(
+            clip_norm=clip, batch_size=Accumulated(10, 4), max_time=1e-9, **SMALL
+        ).fit(X, Y)
+        assert model.history_["gradient_norm"] == [None]
     assert model.end_reason_ == "time"
 
 
@@ -427,11 +468,20 @@ def test_refit_and_warm_start_are_refused_before_training():
     assert not hasattr(model, "coefs_")
 
 
-@pytest.mark.parametrize("name", ["momentum_schedule", "dropout_schedule", "weight_decay_schedule"])
-def test_another_driving_schedule_begins_anew(name):
-    p = {"optimizer": "momentum", "dropout": 0.2, "weight_decay": 0.1, "warm_start": True, **SMALL}
-    model = MLPRegressor(**{name: "constant"}, **p).fit(X, Y)
-    model.set_params(**{name: Performance(patience=1)}).fit(X, Y)
+@pytest.mark.parametrize(
+    "put",
+    [
+        lambda schedule: {"optimizer": Momentum(Scheduled(0.9, schedule))},
+        lambda schedule: {"dropout": Scheduled(0.2, schedule)},
+        lambda schedule: {"dropout": [0.1, Scheduled(0.2, schedule)]},
+        lambda schedule: {"input_dropout": Scheduled(0.2, schedule)},
+        lambda schedule: {"weight_decay": Scheduled(0.1, schedule)},
+    ],
+    ids=["momentum", "dropout", "a layer's", "inputs", "weight_decay"],
+)
+def test_another_driving_schedule_begins_anew(put):
+    model = MLPRegressor(warm_start=True, **put("constant"), **SMALL).fit(X, Y)
+    model.set_params(**put(Performance(patience=1))).fit(X, Y)
     assert len(model.loss_curve_) == 8
 
 

@@ -17,8 +17,14 @@ from sklearn_dnn import MLPClassifier, MLPRegressor
 from sklearn_dnn.components import (
     FTRL,
     SGD,
+    Accumulated,
+    Adam,
+    AdamW,
     AlphaDropout,
+    Bagging,
     BatchNorm,
+    Bounded,
+    ClipNorm,
     Cosine,
     Cyclic,
     DropConnect,
@@ -36,6 +42,7 @@ from sklearn_dnn.components import (
     Momentum,
     MomentumCycle,
     Muon,
+    Nadam,
     OneCycle,
     Performance,
     Piecewise,
@@ -43,6 +50,7 @@ from sklearn_dnn.components import (
     Prelu,
     Residual,
     Rprop,
+    Scheduled,
     TorchOptimizer,
     Warmup,
 )
@@ -68,19 +76,29 @@ CASES = [
     {"optimizer": FTRL(l1=0.5, l2=0.1)},
     {"optimizer": Rprop(), "batch_size": "full"},
     {"optimizer": "adafactor", "l1": 0.01},
-    {"optimizer": "lion", "weight_decay": 0.3, "weight_decay_schedule": Linear(horizon=K)},
-    {"optimizer": "sgd", "weight_decay": 0.3, "weight_decay_schedule": PLATEAU},
-    {"optimizer": Momentum(0.8), "momentum_schedule": MomentumCycle(0.2, horizon=K)},
-    {"optimizer": "adam", "momentum_schedule": PLATEAU},
-    {"optimizer": "nadam", "momentum_schedule": FunctionSchedule(falling)},
-    {"dropout": 0.5, "input_dropout": 0.2, "dropout_schedule": Linear(horizon=K)},
-    {"dropout": 0.5, "dropout_schedule": PLATEAU, "schedule": PLATEAU, "early_stopping": True},
+    {"optimizer": "lion", "weight_decay": Scheduled(0.3, Linear(horizon=K))},
+    {"optimizer": "sgd", "weight_decay": Scheduled(0.3, PLATEAU)},
+    {"optimizer": AdamW(weight_decay=Scheduled(0.3, Linear(horizon=K)))},
+    {"optimizer": Momentum(Scheduled(0.8, MomentumCycle(0.2, horizon=K)))},
+    {"optimizer": Adam(Scheduled(0.9, PLATEAU))},
+    {"optimizer": Nadam(Scheduled(0.9, FunctionSchedule(falling)))},
+    {"optimizer": Lookahead(Adam(Scheduled(0.9, PLATEAU)), k=4)},
+    {"optimizer": TorchOptimizer(torch.optim.SGD, momentum=Scheduled(0.9, Linear(horizon=K)))},
+    {"optimizer": AdamW(Scheduled(0.9, PLATEAU), weight_decay=Scheduled(0.3, Exponential()))},
+    {
+        "dropout": Scheduled(0.5, Linear(horizon=K)),
+        "input_dropout": Scheduled(0.2, Linear(horizon=K)),
+    },
+    {"dropout": 0.5, "input_dropout": Scheduled(0.2, PLATEAU)},
+    {"dropout": Scheduled(0.5, PLATEAU), "schedule": PLATEAU, "early_stopping": True},
+    {"dropout": [Scheduled(0.5, Linear(horizon=K)), Scheduled(0.3, PLATEAU)]},
+    {"dropout": [0.3, DropConnect(Scheduled(0.5, Exponential()))]},
     {"schedule": FunctionSchedule(falling)},
     {"schedule": Warmup(Performance(patience=1, threshold=0.5), epochs=2.5)},
     {"schedule": Cyclic(period=2.5)},
     {"batch_size": "full"},
-    {"accumulation_steps": 4, "ema_decay": 0.8},
-    {"clip_norm": 0.1, "clip_scope": "tensor", "constraint": MaxNorm(1.0)},
+    {"batch_size": Accumulated(16, 4), "ema_decay": 0.8},
+    {"clip_norm": ClipNorm(0.1, "tensor"), "constraint": MaxNorm(1.0)},
     {"activity_l1": 0.01, "alpha": [0.1, 0.0, 1.0], "l1": [0.0, 0.01, 0.0]},
     {"topology": Residual(multiplier=True), "hidden_layer_sizes": (6, 6, 6, 6)},
     {"topology": "wide", "activation": "swiglu", "norm": "rms"},
@@ -233,7 +251,9 @@ def test_warm_fits_of_several_epochs_equal_one_fit(data, cls):
         *({"optimizer": name} for name in ("adafactor", "ftrl", "lion", "muon", "rprop")),
         {"optimizer": Lookahead("momentum", k=4), "ema_decay": 0.9},
         {"optimizer": TorchOptimizer(torch.optim.Adam, amsgrad=True)},
-        {"momentum_schedule": PLATEAU, "dropout": 0.3, "dropout_schedule": PLATEAU},
+        {"optimizer": Adam(Scheduled(0.9, PLATEAU)), "dropout": Scheduled(0.3, PLATEAU)},
+        {"dropout": [Scheduled(0.3, PLATEAU), Scheduled(0.5, Linear(horizon=4))]},
+        {"clip_norm": ClipNorm(0.1, "tensor"), "batch_size": Accumulated(8, 3)},
         {"topology": "wide", "activation": ["prelu", "glu"], "augmentation": "mixup"},
     ],
     ids=named,
@@ -525,7 +545,7 @@ def test_a_warm_fit_after_partial_fit_goes_on(data, cls):
 def test_cuts_stay_beside_a_schedule_that_begins_anew(data, cls):
     """A schedule without a horizon goes on with its state, whatever another one does."""
     X, y = data
-    both = {"schedule": PLATEAU, "dropout": 0.2, "dropout_schedule": "linear"}
+    both = {"schedule": PLATEAU, "dropout": Scheduled(0.2, "linear")}
     model = make(cls, warm_start=True, **both)
     quietly(model.fit, X, y)
     n = model.n_iter_
@@ -639,34 +659,51 @@ def repeated(t, ranks):
 
 
 WHOLE = LinearCurriculum(epochs=None)
-DECAYED = {"optimizer": "adamw", "weight_decay": 0.5, "batch_size": 16}
-MOVED = {"optimizer": Momentum(0.8), "batch_size": 16}
+SMALL = {"batch_size": 16}
+DECAYED = SMALL | {"optimizer": "adamw"}
+DOWN = Linear(final_factor=0.0)
 # What begins anew in each warm fit, as it is in one long fit, and what goes on beside it.
 BESIDE = {
     "rate": (
         {"schedule": OneCycle()},
         {"schedule": again_and_again(OneCycle())},
-        DECAYED | {"weight_decay_schedule": Exponential()},
+        DECAYED | {"weight_decay": Scheduled(0.5, Exponential())},
     ),
     "decay": (
-        {"weight_decay_schedule": Linear(final_factor=0.0)},
-        {"weight_decay_schedule": again_and_again(Linear(final_factor=0.0))},
+        {"weight_decay": Scheduled(0.5, DOWN)},
+        {"weight_decay": Scheduled(0.5, again_and_again(DOWN))},
         DECAYED | {"schedule": Exponential()},
     ),
+    "decay of the rule": (
+        {"optimizer": AdamW(weight_decay=Scheduled(0.5, DOWN))},
+        {"optimizer": AdamW(weight_decay=Scheduled(0.5, again_and_again(DOWN)))},
+        SMALL | {"schedule": Exponential()},
+    ),
     "momentum": (
-        {"momentum_schedule": MomentumCycle()},
-        {"momentum_schedule": again_and_again(MomentumCycle())},
-        MOVED | {"schedule": Exponential(), "curriculum": LinearCurriculum(epochs=6)},
+        {"optimizer": Momentum(Scheduled(0.8, MomentumCycle()))},
+        {"optimizer": Momentum(Scheduled(0.8, again_and_again(MomentumCycle())))},
+        SMALL | {"schedule": Exponential(), "curriculum": LinearCurriculum(epochs=6)},
     ),
     "dropout": (
-        {"dropout_schedule": Linear(final_factor=0.0)},
-        {"dropout_schedule": again_and_again(Linear(final_factor=0.0))},
-        MOVED | {"dropout": 0.5, "momentum_schedule": Exponential()},
+        {"dropout": Scheduled(0.5, DOWN)},
+        {"dropout": Scheduled(0.5, again_and_again(DOWN))},
+        SMALL | {"optimizer": Momentum(Scheduled(0.8, Exponential()))},
+    ),
+    "dropout of inputs": (
+        {"input_dropout": Scheduled(0.5, DOWN)},
+        {"input_dropout": Scheduled(0.5, again_and_again(DOWN))},
+        SMALL | {"dropout": Scheduled(0.5, Exponential())},
+    ),
+    "dropout of a layer": (
+        {"dropout": [Scheduled(0.5, DOWN), Scheduled(0.4, Exponential())]},
+        {"dropout": [Scheduled(0.5, again_and_again(DOWN)), Scheduled(0.4, Exponential())]},
+        SMALL | {"optimizer": Momentum(0.8)},
     ),
     "curriculum": (
         {"curriculum": WHOLE},
         {"curriculum": repeated},
-        MOVED | {"schedule": Exponential(), "momentum_schedule": Linear(horizon=6)},
+        SMALL
+        | {"optimizer": Momentum(Scheduled(0.8, Linear(horizon=6))), "schedule": Exponential()},
     ),
 }
 
@@ -720,6 +757,210 @@ def test_another_schedule_may_follow(data, cls, method, first, then):
     for schedule in (first, then):
         quietly(getattr(model.set_params(schedule=schedule), method), X, y)
     assert len(model.loss_curve_) == (2 * K if method == "fit" else 2)
+
+
+# Where a schedule may drive a number: the parameters with that number there.
+PLACES = {
+    "dropout": lambda number: {"dropout": number},
+    "rate": lambda number: {"dropout": Dropout(number)},
+    "dropout of the first layer": lambda number: {"dropout": [number, 0.3]},
+    "dropout of the second layer": lambda number: {"dropout": [0.3, number]},
+    "input_dropout": lambda number: {"input_dropout": number},
+    "weight_decay": lambda number: {"weight_decay": number},
+    "decay of the rule": lambda number: {"optimizer": AdamW(weight_decay=number)},
+    "momentum": lambda number: {"optimizer": SGD(number)},
+    "beta_1": lambda number: {"optimizer": Adam(number)},
+    "momentum within": lambda number: {"optimizer": Lookahead(SGD(number), k=4)},
+}
+places = pytest.mark.parametrize("put", PLACES.values(), ids=PLACES)
+
+
+def later(factor):
+    """A schedule that is at 1 for three epochs, and at a factor after."""
+    return Piecewise((3,), (1.0, factor))
+
+
+# A number of 0.6 for three epochs, and one of 0.15 for the next three.
+CHANGES = {
+    "begins": (0.6, Scheduled(0.6, later(0.25))),
+    "ends": (Scheduled(0.6, later(0.25)), 0.15),
+    "changes its number": (Scheduled(0.6, "constant"), Scheduled(0.15, "constant")),
+    "is another one": (Scheduled(0.6, "constant"), Scheduled(0.6, later(0.25))),
+    "is no longer there": (0.6, 0.15),
+    "begins with its horizon": (0.6, Scheduled(0.3, Linear(final_factor=0.5, horizon=3))),
+}
+
+
+@SLOW_CLASSIFIER
+@places
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_schedules_of_numbers_begin_end_and_change_between_calls(data, cls, put, change, method):
+    X, y = data
+    first, then = map(put, CHANGES[change])
+    whole = make(cls, **put(Scheduled(0.6, later(0.25))))
+    quietly(whole.fit, X, y)
+    steps = make(cls, warm_start=True, max_iter=3, **first)
+    for parameters in (first, then):
+        steps.set_params(**parameters)
+        for _ in range(3 if method == "partial_fit" else 1):
+            quietly(getattr(steps, method), X, y)
+        steps = pickle.loads(pickle.dumps(steps))
+    assert_same(steps, whole, X)
+
+
+@ESTIMATORS
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_a_schedule_may_move_to_another_number(data, cls, method):
+    X, y = data
+    often, seldom = Scheduled(0.4, later(0.5)), 0.2
+    whole = make(
+        cls, dropout=[often, Scheduled(0.2, later(2.0))], weight_decay=Scheduled(0.3, later(0.5))
+    )
+    quietly(whole.fit, X, y)
+    # 0.4 and 0.2, then 0.2 and 0.4
+    first = {"dropout": [Scheduled(0.4, "constant"), seldom], "weight_decay": 0.3}
+    then = {
+        "dropout": [seldom, Scheduled(0.4, "constant")],
+        "weight_decay": Scheduled(0.15, "constant"),
+    }
+    steps = make(cls, warm_start=True, max_iter=3)
+    for parameters in (first, then):
+        steps.set_params(**parameters)
+        for _ in range(3 if method == "partial_fit" else 1):
+            quietly(getattr(steps, method), X, y)
+    assert_same(steps, whole, X)
+    assert list(steps.spec_["driven"]) == ["weight_decay", "dropout_1"]
+
+
+@ESTIMATORS
+@places
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        ("constant", "performance"),
+        ("performance", "cosine"),
+        ("power", "linear"),
+        (None, "performance"),
+        ("performance", None),
+        ("performance", Warmup("performance")),
+    ],
+    ids=str,
+)
+def test_another_schedule_of_a_number_may_follow(data, cls, put, method, first, then):
+    X, y = data
+    model = make(cls, warm_start=True, max_iter=2)
+    for schedule in (first, then, first):
+        number = 0.5 if schedule is None else Scheduled(0.5, schedule)
+        quietly(getattr(model.set_params(**put(number)), method), X, y)
+    assert len(model.loss_curve_) == (6 if method == "fit" else 3)
+    assert np.isfinite(model.loss_curve_).all()
+
+
+@ESTIMATORS
+def test_cuts_of_a_number_begin_anew_where_the_schedule_moves(data, cls):
+    """What a schedule remembers is of the number that it drives."""
+    X, y = data
+    cut = Performance(reduction=0.01, patience=1, threshold=0.99)  # after each second epoch
+    long = Scheduled(0.5, later(1.0))
+    model = make(cls, warm_start=True, dropout=[Scheduled(0.5, cut), 0.5])
+    quietly(model.fit, X, y)
+    kept = pickle.loads(pickle.dumps(model))
+    quietly(kept.set_params(max_iter=1).fit, X, y)
+    moved = pickle.loads(pickle.dumps(model))
+    quietly(moved.set_params(max_iter=1, dropout=[0.5, Scheduled(0.5, cut)]).fit, X, y)
+    plain = pickle.loads(pickle.dumps(model))
+    quietly(plain.set_params(max_iter=1, dropout=[long, 0.5]).fit, X, y)
+    assert_same(moved, plain, X)
+    assert kept.loss_curve_[-1] != moved.loss_curve_[-1]
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_bounds_go_on(data, method):
+    X, y = data
+    given = {"output_activation": Bounded("tanh", -1.0, 3.0)}
+    whole = quietly(make(MLPRegressor, **given).fit, X, y)
+    steps = make(MLPRegressor, warm_start=True, max_iter=1, **given)
+    for _ in range(K):
+        quietly(getattr(steps, method), X, y)
+    assert_same(steps, whole, X)
+
+
+@ESTIMATORS
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_members_go_on_with_the_rows_that_they_drew(data, cls, method):
+    X, y = data
+    given = {"n_members": 2, "ensemble": Bagging(0.7)}
+    whole = quietly(make(cls, **given).fit, X, y)
+    steps = make(cls, warm_start=True, max_iter=1, **given)
+    for _ in range(K):
+        quietly(getattr(steps, method), X, y)
+        steps = pickle.loads(pickle.dumps(steps))
+    for one, other in zip(steps.members_, whole.members_, strict=True):
+        assert one["loss_curve"] == other["loss_curve"]
+    for one, other in zip(steps.coefs_, whole.coefs_, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@ESTIMATORS
+def test_components_of_numbers_may_change_between_warm_fits(data, cls):
+    X, y = data
+    model = make(cls, warm_start=True, n_members=2, batch_size=Accumulated(8, 2), clip_norm=0.1)
+    quietly(model.fit, X, y)
+    weights = [c.copy() for c in model.coefs_]
+    model.set_params(
+        learning_rate_init=1e-12,
+        batch_size=30,
+        clip_norm=ClipNorm(0.2, "tensor"),
+        ensemble=Bagging(0.5),
+        dropout=Scheduled(0.2, "linear"),
+    )
+    quietly(model.fit, X, y)
+    assert (model.n_iter_, len(model.loss_curve_)) == (K, 2 * K)
+    assert all(np.allclose(*pair, atol=1e-8) for pair in zip(model.coefs_, weights, strict=True))
+    assert model.spec_["clip_norm"]["scope"] == "tensor"
+    assert (model.spec_["batch_size"], model.spec_["accumulation_steps"]) == (30, 1)
+    assert model.spec_["task"]["n_training"] == 45
+    quietly(model.set_params(ensemble="independent", clip_norm=None).fit, X, y)
+    assert model.spec_["task"]["n_training"] == 90
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        (Bounded("tanh", -1.0, 3.0), Bounded("tanh", -1.0, 4.0)),
+        (Bounded("tanh", -1.0, 3.0), Bounded("logistic", -1.0, 3.0)),
+        ("logistic", Bounded("logistic", -1.0, 3.0)),
+        (Bounded("logistic", -1.0, 3.0), "identity"),
+    ],
+    ids=str,
+)
+def test_warm_fits_keep_their_bounds(data, first, then):
+    X, y = data
+    model = make(MLPRegressor, warm_start=True, output_activation=first)
+    quietly(model.fit, X, y)
+    with pytest.raises(ValueError, match=r"another output_activation.*warm_start=False"):
+        model.set_params(output_activation=then).fit(X, y)
+
+
+def test_the_bounds_of_a_function_are_those_of_the_function_itself(data):
+    """A network whose output means the same goes on, however that is written."""
+    X, y = data
+    model = make(MLPRegressor, warm_start=True, output_activation="logistic", max_iter=3)
+    quietly(model.fit, X, y)
+    quietly(model.set_params(output_activation=Bounded("logistic", 0.0, 1.0)).fit, X, y)
+    whole = make(MLPRegressor, output_activation="logistic")
+    assert_same(model, quietly(whole.fit, X, y), X)
+
+
+@ESTIMATORS
+def test_members_that_share_stay_together_over_warm_fits(data, cls):
+    X, y = data
+    model = make(cls, warm_start=True, n_members=2, ensemble="shared")
+    quietly(model.fit, X, y)
+    with pytest.raises(ValueError, match="another ensemble: it was 'shared' and is 'independent'"):
+        model.set_params(ensemble=Bagging()).fit(X, y)
 
 
 @ESTIMATORS

@@ -16,6 +16,7 @@ from sklearn_dnn._core.fitting import running
 from sklearn_dnn._core.specification import machine
 from sklearn_dnn._core.training import engine
 from sklearn_dnn._core.training.step import TrainingStep
+from sklearn_dnn.components import Accumulated, Adam, Bagging, ClipNorm, Momentum, Scheduled
 from sklearn_dnn.estimators import _stacks
 from sklearn_dnn.model_selection import (
     GridSearchCV,
@@ -107,7 +108,13 @@ def test_a_stack_that_is_too_large_is_trained_in_parts(monkeypatch, error, step)
         {"early_stopping": True, "n_iter_no_change": 2, "max_iter": 30},
         {"ema_decay": 0.9, "clip_norm": 0.1, "optimizer": "lookahead"},
         {"n_members": 3},
-        {"norm": "batch", "momentum_schedule": "linear", "optimizer": "momentum"},
+        {"norm": "batch", "optimizer": Momentum(Scheduled(0.9, "linear"))},
+        {
+            "optimizer": Adam(Scheduled(0.9, "performance")),
+            "weight_decay": Scheduled(0.5, "linear"),
+        },
+        {"clip_norm": ClipNorm(0.1, "tensor"), "batch_size": Accumulated(8, 3)},
+        {"n_members": 2, "ensemble": Bagging(0.6)},
     ],
     ids=str,
 )

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from ids import without_addresses
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.metrics import get_scorer_names
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -29,6 +30,12 @@ from sklearn_dnn.compare._fold import run_fold
 from sklearn_dnn.components import (
     FAMILIES,
     SGD,
+    Accumulated,
+    Adam,
+    AdamW,
+    Bagging,
+    Bounded,
+    ClipNorm,
     Dropout,
     EarlyStopping,
     Elu,
@@ -37,10 +44,13 @@ from sklearn_dnn.components import (
     FunctionSchedule,
     HiddenModule,
     LeakyRelu,
+    Lookahead,
     Periodic,
     Piecewise,
     Quantile,
     Rectangular,
+    Scheduled,
+    TorchOptimizer,
     Warmup,
 )
 from sklearn_dnn.components.base import shown
@@ -187,6 +197,128 @@ def test_what_is_no_number_is_refused_where_one_is_asked_for(name):
         assert "Got" in message, (value, message)
 
 
+# Where a parameter of the estimators may hold a component in place of a number: how it is put
+# there, and how it is called in messages.
+SCHEDULED = {
+    "dropout": (lambda v: ("dropout", v), "dropout"),
+    "dropout of a layer": (lambda v: ("dropout", [v]), "(rate|value)"),
+    "rate": (lambda v: ("dropout", Dropout(v)), "rate"),
+    "input_dropout": (lambda v: ("input_dropout", v), "input_dropout"),
+    "weight_decay": (lambda v: ("weight_decay", v), "weight_decay"),
+    "decay of the rule": (lambda v: ("optimizer", AdamW(weight_decay=v)), "weight_decay"),
+    "momentum": (lambda v: ("optimizer", SGD(v)), "momentum"),
+    "beta_1": (lambda v: ("optimizer", Adam(v)), "beta_1"),
+    "within": (lambda v: ("optimizer", Lookahead(SGD(v))), "momentum"),
+}
+WITHIN = {
+    "max_norm": (lambda v: ("clip_norm", ClipNorm(v)), "max_norm"),
+    "scope": (lambda v: ("clip_norm", ClipNorm(1.0, v)), "scope"),
+    "fraction": (lambda v: ("ensemble", Bagging(v)), "fraction"),
+    "bootstrap": (lambda v: ("ensemble", Bagging(0.5, v)), "bootstrap"),
+    "size": (lambda v: ("batch_size", Accumulated(v)), "size"),
+    "steps": (lambda v: ("batch_size", Accumulated(8, v)), "steps"),
+    "activation": (lambda v: ("output_activation", Bounded(v, -9.0, 9.0)), "activation"),
+    "low": (lambda v: ("output_activation", Bounded("tanh", v, 9.0)), "low"),
+    "high": (lambda v: ("output_activation", Bounded("tanh", -9.0, v)), "high"),
+}
+VALUES = {
+    name: (lambda v, put=put: put(Scheduled(v, "linear")), n)
+    for name, (put, n) in SCHEDULED.items()
+}
+PLANS = {
+    name: (lambda v, put=put: put(Scheduled(0.1, v)), "(schedule|function)")
+    for name, (put, _) in SCHEDULED.items()
+}
+PLACES = [
+    *(pytest.param(*each, id=f"value of {name}") for name, each in VALUES.items()),
+    *(pytest.param(*each, id=f"schedule of {name}") for name, each in PLANS.items()),
+    *(pytest.param(*each, id=name) for name, each in WITHIN.items()),
+]
+
+
+@pytest.mark.parametrize(("put", "named"), PLACES)
+def test_odd_values_within_components_of_the_estimators(put, named):
+    for value in ODD:
+        name, component = put(value)
+        message = error_of(lambda name=name, given=component: fit(model_with(name, given)))
+        # bounds that are too narrow for the targets, or none, are told of in other words
+        if message is None or "not finite" in message or "y has values from" in message:
+            continue
+        assert re.search(rf"\b{named}\b", message), (value, message)
+        assert len(message) < 800, (value, len(message))
+        # a component that is longer than a line is written on several
+        several = isinstance(value, list) or "Got Scheduled(" in message
+        assert "\n" not in message or several, (value, message)
+
+
+@pytest.mark.parametrize(("put", "named"), PLACES)
+def test_what_is_no_number_is_refused_within_components(put, named):
+    if named == "bootstrap":
+        pytest.skip("no number")
+    scalars = [v for v in NO_NUMBERS if not isinstance(v, list | tuple | dict | set | str)]
+    scalars = [v for v in scalars if not (named == "(schedule|function)" and v is len)]
+    for value in [*scalars, True]:
+        name, component = put(value)
+        if named in {"low", "high"} and isinstance(value, int) and value == -(10**30):
+            continue  # a number after all
+        message = error_of(lambda name=name, given=component: fit(model_with(name, given)))
+        assert message is not None, value
+        assert re.search(rf"'{named}' parameter", message), (value, message)
+        assert "Got" in message, (value, message)
+
+
+@pytest.mark.parametrize("name", ["dropout", "input_dropout", "weight_decay"])
+@pytest.mark.parametrize("number", [np.float32, np.float16, np.longdouble, np.float64])
+def test_scheduled_numbers_of_numpy_are_numbers(name, number):
+    plain = fit(model_with(name, Scheduled(0.5, "linear"), max_iter=3))
+    value = number(0.5)
+    other = fit(model_with(name, Scheduled(value, "linear"), max_iter=3))
+    np.testing.assert_array_equal(plain.predict_proba(X), other.predict_proba(X))
+    assert getattr(other, name).value is value  # what the user gave stays his
+    spec = other.spec_["dropout"][0]["rate"] if name == "dropout" else other.spec_[name]
+    assert type(spec) is float
+
+
+@pytest.mark.parametrize(
+    ("plain", "given"),
+    [
+        (("clip_norm", ClipNorm(0.5)), ("clip_norm", ClipNorm(np.longdouble(0.5)))),
+        (("clip_norm", ClipNorm(1.0, "tensor")), ("clip_norm", ClipNorm(np.int64(1), "tensor"))),
+        (
+            ("optimizer", SGD(Scheduled(0.5, "linear"))),
+            ("optimizer", SGD(Scheduled(np.longdouble(0.5), "linear"))),
+        ),
+        (("ensemble", Bagging(0.5)), ("ensemble", Bagging(np.float32(0.5), np.True_))),
+        (("batch_size", Accumulated(8, 2)), ("batch_size", Accumulated(np.int8(8), np.uint8(2)))),
+    ],
+    ids=str,
+)
+def test_numbers_of_numpy_within_components_are_numbers(plain, given):
+    one, other = (
+        fit(
+            model_with(
+                name, value, max_iter=3, batch_size="auto" if name != "batch_size" else value
+            )
+        )
+        for name, value in (plain, given)
+    )
+    np.testing.assert_array_equal(one.predict_proba(X), other.predict_proba(X))
+    assert repr(one.spec_) == repr(other.spec_)  # with numbers of Python
+
+
+def test_bounds_of_numpy_are_numbers():
+    one, other = (
+        fit(
+            MLPRegressor(
+                (3,), max_iter=2, random_state=0, output_activation=Bounded("tanh", *bounds)
+            )
+        )
+        for bounds in ((-9.0, 9.0), (np.int64(-9), np.longdouble(9)))
+    )
+    np.testing.assert_array_equal(one.predict(X), other.predict(X))
+    assert [type(bound) for bound in other.spec_["output_range"]] == [float, float]
+
+
 @pytest.mark.parametrize(
     ("value", "way_out"),
     [
@@ -202,6 +334,23 @@ def test_what_is_no_number_is_refused_where_one_is_asked_for(name):
 def test_the_way_out_of_what_is_no_number(value, way_out):
     assert re.search(way_out, error_of(lambda: fit(MLPRegressor(alpha=value))))
     assert re.search(way_out, error_of(lambda: fit(MLPRegressor(optimizer=SGD(momentum=value)))))
+    assert re.search(way_out, error_of(lambda: fit(MLPRegressor(clip_norm=ClipNorm(value)))))
+    assert re.search(way_out, error_of(lambda: fit(MLPRegressor(ensemble=Bagging(value)))))
+    for rule in (SGD(Scheduled(value, "linear")), Lookahead(SGD(Scheduled(value, "linear")))):
+        assert re.search(way_out, error_of(lambda rule=rule: fit(MLPRegressor(optimizer=rule))))
+    output = Bounded(high=value)
+    assert re.search(way_out, error_of(lambda: fit(MLPRegressor(output_activation=output))))
+
+
+@pytest.mark.parametrize("name", ["dropout", "input_dropout", "weight_decay"])
+@pytest.mark.parametrize(
+    ("value", "way_out"),
+    [(Fraction(1, 2), r"float\(\)"), (True, "Give a number"), (np.array(0.5), r"\.item\(\)")],
+    ids=["Fraction", "bool", "array"],
+)
+def test_the_way_out_of_what_is_no_scheduled_number(name, value, way_out):
+    given = {name: Scheduled(value, "linear")}
+    assert re.search(way_out, error_of(lambda: fit(MLPRegressor(**given))))
 
 
 @pytest.mark.parametrize("name", ["alpha", "learning_rate_init", "tol", "clip_norm", "max_time"])
@@ -210,14 +359,22 @@ def test_numbers_of_numpy_are_numbers(name, number):
     plain = fit(model_with(name, 0.5, max_iter=2))
     other = fit(model_with(name, number(0.5), max_iter=2))
     np.testing.assert_array_equal(plain.predict_proba(X), other.predict_proba(X))
-    assert type(other.spec_[name]) is float
+    spec = other.spec_[name]
+    assert type(spec["max_norm"] if name == "clip_norm" else spec) is float
 
 
 # Components
 
 EVERY = [
     (registry.family, cls) for registry in FAMILIES.values() for cls in registry.classes.values()
-] + [("early_stopping", EarlyStopping), ("hidden_layer_sizes", Rectangular)]
+] + [
+    ("early_stopping", EarlyStopping),
+    ("hidden_layer_sizes", Rectangular),
+    ("clip_norm", ClipNorm),
+    ("ensemble", Bagging),
+    ("output_activation", Bounded),
+    ("batch_size", Accumulated),
+]
 EVERY = [(family, cls) for family, cls in EVERY if cls()._parameter_constraints]
 
 
@@ -236,7 +393,21 @@ def test_odd_values_of_components(family, cls):
                 assert len(message) < 800, (name, value)
 
 
+@pytest.mark.parametrize("name", ["value", "schedule"])
+def test_odd_values_of_scheduled_numbers(name):
+    for value in ODD:
+        message = error_of(Scheduled(**{"value": 0.5, "schedule": "linear", name: value}).validate)
+        if message is None:
+            # names, and which component is a schedule, are told of where it is used
+            odd = any(value is v for v in NO_NUMBERS) and not isinstance(value, str)
+            assert not odd or (name == "value" and isinstance(value, int)), value
+        else:
+            assert f"'{name}' parameter of Scheduled" in message, (value, message)
+            assert len(message) < 800, value
+
+
 TARGETS = {
+    "Bounded": np.clip(Y, 0.0, 1.0),
     "LabelNoise": LABELS,
     "Gamma": np.abs(Y) + 0.1,
     "Tweedie": np.abs(Y) + 0.1,
@@ -417,14 +588,63 @@ def test_no_dropout_of_inputs_beside_the_recipe():
     assert model.spec_["input_dropout"] == 0.0
 
 
-def test_no_dropout_of_inputs_has_nothing_to_schedule():
-    with pytest.raises(ValueError, match=r"dropout_schedule=.*input_dropout=0\.0"):
-        fit(model_with("input_dropout", None, dropout_schedule="linear"))
+LINEAR = "linear"
 
 
-def test_no_dropout_has_nothing_to_schedule():
-    with pytest.raises(ValueError, match=r"dropout_schedule=.*dropout=None"):
-        fit(model_with("dropout", None, dropout_schedule="linear"))
+def none_at_all(t, horizon):
+    return 0.0 * t * horizon
+
+
+@pytest.mark.parametrize(
+    ("name", "zero"),
+    [
+        ("dropout", Scheduled(0.0, LINEAR)),
+        ("dropout", [Scheduled(0.0, LINEAR)]),
+        ("dropout", Dropout(Scheduled(0.0, LINEAR))),
+        ("dropout", Scheduled(0.5, none_at_all)),
+        ("input_dropout", Scheduled(0.0, LINEAR)),
+        ("input_dropout", Scheduled(0.5, none_at_all)),
+        ("weight_decay", Scheduled(0.0, LINEAR)),
+        ("weight_decay", Scheduled(0.5, none_at_all)),
+    ],
+    ids=without_addresses,
+)
+def test_a_scheduled_0_is_a_0(name, zero):
+    plain = fit(model_with(name, 0.0, max_iter=3))
+    given = fit(model_with(name, zero, max_iter=3))
+    np.testing.assert_array_equal(plain.coefs_[0], given.coefs_[0])
+
+
+def test_scheduled_dropout_of_some_layers():
+    model = {"hidden_layer_sizes": (3, 3), "max_iter": 3}
+    given = fit(model_with("dropout", [None, Scheduled(0.5, LINEAR)], **model))
+    same = fit(model_with("dropout", (0.0, Dropout(Scheduled(0.5, LINEAR))), **model))
+    np.testing.assert_array_equal(given.coefs_[0], same.coefs_[0])
+    assert list(given.spec_["driven"]) == ["dropout_1"]
+    plain = fit(model_with("dropout", [None, 0.5], **model))
+    assert not np.array_equal(given.coefs_[0], plain.coefs_[0])
+
+
+def test_a_schedule_that_stays_at_1_changes_nothing():
+    rule = {"dropout": 0.5, "input_dropout": 0.2, "weight_decay": 0.3, "optimizer": SGD(0.9)}
+    driven = {
+        "dropout": Scheduled(0.5, "constant"),
+        "input_dropout": Scheduled(0.2, "constant"),
+        "weight_decay": Scheduled(0.3, "constant"),
+        "optimizer": SGD(Scheduled(0.9, "constant")),
+    }
+    plain = fit(MLPRegressor((3,), max_iter=3, random_state=0, **rule))
+    given = fit(MLPRegressor((3,), max_iter=3, random_state=0, **driven))
+    np.testing.assert_array_equal(plain.coefs_[0], given.coefs_[0])
+
+
+def test_a_scheduled_0_beside_the_recipe():
+    X = RNG.normal(size=(120, 2))
+    zero = {"dropout": Scheduled(0.0, LINEAR), "input_dropout": Scheduled(0.0, LINEAR)}
+    model = MLPRegressor(**zero, max_iter=2, random_state=0).fit(X, X[:, 0])
+    assert model.spec_["by_recipe"]
+    assert {rule["rate"] for rule in model.spec_["dropout"]} == {0.0}
+    assert model.spec_["input_dropout"] == 0.0
 
 
 # Values whose parameter was not named
@@ -440,6 +660,15 @@ def test_no_dropout_has_nothing_to_schedule():
         (MLPClassifier, "dropout", [[0.5]]),
         (MLPClassifier, "dropout", [True]),
         (MLPClassifier, "dropout", [Fraction(1, 2)]),
+        (MLPClassifier, "dropout", [Scheduled]),
+        (MLPClassifier, "dropout", [ClipNorm()]),
+        (MLPClassifier, "alpha", [Scheduled(0.5, "linear"), 0.1]),
+        (MLPClassifier, "input_dropout", [Scheduled(0.5, "linear")]),
+        (MLPClassifier, "weight_decay", [Scheduled(0.5, "linear")]),
+        (MLPClassifier, "clip_norm", [ClipNorm()]),
+        (MLPClassifier, "ensemble", [Bagging()]),
+        (MLPClassifier, "batch_size", [Accumulated()]),
+        (MLPRegressor, "output_activation", [Bounded()]),
         (MLPClassifier, "categorical_features", {}),
         (MLPClassifier, "categorical_features", {0, 1}),
         (MLPClassifier, "categorical_features", [[0], [1, 2]]),
@@ -523,9 +752,6 @@ class Callable:
         ("curriculum", "(t, difficulty_rank)"),
         ("loss", "(raw, target)"),
         ("schedule", "(t, horizon)"),
-        ("momentum_schedule", "(t, horizon)"),
-        ("dropout_schedule", "(t, horizon)"),
-        ("weight_decay_schedule", "(t, horizon)"),
         ("monitor", "(estimator, X, y)"),
     ],
 )
@@ -537,6 +763,15 @@ def test_functions_of_other_arguments_are_refused_before_the_table_is_read(cls, 
         with pytest.raises((ValueError, TypeError), match=f"'{name}' parameter") as error:
             cls((3,), **{name: function}).fit(None, None)
         assert f"called with {wanted}" in str(error.value)
+
+
+@pytest.mark.parametrize("put", [put for put, _ in PLANS.values()], ids=list(PLANS))
+def test_functions_that_drive_a_number_are_asked_too(put):
+    for function in (of_none, of_one, of_four, len, Callable(), lambda *, key: key):
+        name, component = put(function)
+        with pytest.raises(ValueError, match=r"'function' parameter of FunctionSchedule") as error:
+            fit(model_with(name, component))
+        assert "called with (t, horizon)" in str(error.value)
 
 
 @pytest.mark.parametrize("name", ["activation", "augmentation"])
@@ -576,6 +811,11 @@ def score(estimator, X, y, more=None):
     "parameters",
     [
         {"schedule": of_any},
+        {"dropout": Scheduled(0.5, of_any)},
+        {"dropout": [Scheduled(0.5, partial(of_any, "first"))]},
+        {"weight_decay": Scheduled(0.5, of_any)},
+        {"optimizer": SGD(Scheduled(0.5, of_any))},
+        {"optimizer": TorchOptimizer(torch.optim.SGD, momentum=Scheduled(0.5, of_any))},
         {"schedule": partial(of_any, "first")},
         {"activation": torch.sin},  # Python can't tell its arguments
         {"monitor": score, "early_stopping": True},

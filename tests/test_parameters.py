@@ -14,18 +14,33 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 from sklearn.model_selection import ShuffleSplit
 
 import sklearn_dnn
 from sklearn_dnn import MLPClassifier, MLPRegressor, components
 from sklearn_dnn._core.specification import FitSpec, Task, resolve
-from sklearn_dnn.components import FAMILIES
+from sklearn_dnn.components import (
+    FAMILIES,
+    SGD,
+    Accumulated,
+    Adam,
+    AdamW,
+    Bagging,
+    Bounded,
+    ClipNorm,
+    Dropout,
+    Linear,
+    Lookahead,
+    Momentum,
+    Scheduled,
+    TorchOptimizer,
+)
 from sklearn_dnn.components.base import Component, Registry
 from sklearn_dnn.components.dropouts import DROPOUTS
 from sklearn_dnn.components.foreign import ForeignClass
 from sklearn_dnn.components.losses import LOSSES
-from sklearn_dnn.components.optimizers import SGD
-from sklearn_dnn.estimators._parameters import PARAMETERS
+from sklearn_dnn.estimators._parameters import GROUPS, PARAMETERS
 
 ESTIMATORS = [MLPClassifier, MLPRegressor]
 REGISTRIES = list(FAMILIES.values())
@@ -45,6 +60,8 @@ WRAPPERS = {
 OWN_ARGUMENTS = [
     name for name in components.__all__ if not issubclass(getattr(components, name), ForeignClass)
 ]
+# Arguments of components that can't be made without some.
+GIVEN = dict.fromkeys(WRAPPERS, (torch.abs,)) | {"Scheduled": (0.5, "linear")}
 PACKAGE = Path(sklearn_dnn.__file__).parent
 
 
@@ -85,6 +102,12 @@ def test_the_signatures_are_the_table():
         }
     shared = set(ours[0]) & set(ours[1]) - {"loss"}
     assert {k: ours[0][k] for k in shared} == {k: ours[1][k] for k in shared}
+
+
+@pytest.mark.parametrize("cls", ESTIMATORS)
+def test_signatures_have_the_order_of_the_groups(cls):
+    assert list(PARAMETERS) == [name for group in GROUPS.values() for name in group]
+    assert list(cls._parameters) == [name for name in PARAMETERS if name in cls._parameters]
 
 
 @pytest.mark.parametrize("cls", ESTIMATORS)
@@ -130,7 +153,6 @@ def test_the_estimators_differ_only_where_their_targets_do():
         "class_weight",
         "label_smoothing",
         "output_activation",
-        "output_range",
         "output_weights",
         "target_scaling",
     }
@@ -151,11 +173,6 @@ ANOTHER = {
     "input_dropout": 0.5,
     "weight_noise": 0.5,
     "augmentation": "mixup",
-    "momentum_schedule": "momentum_cycle",
-    "dropout_schedule": "linear",
-    "weight_decay_schedule": "cosine",
-    "accumulation_steps": 2,
-    "clip_scope": "tensor",
     "activity_l1": 0.5,
     "constraint": "max_norm",
     "ema_decay": 0.5,
@@ -182,8 +199,6 @@ ANOTHER = {
     "tol": 0.5,
     "max_time": 60.0,
     "shuffle": False,
-    "bootstrap": True,
-    "member_fraction": 0.5,
     "device": "cpu",
     "n_threads": 3,
     "dtype": "float32",
@@ -201,12 +216,25 @@ READ_ELSEWHERE = {
 BESIDE = {
     "calibration": ({"early_stopping": True}, "temperature"),
     "monitor": ({"early_stopping": True}, "r2"),
-    "output_range": ({"output_activation": "logistic"}, (-1.0, 3.0)),
     "device": ({"device": "auto"}, "cpu"),
 }
-
-
-PLANS = {"schedule", "momentum_schedule", "dropout_schedule", "weight_decay_schedule"}
+# Components that stand for a number or a name: what they change of a specification.
+WITHIN = [
+    ("dropout", Scheduled(0.1, "linear"), {"driven"}),
+    ("dropout", [Scheduled(0.5, "linear")], {"dropout", "driven"}),
+    ("dropout", Dropout(Scheduled(0.1, "linear")), {"driven"}),
+    ("input_dropout", Scheduled(0.5, "linear"), {"input_dropout", "driven"}),
+    ("weight_decay", Scheduled(0.1, "cosine"), {"driven"}),
+    ("optimizer", Adam(Scheduled(0.9, "momentum_cycle")), {"driven"}),
+    ("optimizer", Adam(Scheduled(0.5, "momentum_cycle")), {"optimizer", "driven"}),
+    ("clip_norm", ClipNorm(2.0, "tensor"), {"clip_norm"}),
+    ("ensemble", Bagging(), {"ensemble"}),
+    ("batch_size", Accumulated("auto", 3), {"accumulation_steps"}),
+    ("batch_size", Accumulated(16, 3), {"accumulation_steps", "batch_size"}),
+    ("output_activation", Bounded("tanh", -1, 3), {"output_activation", "output_range"}),
+]
+# Fields that are read from those, and from no parameter of their own name.
+READ_WITHIN = {"accumulation_steps", "driven", "output_range"}
 
 
 def spec_of(cls, difficult=False, **changes):
@@ -233,15 +261,14 @@ def test_every_parameter_is_resolved_or_read_elsewhere(cls):
 
 @pytest.mark.parametrize("cls", ESTIMATORS)
 def test_the_specification_holds_what_was_asked_for(cls):
-    driven = {"dropout": 0.1, "weight_decay": 0.1}  # schedules need something to drive
-    before = spec_of(cls, **driven)
+    before = spec_of(cls)
     for name in set(ANOTHER) & set(cls._parameters) - {"device"}:
-        now = spec_of(cls, **driven | {name: ANOTHER[name]})
+        now = spec_of(cls, **{name: ANOTHER[name]})
         assert now.as_dict()[name] != before.as_dict()[name], name
         same = {f.name for f in fields(FitSpec)} - {name}
         if name == "activation":  # "auto" follows it
             same.remove("initializer")
-        if name in PLANS or name == "n_iter_no_change":  # patience follows what has a horizon
+        if name in {"schedule", "n_iter_no_change"}:  # patience follows what has a horizon
             same -= {"n_iter_no_change", "whole_cycles"}
         if name == "optimizer":  # its rate is its own
             same.remove("learning_rate_init")
@@ -252,9 +279,97 @@ def test_the_specification_holds_what_was_asked_for(cls):
     assert spec_of(cls, monitor="r2", early_stopping=True).monitor == "r2"
     eased = spec_of(cls, difficult=True, curriculum="linear").as_dict()["curriculum"]
     assert eased["component"] == "LinearCurriculum"
-    if cls is MLPRegressor:
-        bounded = spec_of(cls, output_activation="tanh", output_range=[-1, 3])
-        assert bounded.output_range == (-1.0, 3.0)
+
+
+def said(value):
+    """What names a case: of a set in one order, the same in all processes."""
+    return str(sorted(value)) if isinstance(value, set) else str(value)
+
+
+@pytest.mark.parametrize("cls", ESTIMATORS)
+@pytest.mark.parametrize(("name", "value", "changed"), WITHIN, ids=said)
+def test_the_specification_holds_what_components_of_numbers_ask_for(cls, name, value, changed):
+    if name not in cls._parameters:
+        pytest.skip("a parameter of the other estimator")
+    driven = {"dropout": 0.1, "weight_decay": 0.1}
+    before, now = spec_of(cls, **driven), spec_of(cls, **driven | {name: value})
+    was, is_now = before.as_dict(), now.as_dict()
+    found = {field for field in was if was[field] != is_now[field]}
+    # patience follows what has a horizon
+    assert found - {"n_iter_no_change", "whole_cycles"} == changed
+    assert bool(now.driven) == ("driven" in changed)
+
+
+def test_the_specification_has_plain_numbers_of_components():
+    spec = spec_of(
+        MLPRegressor,
+        hidden_layer_sizes=(4, 4),
+        dropout=[Scheduled(0.1, "linear"), 0.2],
+        input_dropout=Scheduled(0.3, "cosine"),
+        weight_decay=Scheduled(0.4, "step"),
+        optimizer=Lookahead(SGD(Scheduled(0.5, Linear(final_factor=0.1)))),
+        clip_norm=ClipNorm(2, "tensor"),
+        ensemble=Bagging(0.6, bootstrap=False),
+        batch_size=Accumulated(10, 3),
+        output_activation=Bounded("tanh", -1, 3),
+    )
+    assert spec.dropout_rates == (0.1, 0.2)
+    assert (spec.input_dropout, spec.weight_decay) == (0.3, 0.4)
+    assert spec.optimizer.optimizer.momentum == 0.5
+    assert {name: type(each).__name__ for name, each in spec.driven.items()} == {
+        "dropout_0": "Linear",
+        "input_dropout": "Cosine",
+        "weight_decay": "Step",
+        "momentum": "Linear",
+    }
+    assert spec.driven["momentum"].final_factor == 0.1
+    assert (type(spec.clip_norm.max_norm), spec.clip_norm.scope) == (float, "tensor")
+    assert (spec.ensemble.fraction, spec.ensemble.bootstrap) == (0.6, False)
+    assert (spec.batch_size, spec.accumulation_steps) == (10, 3)
+    assert spec.output_range == (-1.0, 3.0)
+    plain = spec.as_dict()
+    assert plain["clip_norm"] == {"component": "ClipNorm", "max_norm": 2.0, "scope": "tensor"}
+    assert plain["ensemble"] == {"component": "Bagging", "fraction": 0.6, "bootstrap": False}
+    assert plain["output_activation"] == {"component": "Tanh"}
+    assert plain["driven"]["dropout_0"]["component"] == "Linear"
+
+
+BETA = Scheduled(0.9, "linear")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "driven"),
+    [
+        ({}, set()),
+        ({"dropout": Scheduled(0.1, "linear")}, {"dropout_0", "dropout_1"}),
+        ({"dropout": Dropout(Scheduled(0.1, "linear"))}, {"dropout_0", "dropout_1"}),
+        ({"dropout": [0.1, Scheduled(0.1, "linear")]}, {"dropout_1"}),
+        ({"dropout": (Dropout(Scheduled(0.1, "linear")), None)}, {"dropout_0"}),
+        ({"dropout": Scheduled(0.1, "linear"), "hidden_layer_sizes": ()}, set()),
+        ({"input_dropout": Scheduled(0.1, "linear")}, {"input_dropout"}),
+        ({"optimizer": SGD(Scheduled(0.9, "linear"))}, {"momentum"}),
+        ({"optimizer": Adam(Scheduled(0.9, "linear"))}, {"momentum"}),
+        ({"optimizer": AdamW(weight_decay=Scheduled(0.1, "linear"))}, {"weight_decay"}),
+        (
+            {"optimizer": Lookahead(AdamW(BETA, weight_decay=Scheduled(1.0, "step")))},
+            {"momentum", "weight_decay"},
+        ),
+        ({"optimizer": Lookahead(Lookahead(Momentum(Scheduled(0.9, "linear"))))}, {"momentum"}),
+        (
+            {"optimizer": TorchOptimizer(torch.optim.SGD, momentum=Scheduled(0.9, "linear"))},
+            {"momentum"},
+        ),
+        (
+            {"optimizer": TorchOptimizer(torch.optim.Adam, betas=(Scheduled(0.9, "step"), 0.99))},
+            {"momentum"},
+        ),
+    ],
+    ids=said,
+)
+def test_what_is_driven_is_told_by_the_specification(parameters, driven):
+    assert (
+        set(spec_of(MLPRegressor, **{"hidden_layer_sizes": (4, 4)} | parameters).driven) == driven
+    )
 
 
 def test_the_loss_is_resolved():
@@ -278,7 +393,8 @@ def test_nothing_else_is_decided():
     decided = {f.name for f in fields(FitSpec)}
     decided -= {"task", "stopping", "by_recipe", "whole_cycles"}
     asked = set(MLPClassifier._parameters) | set(MLPRegressor._parameters)
-    assert decided == asked - READ_ELSEWHERE
+    assert decided - READ_WITHIN == asked - READ_ELSEWHERE
+    assert decided >= READ_WITHIN
 
 
 @pytest.fixture(scope="module")
@@ -358,8 +474,10 @@ def test_families_are_named_after_parameters():
 def test_component_documents_its_parameters(name):
     cls = getattr(components, name)
     said, defaults = documented(cls), signature_defaults(cls)
-    required = {"function"} if name.startswith("Function") else set()
+    required = {n for n, default in defaults.items() if default is inspect.Parameter.empty}
     assert set(said) | required == set(defaults)
+    for parameter in required:
+        assert re.search(rf"^{parameter} : ", inspect.getdoc(cls), re.MULTILINE)
     assert list(said) == [parameter for parameter in defaults if parameter not in required]
     for parameter, text in said.items():
         assert ast.literal_eval(text) == defaults[parameter], parameter
@@ -369,7 +487,7 @@ def test_component_documents_its_parameters(name):
 def test_component_constrains_its_parameters(name):
     cls = getattr(components, name)
     assert set(cls._parameter_constraints) == set(signature_defaults(cls))
-    component = cls(torch.abs) if name in WRAPPERS else cls()
+    component = cls(*GIVEN.get(name, ()))
     component.validate()
 
 
@@ -378,3 +496,50 @@ def test_nested_parameters_reach_components(cls):
     model = cls(optimizer=SGD()).set_params(optimizer__momentum=0.5)
     assert model.optimizer.momentum == 0.5
     assert model.get_params()["optimizer__momentum"] == 0.5
+
+
+NESTED = {
+    "dropout": (Scheduled(0.1, Linear()), ["value", "schedule__final_factor", "schedule"]),
+    "input_dropout": (Scheduled(0.1, "linear"), ["value", "schedule"]),
+    "weight_decay": (Scheduled(0.1, "linear"), ["value", "schedule"]),
+    "optimizer": (SGD(Scheduled(0.9, "linear")), ["momentum__value", "momentum__schedule"]),
+    "clip_norm": (ClipNorm(), ["max_norm", "scope"]),
+    "ensemble": (Bagging(), ["fraction", "bootstrap"]),
+    "batch_size": (Accumulated(), ["size", "steps"]),
+    "output_activation": (Bounded(), ["activation", "low", "high"]),
+}
+
+
+@pytest.mark.parametrize("name", NESTED)
+@pytest.mark.parametrize("cls", ESTIMATORS)
+def test_nested_parameters_of_numbers_are_known_and_set(cls, name):
+    if name not in cls._parameters:
+        pytest.skip("a parameter of the other estimator")
+    component, nested = NESTED[name]
+    model = cls(**{name: clone(component)})
+    for sub in nested:
+        assert f"{name}__{sub}" in model.get_params()
+        model.set_params(**{f"{name}__{sub}": "here"})
+        assert model.get_params()[f"{name}__{sub}"] == "here"
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        SGD(Scheduled(0.9, "linear")),
+        Lookahead(Adam(Scheduled(0.9, "linear"))),
+        TorchOptimizer(torch.optim.SGD, momentum=Scheduled(0.9, "linear")),
+        TorchOptimizer(torch.optim.Adam, betas=(Scheduled(0.9, "linear"), 0.99)),
+    ],
+    ids=str,
+)
+def test_all_parameters_that_are_known_can_be_set(optimizer):
+    model = MLPRegressor(optimizer=optimizer)
+    known = model.get_params()
+    assert model.set_params(**known).get_params() == known
+
+
+def test_a_scheduled_momentum_of_a_class_of_torch_is_reached():
+    rule = TorchOptimizer(torch.optim.SGD, momentum=Scheduled(0.9, "linear"))
+    model = MLPRegressor(optimizer=rule).set_params(optimizer__momentum__value=0.5)
+    assert model.optimizer.momentum.value == 0.5

@@ -63,12 +63,17 @@ class Component(NamesReadOnce, ABC, BaseEstimator):
             name, nested, sub = key.partition("__")
             value = params.get(name, vars(self).get(name))
             if nested and name in vars(self) and not isinstance(value, Component):
-                given = "a component"
-                if Scheduled in self._parameter_constraints.get(name, ()):
+                allowed = self._parameter_constraints.get(name, ())
+                advice, given = "", None
+                if Scheduled in allowed and sub in {"value", "schedule"}:
                     given = f"Scheduled({value!r}, 'linear')"
+                elif any(isinstance(c, type) and issubclass(c, Component) for c in allowed):
+                    given = "..."
+                if given is not None:
+                    as_in = f"{type(self).__name__}({name}={given})"
+                    advice = f" Give the component that has {sub!r}, as in {as_in}."
                 raise ValueError(
-                    f"{key!r} can't be set: {name}={value!r} has no parameters of its own. Give "
-                    f"the {name!r} parameter of {type(self).__name__} {given} that has {sub!r}."
+                    f"{key!r} can't be set: {name}={value!r} has no parameters of its own.{advice}"
                 )
         return super().set_params(**params)
 
@@ -89,7 +94,8 @@ class Component(NamesReadOnce, ABC, BaseEstimator):
         scheduled: dict[str, Scheduled] = {}
         for name, value in self.get_params(deep=False).items():
             if isinstance(value, Scheduled):
-                if Scheduled in self._parameter_constraints.get(name, ()):
+                allowed = Scheduled in self._parameter_constraints.get(name, ())
+                if allowed and not isinstance(value.value, Scheduled):
                     plain[name], scheduled[name] = value.value, value
             elif isinstance(value, Component):
                 part, inner = value.taken_apart()
@@ -170,7 +176,9 @@ def refuse_parameters(
         number = value
         if isinstance(value, Scheduled) and Scheduled in constraints[name]:
             number = value.value  # a schedule drives what could stand there by itself
-            allowed = [each for each in allowed if isinstance(each, Interval)]
+            numbers = [each for each in allowed if isinstance(each, Interval)]
+            others = [each for each in constraints[name] if each is not Scheduled]
+            allowed = numbers or [make_constraint(each) for each in others]
         # NumPy counts spans of time among the integers, and scikit-learn arrays without axes
         # among the lists
         none = isinstance(number, np.timedelta64) or _has_no_axes(number)
@@ -180,9 +188,15 @@ def refuse_parameters(
             raise InvalidParameterError(
                 public_names(
                     f"The {name!r} parameter of {owner} must be {said}. Got {shown(value)} instead."
-                    f"{_way_out(value, allowed, constraints[name])}"
+                    f"{_way_out(number, allowed, constraints[name])}"
                 )
             )
+
+
+def _call_of(component: type) -> str:
+    """How one of its objects is made."""
+    parameters = inspect.signature(component).parameters.values()
+    return f"{component.__name__}({'...' if any(p.default is p.empty for p in parameters) else ''})"
 
 
 def _has_no_axes(value: Any) -> bool:
@@ -197,7 +211,7 @@ def _way_out(value: Any, allowed: list[Any], given: list[Any]) -> str:
         return nearest(value, sorted(names))
     if isinstance(value, type):
         fits = any(isinstance(base, type) and issubclass(value, base) for base in given)
-        return f" It takes an instance, not a class: write {value.__name__}()." if fits else ""
+        return f" It takes an instance, not a class: write {_call_of(value)}." if fits else ""
     if isinstance(value, Scheduled) and Scheduled not in given:
         return (
             " A schedule drives dropout, input_dropout, weight_decay and the momentum (or beta_1) "

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Iterable
 from typing import Any, ClassVar, Self
 
-from .base import nearest
+from .base import Component, nearest
 
 
 class ForeignClass:
@@ -41,19 +41,29 @@ class ForeignClass:
             setattr(self, name, value)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The wrapped class and the arguments."""
-        return {"wrapped": self.wrapped} | {name: getattr(self, name) for name in self._names}
+        """The wrapped class and the arguments, and with `deep` those of components among them."""
+        own = {"wrapped": self.wrapped} | {name: getattr(self, name) for name in self._names}
+        if deep:
+            for name, value in list(own.items()):
+                if isinstance(value, Component):
+                    own |= {f"{name}__{sub}": each for sub, each in value.get_params().items()}
+        return own
 
     def set_params(self, **params: Any) -> Self:
-        """Set the wrapped class or arguments, also ones that were left at their default."""
+        """Set the wrapped class or arguments, also ones that were left at their default.
+
+        Or parameters of components among them, such as ``momentum__value``.
+        """
+        plain = {name: value for name, value in params.items() if "__" not in name}
         self._refuse_unknown(
-            params.get("wrapped", self.wrapped), [n for n in params if n != "wrapped"]
+            params.get("wrapped", self.wrapped), [n for n in plain if n != "wrapped"]
         )
-        for name, value in params.items():
+        for name, value in plain.items():
             if name != "wrapped" and name not in self._names:
                 self._names = (*self._names, name)
             setattr(self, name, value)
-        return self
+        nested = {name: value for name, value in params.items() if "__" in name}
+        return super().set_params(**nested) if nested else self  # type: ignore[misc]
 
     @property
     def arguments(self) -> dict[str, Any]:

@@ -37,7 +37,7 @@ from .._core.fitting.weights import get_weights, set_weights
 from .._core.messages import component_advice, memory_advice, refuse_columns, refuse_functions
 from .._core.reading.inputs import read_given
 from .._core.reading.targets import TargetReader
-from .._core.specification import plain_value
+from .._core.specification import plain_value, refuse_scheduled
 from .._core.training.engine import Observer
 from .._core.training.range_test import RangeTest
 from .._threads import torch_ready
@@ -404,6 +404,7 @@ class BaseMLP(
             refuse_parameters(self._parameter_constraints, parameters, type(self).__name__)
         refuse_columns(self.categorical_features)
         refuse_functions(parameters)
+        refuse_scheduled(parameters)
         for value in parameters.values():
             if isinstance(value, VALUES):  # those of a family are checked where names are resolved
                 value.validate()

@@ -9,7 +9,22 @@ from sklearn.base import clone
 from sklearn.model_selection import ParameterGrid
 
 from sklearn_dnn import MLPClassifier, MLPRegressor, components
-from sklearn_dnn.components import FAMILIES, EarlyStopping, Rectangular
+from sklearn_dnn.components import (
+    FAMILIES,
+    SGD,
+    Accumulated,
+    Adam,
+    AdamW,
+    Bagging,
+    Bounded,
+    ClipNorm,
+    Dropout,
+    EarlyStopping,
+    Linear,
+    Lookahead,
+    Rectangular,
+    Scheduled,
+)
 
 REGISTRIES = list(FAMILIES.values())
 # (parameter of an estimator, class)
@@ -17,6 +32,10 @@ ALL = [
     *((registry.family, registry[name]) for registry in REGISTRIES for name in registry),
     ("early_stopping", EarlyStopping),
     ("hidden_layer_sizes", Rectangular),
+    ("batch_size", Accumulated),
+    ("clip_norm", ClipNorm),
+    ("ensemble", Bagging),
+    ("output_activation", Bounded),
 ]
 PARAMETERS = [
     (family, cls, name) for family, cls in ALL for name in sorted(cls().get_params(deep=False))
@@ -80,6 +99,42 @@ def test_a_search_reaches_a_parameter_by_its_nested_name(family, cls, name):
     assert getattr(getattr(changed, family), name) is marker
     assert changed.get_params()[key] is marker
     assert getattr(getattr(estimator, family), name) is not marker
+
+
+# A number that a schedule drives has no default: where it may stand, and what it is called there.
+SCHEDULED = {
+    "dropout": lambda number: {"dropout": number},
+    "dropout__rate": lambda number: {"dropout": Dropout(number)},
+    "input_dropout": lambda number: {"input_dropout": number},
+    "weight_decay": lambda number: {"weight_decay": number},
+    "optimizer__weight_decay": lambda number: {"optimizer": AdamW(weight_decay=number)},
+    "optimizer__momentum": lambda number: {"optimizer": SGD(number)},
+    "optimizer__beta_1": lambda number: {"optimizer": Adam(number)},
+    "optimizer__optimizer__momentum": lambda number: {"optimizer": Lookahead(SGD(number))},
+}
+
+
+@pytest.mark.parametrize("name", SCHEDULED)
+def test_a_search_reaches_what_is_scheduled_by_nested_names(name):
+    number = Scheduled(0.5, Linear())
+    estimator = MLPClassifier(**SCHEDULED[name](number))
+    for sub in ("value", "schedule", "schedule__final_factor"):
+        key, marker = f"{name}__{sub}", Unlike()
+        (point,) = ParameterGrid({key: [marker]})
+        assert clone(estimator).set_params(**point).get_params()[key] is marker
+        assert estimator.get_params()[key] is not marker
+
+
+def test_a_scheduled_number_is_a_component():
+    number = Scheduled(0.5, Linear())
+    number.validate()
+    for twin in (clone(number), pickle.loads(pickle.dumps(number))):
+        assert twin is not number
+        assert repr(twin) == repr(number) == "Scheduled(schedule=Linear(), value=0.5)"
+    for name in ("value", "schedule"):
+        wrong = Scheduled(**{"value": 0.5, "schedule": "linear", name: Unlike()})
+        with pytest.raises(ValueError, match=rf"'{name}' parameter of Scheduled.*Unlike\(\)"):
+            wrong.validate()
 
 
 def test_every_exported_component_has_a_family_or_wraps_something():

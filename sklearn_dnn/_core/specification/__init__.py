@@ -14,7 +14,7 @@ from .auto import (
     stops_early,
 )
 from .conditions import warn_of_broken_conditions, warn_of_missing_blocks
-from .driven import with_numbers
+from .driven import refuse_scheduled, with_numbers
 from .layers import hidden_sizes
 from .machine import (
     CUDA_WORK,
@@ -47,6 +47,7 @@ __all__ = [
     "members_that_fit",
     "objective",
     "plain_value",
+    "refuse_scheduled",
     "refuse_too_large",
     "refuse_too_many_members",
     "resolve",

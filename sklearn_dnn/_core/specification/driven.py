@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...components.base import Component, Scheduled, shown
+from ...components.base import Component, Scheduled, number_of, public_names, shown
 from ...components.optimizers import OPTIMIZERS
 from ...components.schedules import SCHEDULES, Schedule, as_schedule
 
@@ -42,6 +42,13 @@ def has_scheduled(parameters: Mapping[str, Any]) -> bool:
     return any(taken_apart(parameters[name])[1] for name in HOLDERS)
 
 
+def refuse_scheduled(parameters: Mapping[str, Any]) -> None:
+    """Refuse, among the estimator's parameters, what is no schedule or drives what none can."""
+    for name in HOLDERS:
+        for scheduled in taken_apart(parameters[name])[1].values():
+            _schedule_of(scheduled)
+
+
 def driven_numbers(parameters: Mapping[str, Any], n_hidden: int) -> dict[str, Schedule]:
     """The schedules of a fit's numbers, by the number that each drives.
 
@@ -64,9 +71,11 @@ def driven_numbers(parameters: Mapping[str, Any], n_hidden: int) -> dict[str, Sc
         For what is no schedule.
     """
     found = _of_optimizer(parameters["optimizer"])
+    if number_of(parameters["weight_decay"]) > 0:
+        found.pop("weight_decay", None)  # the decay that counts is the estimator's
     for name in ("weight_decay", "input_dropout"):
         value = parameters[name]
-        # the decay that counts is the optimizer's own where the estimator's is 0
+        # and the optimizer's own where that is 0
         if isinstance(value, Scheduled) and (name != "weight_decay" or value.value > 0):
             found[name] = value
     dropout = parameters["dropout"]
@@ -82,7 +91,7 @@ def _schedule_of(scheduled: Scheduled) -> Schedule:
     try:
         return SCHEDULES.resolve(as_schedule(scheduled.schedule))
     except (ValueError, TypeError) as error:
-        named = " ".join(shown(scheduled).split())
+        named = public_names(" ".join(shown(scheduled).split()))
         raise type(error)(f"{error} It is that of {named}.") from error
 
 

@@ -86,7 +86,7 @@ class TorchOptimizer(ForeignClass, Optimizer):
 
     def taken_apart(self) -> tuple[Self, dict[str, Scheduled]]:
         """Numbers for scheduled ones: ``momentum``, or the first of ``betas``."""
-        momentum, betas = self._argument("momentum"), self._argument("betas")
+        momentum, betas = (self.arguments.get(name) for name in ("momentum", "betas"))
         if isinstance(momentum, Scheduled):
             return changed(self, {"momentum": momentum.value}), {"momentum": momentum}
         if isinstance(betas, Sequence) and betas and isinstance(betas[0], Scheduled):
