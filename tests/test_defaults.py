@@ -318,7 +318,7 @@ def test_what_goes_with_what_the_user_set():
     assert not hasattr(MLPRegressor((5,)), "predict_quantiles")
 
 
-@pytest.mark.parametrize("cls", [MLPClassifier, MLPRegressor])
+@pytest.mark.parametrize("cls", [MLPClassifier, pytest.param(MLPRegressor, marks=pytest.mark.slow)])
 def test_raw_frames_in_searches_pickles_and_importances(cls):
     table = frame()
     network = cls(**SOME).fit(table, Y)

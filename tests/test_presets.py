@@ -279,6 +279,7 @@ def not_warned_of(test):
     return test
 
 
+@pytest.mark.slow
 @not_warned_of
 @with_every_check(networks(QUICK), expected_failed_checks=excepted)
 def test_every_check(estimator, check):

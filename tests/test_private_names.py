@@ -59,6 +59,8 @@ OTHERS = {
     "_metadata_request",
     "_score_func",
     "_get_param_names",
+    "ParamsDict",
+    "_html_repr",
     # torch
     "DeviceContext",
     "_fused_adam_",
@@ -102,6 +104,13 @@ def test_functions_take_what_they_are_given(name):
     function = getattr(_compat, name)
     inspect.signature(function).bind(*args, **kwargs)
     function(*args, **kwargs)
+
+
+def test_tables_of_parameters_have_a_title_to_replace():
+    shown = DummyClassifier(strategy="prior")._get_params_html(deep=False)
+    assert isinstance(shown, _compat.ParamsDict)
+    assert shown._html_repr().count("<summary>Parameters<") == 1
+    assert {"data", "non_default", "estimator_class", "doc_link"} <= set(vars(shown))
 
 
 def test_functions_return_what_is_read():

@@ -24,7 +24,7 @@ from ..components import (
     Rectangular,
     Scheduled,
 )
-from ..components.base import Component, public_names, refuse_arguments, shown
+from ..components.base import Component, call_of, public_names, refuse_arguments, shown
 
 
 def refuse_columns(value: Any) -> None:
@@ -108,7 +108,7 @@ def component_advice(parameter: str, value: Any, sub: str) -> str:
         able = [named]
     if not able:
         return f" No component of {parameter!r} has a parameter {sub!r}."
-    return f" Give the component that has {sub!r}, as in {parameter}={able[0].__name__}(...)."
+    return f" Give the component that has {sub!r}, as in {parameter}={call_of(able[0])}."
 
 
 class DivergedError(ValueError):

@@ -193,7 +193,7 @@ def refuse_parameters(
             )
 
 
-def _call_of(component: type) -> str:
+def call_of(component: type) -> str:
     """How one of its objects is made."""
     parameters = inspect.signature(component).parameters.values()
     return f"{component.__name__}({'...' if any(p.default is p.empty for p in parameters) else ''})"
@@ -211,7 +211,7 @@ def _way_out(value: Any, allowed: list[Any], given: list[Any]) -> str:
         return nearest(value, sorted(names))
     if isinstance(value, type):
         fits = any(isinstance(base, type) and issubclass(value, base) for base in given)
-        return f" It takes an instance, not a class: write {_call_of(value)}." if fits else ""
+        return f" It takes an instance, not a class: write {call_of(value)}." if fits else ""
     if isinstance(value, Scheduled) and Scheduled not in given:
         return (
             " A schedule drives dropout, input_dropout, weight_decay and the momentum (or beta_1) "
