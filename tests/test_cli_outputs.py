@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import warnings
+from io import BytesIO
 from pathlib import Path
 
 import joblib
@@ -24,6 +25,11 @@ from sklearn_dnn._terminal import printable, show
 from sklearn_dnn.cli import main
 from sklearn_dnn.compare import _result
 from sklearn_dnn.compare._outputs import as_csv, defused
+
+reads_nul = pytest.mark.skipif(
+    pd.read_csv(BytesIO(b"a\0\n1\n")).columns[0] != "a\0",
+    reason="older pandas drops them",
+)
 
 GOOD = ["good.csv", "--target", "value", "--models", "dummy,ridge", "--cv", "3"]
 
@@ -349,7 +355,7 @@ def test_predicted_labels_and_numbers_in_the_file():
     [
         ({17: "oops"}, "all but 1 of 60 cells do, not 'oops' in row 18"),
         ({0: "?", 5: "?"}, "all but 2 of 60 cells do, not '?' in row 1"),
-        ({3: "1.5\0"}, "they have marks, such as '1.5\\x00' in row 4"),
+        pytest.param({3: "1.5\0"}, "they have marks, such as '1.5\\x00' in row 4", marks=reads_nul),
         ({59: "\x1b[31m"}, "not '\\x1b[31m' in row 60"),
     ],
 )
@@ -539,6 +545,7 @@ def test_a_bad_cell_is_shown_at_predict_too(capsys):
     assert "Column 'a' has text where numbers are needed: '1,5' in row 8" in capsys.readouterr().err
 
 
+@reads_nul
 def test_a_nul_in_a_header_is_refused(capsys):
     Path("nul.csv").write_bytes(b"a\0,y\n" + b"".join(b"%d,%d.5\n" % (i, i) for i in range(30)))
     assert main(["compare", "nul.csv", "--target", "y", "--models", "dummy"]) == 2

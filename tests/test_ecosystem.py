@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -266,8 +268,9 @@ def test_html_display(two_classes, fitted):
         said = f"{title.capitalize()} ({n_set} set)" if n_set else title.capitalize()
         assert f"<summary>{said}</summary>" in html
     assert "<summary>Parameters</summary>" not in html
+    cells = re.findall(r'<td class="param">(?:\s|<a[^>]*>)*(\w+)', html)
     for name in model.get_params(deep=False):
-        assert html.count(f'aria-label="Copy {name} to clipboard"') == 1
+        assert cells.count(name) == 1
 
 
 # Meta-estimators

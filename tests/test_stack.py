@@ -902,6 +902,7 @@ def test_noise_of_members_is_that_of_each_alone(name):
     stack = Stack(NOISES[name], hidden_layer_sizes=(6, 5), batch_size=N_ROWS, optimizer="sgd")
     n = 60
     together = first_losses(stack, stack.everyone, n)
+    assert together.std(0).max() > 1e-12, f"{name} draws nothing: see TrainingStep._is_plain"
     for i in stack.everyone:
         alone = first_losses(stack, [i], n)[:, 0]
         ours = together[:, i]

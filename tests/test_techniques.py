@@ -186,7 +186,8 @@ def test_counts_by_class():
 
 def test_every_parameter_has_a_row():
     named = {parts(n)[1] for n in NAMES if parts_of_estimator(n)}
-    assert named == set(MLPClassifier._parameters) | set(MLPRegressor._parameters)
+    wanted = set(MLPClassifier._parameters) | set(MLPRegressor._parameters)
+    assert named == wanted, f"docs/techniques.toml: add {wanted - named}, take out {named - wanted}"
 
 
 def parts_of_estimator(name):
@@ -213,7 +214,8 @@ def named_in_rows(registry):
 
 @pytest.mark.parametrize("registry", REGISTRIES, ids=lambda r: r.family)
 def test_every_registered_name_has_a_row(registry):
-    assert set(registry) <= named_in_rows(registry)
+    missing = set(registry) - named_in_rows(registry)
+    assert not missing, f"add {missing} to a row of docs/techniques.toml"
 
 
 def test_every_public_component_and_function_has_a_row():

@@ -52,7 +52,7 @@ from .augmentations import (
     Mixup,
     TargetNoise,
 )
-from .base import Registry, Scheduled
+from .base import Scheduled
 from .batches import Accumulated
 from .clipping import ClipNorm
 from .constraints import CONSTRAINTS, Box, MaxNorm, MinMaxNorm, NonNegative, UnitNorm
@@ -126,6 +126,7 @@ from .optimizers import (
     Rprop,
     TorchOptimizer,
 )
+from .registry import Registry
 from .schedules import (
     SCHEDULES,
     Constant,

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from .._compat import Interval
-from .base import Component, Registry
+from .base import Component
+from .registry import Registry
 
 Bound = float | Tensor
 

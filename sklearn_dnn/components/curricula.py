@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from .._compat import Interval, InvalidParameterError
-from .base import Component, Registry, refuse_arguments
+from .base import Component, refuse_arguments
+from .registry import Registry
 
 
 class Curriculum(Component):

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from .._compat import Interval
-from .base import Component, Registry, Scheduled
+from .base import Component, Scheduled
+from .registry import Registry
 
 
 class Memory(NamedTuple):

@@ -6,7 +6,8 @@ import numbers
 from typing import Any, ClassVar
 
 from .._compat import Interval
-from .base import Component, Registry
+from .base import Component
+from .registry import Registry
 
 _WEIGHT = Interval(numbers.Real, 0, None, closed="left")
 _LAYER = Interval(numbers.Integral, 1, None, closed="left")

@@ -235,7 +235,8 @@ _LEARNING = {
         horizon ends at `max_iter` unless its component states another. With `warm_start` such
         a schedule begins anew in each call of `fit`, and one without goes on: "performance" keeps
         its cuts. Over calls of `partial_fit` a horizon runs once, and stays at its end. A
-        callable is ``f(t, horizon)``.""",
+        callable is ``f(t, horizon)``. "momentum_cycle" is meant for a momentum:
+        ``SGD(momentum=Scheduled(0.95, "momentum_cycle"))``.""",
     ),
     "batch_size": Parameter(
         [StrOptions({"auto", "full"}), Interval(Integral, 1, None, closed="left"), Accumulated],

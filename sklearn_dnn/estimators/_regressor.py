@@ -19,9 +19,13 @@ from .._core.fitting.transaction import all_or_nothing
 from .._core.network.mlp import Evaluator, InTurn
 from .._core.reading.targets import NumberTargets, TargetReader
 from .._core.specification import is_auto
-from ..components.activations import Activation
+from ..components.activations import Activation, Bounded
+from ..components.base import Scheduled
+from ..components.batches import Accumulated
+from ..components.clipping import ClipNorm
 from ..components.constraints import Constraint
 from ..components.embeddings import NumericEmbedding
+from ..components.ensembles import Bagging
 from ..components.initializers import Initializer
 from ..components.losses import LOSSES, Loss, as_loss
 from ..components.norms import Norm
@@ -129,7 +133,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         the recipe's. A schedule with a horizon ends at `max_iter` unless its component states
         another. With `warm_start` such a schedule begins anew in each call of `fit`, and one
         without goes on: "performance" keeps its cuts. Over calls of `partial_fit` a horizon
-        runs once, and stays at its end. A callable is ``f(t, horizon)``.
+        runs once, and stays at its end. A callable is ``f(t, horizon)``. "momentum_cycle" is
+        meant for a momentum: ``SGD(momentum=Scheduled(0.95, "momentum_cycle"))``.
 
     batch_size : int, 'auto', 'full' or Accumulated, default='auto'
         Rows of a step. "auto" is 200, or all rows that train if they are fewer, or the
@@ -407,13 +412,13 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         hidden_layer_sizes: Any = "auto",
         activation: Any = "auto",
         *,
-        output_activation: str | Activation = "identity",
+        output_activation: str | Activation | Bounded = "identity",
         topology: str | Topology = "plain",
         initializer: Any = "auto",
         bias_initializer: float | str | Initializer = 0.0,
         norm: str | Norm | None = None,
         dropout: Any = "auto",
-        input_dropout: float | None = 0.0,
+        input_dropout: float | Scheduled | None = 0.0,
         weight_noise: float = 0.0,
         augmentation: Any = None,
         loss: Any = "squared_error",
@@ -422,14 +427,14 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         optimizer: str | Optimizer = "auto",
         learning_rate_init: float | str = "auto",
         schedule: Any = "auto",
-        batch_size: int | str = "auto",
+        batch_size: int | str | Accumulated = "auto",
         shuffle: bool = True,
-        clip_norm: float | None = None,
+        clip_norm: float | ClipNorm | None = None,
         clip_value: float | None = None,
         alpha: Any = 0.0001,
         l1: Any = 0.0,
         activity_l1: float = 0.0,
-        weight_decay: float = 0.0,
+        weight_decay: float | Scheduled = 0.0,
         constraint: str | Constraint | None = None,
         ema_decay: float = 0.0,
         max_iter: int | str = "auto",
@@ -444,7 +449,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         numeric_embedding: str | NumericEmbedding | None = "auto",
         target_scaling: str | None = "standard",
         n_members: int | str = "auto",
-        ensemble: str = "independent",
+        ensemble: str | Bagging = "independent",
         warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,

@@ -663,6 +663,7 @@ BY_STEP = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:The epoch parameter in `scheduler.step:UserWarning")
 @pytest.mark.parametrize("case", BY_STEP)
 def test_equals_torch_step_by_step(case):
     schedule, make = BY_STEP[case]

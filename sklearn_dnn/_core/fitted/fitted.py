@@ -15,9 +15,9 @@ from ..._devices import is_present
 from ..._threads import available_threads, in_forked_child, limit_threads, torch_ready
 from ...components import FAMILIES
 from ...components.activations import Activation
-from ...components.base import Registry
 from ...components.dropouts import DropoutRule
 from ...components.losses import Loss
+from ...components.registry import Registry
 from ...components.topologies import Plain
 from ..data.columns import Columns
 from ..data.encoder import encoding_for

@@ -12,7 +12,8 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from ..._warnings import warn
-from ...components.base import TOO_LONG, shown
+from ...components.base import shown
+from ...components.registry import TOO_LONG
 from .raw_columns import first_odd, too_large
 
 _COMPLEX = (

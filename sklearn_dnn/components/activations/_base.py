@@ -10,7 +10,8 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from ..base import Component, Registry
+from ..base import Component
+from ..registry import Registry
 
 
 class Activation(Component):

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from ..._compat import Interval
-from ..base import Component, Registry
+from ..base import Component
+from ..registry import Registry
 
 Coefficient = float | Tensor
 Augmented = tuple[Tensor, Tensor, float | Tensor]

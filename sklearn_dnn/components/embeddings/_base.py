@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..base import Component, Registry
+from ..base import Component
+from ..registry import Registry
 from ._kernels import EmbeddingKernel
 
 # Numbers of the vector that stands for a level of a category, however many levels there are:

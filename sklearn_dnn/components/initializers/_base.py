@@ -9,7 +9,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ..base import Component, Registry
+from ..base import Component
+from ..registry import Registry
 
 
 class Initializer(Component):

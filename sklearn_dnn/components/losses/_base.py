@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from ..._compat import offers
-from ..base import Component, Registry, computed
+from ..base import Component, computed
+from ..registry import Registry
 from ._constants import flat_point, minimum, weighted_mean
 
 KINDS = ("regression", "binary", "multiclass", "multilabel")

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from ..._compat import StrOptions
-from ..base import Component, Registry
+from ..base import Component
+from ..registry import Registry
 
 POSITIONS = [StrOptions({"before", "after"})]
 

@@ -86,8 +86,11 @@ class Adam(_AdamRule):
     beta_2 : float, default=0.999
         The memory of the average of squares, in [0, 1).
     epsilon : float, default=1e-8
-        :math:`\epsilon > 0`, outside the root and after the correction of the bias; in
-        scikit-learn it acts before the correction.
+        :math:`\epsilon > 0`, outside the root.
+    epsilon_hat : bool, default=False
+        Whether :math:`\epsilon` is added to the root before its bias is corrected, as in
+        scikit-learn and Keras: the paper's :math:`\hat\epsilon`. Else it is added after, as above
+        and in torch.
 
     Notes
     -----
@@ -102,14 +105,29 @@ class Adam(_AdamRule):
         "beta_1": [BELOW_ONE, Scheduled],
         "beta_2": [BELOW_ONE],
         "epsilon": [POSITIVE],
+        "epsilon_hat": ["boolean"],
     }
 
     def __init__(
-        self, beta_1: float | Scheduled = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8
+        self,
+        beta_1: float | Scheduled = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        epsilon_hat: bool = False,
     ) -> None:
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
+        self.epsilon_hat = epsilon_hat
+
+    def _update(
+        self, theta: Tensor, grad: Tensor, state: State, rate: float, c: Coefficients
+    ) -> None:
+        if self.epsilon_hat:
+            step = state["step"] + 1
+            n = step.item() if step.is_cpu else step.double()
+            c = {**c, "epsilon": c["epsilon"] / root(1 - c["beta_2"] ** n)}
+        super()._update(theta, grad, state, rate, c)
 
 
 @OPTIMIZERS.register("adamw")

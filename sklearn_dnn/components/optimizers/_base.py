@@ -16,7 +16,8 @@ from typing import Any, ClassVar, overload
 import torch
 from torch import Tensor
 
-from ..base import Component, Registry
+from ..base import Component
+from ..registry import Registry
 
 Coefficient = float | Tensor
 Coefficients = dict[str, Coefficient]

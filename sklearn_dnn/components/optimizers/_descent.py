@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numbers
+from typing import Literal
 
 from torch import Tensor
 
-from ..._compat import Interval, fused_sgd_
-from ..base import Scheduled
+from ..._compat import Interval, StrOptions, fused_sgd_
+from ..base import Scheduled, computed
 from ._base import OPTIMIZERS, Coefficient, Coefficients, Optimizer, State, cast
 
 _UP_TO_ONE = Interval(numbers.Real, 0, 1, closed="both")
@@ -48,6 +49,22 @@ def _momentum_step(
         )
 
 
+def _sum_steps(
+    theta: Tensor,
+    grad: Tensor,
+    velocity: Tensor,
+    rate: Coefficient,
+    momentum: Coefficient,
+    *,
+    nesterov: bool,
+) -> None:
+    """One step of gradient descent whose velocity is the sum of steps."""
+    momentum = cast(momentum, theta)
+    step = grad.mul_(-cast(rate, theta))
+    velocity.mul_(momentum).add_(step)
+    theta.add_(step.add_(velocity * momentum) if nesterov else velocity)
+
+
 @OPTIMIZERS.register("sgd")
 class SGD(Optimizer):
     r"""Stochastic gradient descent, with momentum if asked for.
@@ -62,13 +79,15 @@ class SGD(Optimizer):
         :math:`\mu` in [0, 1], the part of the velocity that a step keeps.
     nesterov : bool, default=False
         Whether to look one step of the velocity ahead.
+    velocity : {"gradients", "steps"}, default="gradients"
+        What the velocity sums: gradients, as above and in torch, or the steps of
+        :math:`v \leftarrow \mu v - \eta g, \theta \leftarrow \theta + v`, as in Polyak's paper,
+        scikit-learn and Keras. At a constant rate both are the same; a change of the rate acts on
+        the whole velocity at once, or only on gradients to come.
 
     Notes
     -----
-    The velocity sums gradients, as in torch. Polyak's and scikit-learn's
-    :math:`v \leftarrow \mu v - \eta g` sums steps: it is the same at a constant rate, but a
-    change of the rate acts there only on gradients to come, and here at once on the whole
-    velocity. The default rate is 0.01, as in Keras; torch has 0.001.
+    The default rate is 0.01, as in Keras; torch has 0.001.
 
     References
     ----------
@@ -81,11 +100,26 @@ class SGD(Optimizer):
     varying = ("momentum",)
     default_rate = 0.01
     momentum_name = "momentum"
-    _parameter_constraints = {"momentum": [_UP_TO_ONE, Scheduled], "nesterov": ["boolean"]}
+    _parameter_constraints = {
+        "momentum": [_UP_TO_ONE, Scheduled],
+        "nesterov": ["boolean"],
+        "velocity": [StrOptions({"gradients", "steps"})],
+    }
 
-    def __init__(self, momentum: float | Scheduled = 0.0, nesterov: bool = False) -> None:
+    def __init__(
+        self,
+        momentum: float | Scheduled = 0.0,
+        nesterov: bool = False,
+        velocity: Literal["gradients", "steps"] = "gradients",
+    ) -> None:
         self.momentum = momentum
         self.nesterov = nesterov
+        self.velocity = velocity
+
+    @computed
+    def rate_linear(self) -> bool:
+        """Whether the change is proportional to the rate: not where steps are summed."""
+        return self.velocity == "gradients"
 
     def _check(self) -> None:
         if self.nesterov and self.momentum == 0:
@@ -99,6 +133,9 @@ class SGD(Optimizer):
         self, theta: Tensor, grad: Tensor, state: State, rate: float, c: Coefficients
     ) -> None:
         momentum = c["momentum"]
+        if self.velocity == "steps":
+            _sum_steps(theta, grad, state["velocity"], rate, momentum, nesterov=self.nesterov)
+            return
         _momentum_step(
             theta,
             grad,

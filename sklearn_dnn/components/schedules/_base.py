@@ -15,7 +15,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..._compat import Interval, StrOptions
-from ..base import Component, Registry
+from ..base import Component
+from ..registry import Registry
 
 
 class Schedule(Component):
