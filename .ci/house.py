@@ -27,9 +27,11 @@ FLOORS = {
     "_files": 0,
     "_terminal": 0,
     "_interruption": 0,
+    "_lockstep": 0,
     "_devices": 0,
     "_core": 0,  # the package itself, which holds nothing
     "components.base": 0,
+    "components.registry": 0,
     "components": 1,
     "_core.messages": 2,
     "_core.specification": 2,
@@ -41,20 +43,24 @@ FLOORS = {
     "_core.fitted": 6,
     "_core.fitting": 7,
     "estimators": 8,
-    "model_selection": 9,
-    "inspection": 9,
-    "persistence": 9,
-    "presets": 9,
-    "datasets": 9,
-    "compare": 10,
-    "": 11,  # the package itself, which shows its best
-    "cli": 12,  # the commands over all of it
-    "__main__": 12,
+    "neural_network": 9,
+    "model_selection": 10,
+    "inspection": 10,
+    "persistence": 10,
+    "presets": 10,
+    "datasets": 10,
+    "compare": 11,
+    "": 12,  # the package itself, which shows its best
+    "accelerate": 13,  # commands over all of it
+    "cli": 13,
+    "__main__": 13,
 }
 # Modules that are drawn as one room.
 ROOMS = {name: "_compat, _threads, ..." for name, floor in FLOORS.items() if floor == 0} | {
     "": "sklearn_dnn",
-    "__main__": "cli",
+    "__main__": "cli, accelerate",
+    "cli": "cli, accelerate",
+    "accelerate": "cli, accelerate",
     "persistence": "presets, datasets, persistence",
     "presets": "presets, datasets, persistence",
     "datasets": "presets, datasets, persistence",

@@ -183,6 +183,77 @@ class GroupedParams(ParamsDict):
         return "\n".join(tables)
 
 
+class EpochByEpoch:
+    """Mixin of scikit-learn's networks whose epochs, and losses, are computed elsewhere.
+
+    scikit-learn's loop takes one batch an epoch. It shuffles the rows, scores, counts, prints,
+    warns and stops as ever; what it would do to each batch is a subclass' :meth:`train_epoch`.
+    """
+
+    def training(self, X: Any, y: Any, sample_weight: Any, incremental: bool) -> Any:
+        """A context in which epochs are trained; it gives what stands for X."""
+        raise NotImplementedError
+
+    def train_epoch(self, rows: Any) -> float:
+        """Train on rows of what stands for X, in their order; the mean loss."""
+        raise NotImplementedError
+
+    def gathered(self, rows: Any) -> Any:
+        """Rows of X, for what stands for them."""
+        raise NotImplementedError
+
+    def evaluation(self, X: Any, y: Any, sample_weight: Any) -> Any:
+        """A context in which losses are computed, which may stand in another one."""
+        raise NotImplementedError
+
+    def loss_and_gradient(self, packed: np.ndarray) -> tuple[float, np.ndarray]:
+        """The loss of all rows at some parameters, and its gradient."""
+        raise NotImplementedError
+
+    def _fit_stochastic(self, X: Any, y: Any, sample_weight: Any, *lists: Any) -> None:
+        if self.has_their_own_way():
+            super()._fit_stochastic(X, y, sample_weight, *lists)  # type: ignore[misc]
+            return
+        with self.training(X, y, sample_weight, incremental=lists[-1]) as rows:
+            super()._fit_stochastic(rows, y, sample_weight, *lists)  # type: ignore[misc]
+
+    def has_their_own_way(self) -> bool:
+        """Whether a subclass has another way to compute a batch, which only their loop follows."""
+        whole = EpochByEpoch._backprop
+        theirs = super()
+        return type(self)._backprop is not whole or any(
+            getattr(type(self), name) is not getattr(theirs, name).__func__
+            for name in ("_forward_pass", "_compute_loss_grad")
+        )
+
+    def _backprop(self, X: Any, *others: Any) -> tuple[Any, list[Any], list[Any]]:
+        if "_fit_here" not in vars(self):
+            found: tuple[Any, list[Any], list[Any]] = super()._backprop(X, *others)  # type: ignore[misc]
+            return found
+        return self.train_epoch(X), [], []
+
+    def _fit_lbfgs(self, X: Any, y: Any, sample_weight: Any, *lists: Any) -> None:
+        if self.has_their_own_way():
+            super()._fit_lbfgs(X, y, sample_weight, *lists)  # type: ignore[misc]
+            return
+        with self.evaluation(X, y, sample_weight):
+            super()._fit_lbfgs(X, y, sample_weight, *lists)  # type: ignore[misc]
+
+    def _loss_grad_lbfgs(
+        self, packed: np.ndarray, X: Any, y: Any, sample_weight: Any, *lists: Any
+    ) -> tuple[float, np.ndarray]:
+        if self.has_their_own_way():
+            found: tuple[Any, np.ndarray] = super()._loss_grad_lbfgs(  # type: ignore[misc]
+                packed, X, y, sample_weight, *lists
+            )
+            return found
+        with self.evaluation(X, y, sample_weight):
+            return self.loss_and_gradient(packed)
+
+    def _score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        return super()._score(self.gathered(X), y, sample_weight=sample_weight)  # type: ignore[misc]
+
+
 def callbacks_of(estimator: Any) -> list[Any]:
     """The scikit-learn callbacks that were set on an estimator, or propagated to it."""
     return list(getattr(estimator, "_skl_callbacks", None) or ())

@@ -23,6 +23,8 @@ TRUSTED_TYPES: list[str] = sorted(
             *(registry[name] for registry in FAMILIES.values() for name in registry),
         )
     }
+    # by name, since the module imports scikit-learn's own
+    | {f"sklearn_dnn.neural_network.{name}" for name in ("MLPClassifier", "MLPRegressor")}
 )
 """Names of all types of this package that an estimator's state can hold, for ``skops.io.load``.
 

@@ -24,7 +24,7 @@ from ._plan import units
 from ._results import give_up, is_of_use, judged_together, tell_what_was_stacked, undone
 from ._waiting import waited_for
 from ._watching import BarObserver, SearchBar, Watchers
-from ._worker import call_alone, train_and_call
+from ._worker import call_alone, calls_in_step, train_and_call
 
 # Times that work is done again after a worker was lost.
 RETRIES = 2
@@ -229,6 +229,11 @@ class StackingBackend(ParallelBackendBase):
             if self.bar is not None:
                 self.bar.advance(self.lengths[i])
             yield i, self._judged(calls[i])
+        for i, result in calls_in_step([(i, calls[i]) for i in sorted(alone)]):
+            alone.remove(i)
+            if self.bar is not None:
+                self.bar.advance(self.lengths[i])
+            yield i, result
         tasks = (delayed(call_alone)(i, calls[i]) for i in sorted(alone))
         for i, result, interruption in self._parallel(tasks):
             if interruption is not None:

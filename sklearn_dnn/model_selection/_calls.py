@@ -21,18 +21,20 @@ from .._compat import (
     safe_split,
 )
 from .._interruption import whole_fit
+from .._lockstep import seconds_of_others
 from .._warnings import Line, asked_at, users_line
 from ..estimators._stacked_fit import Fit, why_not
 from ._composites import (
+    holds_theirs,
     may_hold_network,
     network_of,
     path_of,
     record,
     recorded,
     surroundings,
-    with_network,
 )
 from ._costs import epochs_of, planned_for, seconds_of
+from ._stand_ins import OnSharedTable, Place, Prepared, interrupted
 
 
 def _at_its_line(run: Callable[[Call], Any]) -> Callable[[Call], Any]:
@@ -67,6 +69,8 @@ class Call:
         The fitted surroundings of the network.
     line : Line or None
         The user's line that asks for it.
+    in_step : bool
+        Whether its fit waits for others, and trains with them.
     """
 
     function: Callable[..., Any]
@@ -78,6 +82,7 @@ class Call:
     fit: Fit | None = None
     composition: Any = None
     line: Line | None = None
+    in_step: bool = False
 
     @classmethod
     def read(cls, function: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Call:
@@ -89,6 +94,9 @@ class Call:
             return call
         asked = dict(inspect.signature(target).bind(*args, **kwargs).arguments)
         call.asked, estimator = asked, asked["estimator"]
+        if holds_theirs(estimator, asked.get("parameters")):
+            call.in_step, call.reason = True, "it is scikit-learn's own, and trains in step"
+            return call
         if not may_hold_network(estimator):
             call.reason = f"{type(estimator).__name__} holds no network of this package"
             return call
@@ -237,6 +245,14 @@ class Call:
         """Whether a fit was prepared for it and is done."""
         return self.fit is not None and self.fit.is_done
 
+    def run_in_step(self, tables: dict[Any, Any]) -> Any:
+        """Let scikit-learn's code do the call; `tables` has those of the calls before, by fold."""
+        with asked_at(self.line), whole_fit():
+            result = self._with(OnSharedTable(self, tables))
+        if isinstance(result, dict) and "fit_time" in result:
+            result["fit_time"] += seconds_of_others()
+        return result
+
     @_at_its_line
     def run(self) -> Any:
         """Let scikit-learn's code do the call, with the fit that is prepared, if one is."""
@@ -262,7 +278,7 @@ class Call:
 
         An `error_score` may be above all scores, and what was not done must not be the best.
         """
-        return replace(self, kwargs=self.kwargs | {"error_score": np.nan})._with(_interrupted)
+        return replace(self, kwargs=self.kwargs | {"error_score": np.nan})._with(interrupted)
 
     def _with(self, fit: Callable[..., Any]) -> Any:
         """Do the call with something in place of the estimator's ``fit``."""
@@ -311,33 +327,3 @@ class Call:
             kwargs={name: change(value) for name, value in self.kwargs.items()},
             asked=self.asked and {name: change(value) for name, value in self.asked.items()},
         )
-
-
-@dataclass(frozen=True)
-class Place:
-    """Stands for a table in a list."""
-
-    index: int
-
-
-class Prepared:
-    """In place of an estimator's ``fit``: gives it what was fitted beforehand."""
-
-    def __init__(self, call: Call) -> None:
-        self.call = call
-
-    def __call__(self, X: Any, y: Any = None, **params: Any) -> Any:
-        """As ``fit``; the arguments were known before."""
-        call = self.call
-        assert call.asked is not None
-        assert call.fit is not None
-        call.fit.finish()
-        network = call.fit.estimator
-        whole = network if call.is_bare else with_network(call.composition, call.candidate, network)
-        estimator = call.asked["estimator"]
-        vars(estimator).update(vars(whole))
-        return estimator
-
-
-def _interrupted(*_: Any, **__: Any) -> Any:
-    raise RuntimeError("The search was interrupted before this fit was done.")

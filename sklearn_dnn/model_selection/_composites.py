@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
 from copy import copy
+from numbers import Integral
 from typing import Any
 
 from sklearn.base import BaseEstimator, clone
@@ -39,6 +42,30 @@ def may_hold_network(estimator: Any) -> bool:
     return type(estimator) in {Pipeline, TransformedTargetRegressor} or isinstance(
         estimator, BaseMLP
     )
+
+
+def holds_theirs(estimator: Any, parameters: Mapping[str, Any] | None) -> bool:
+    """Whether an estimator holds scikit-learn's networks that the engine may train in step.
+
+    Not a subclass, which may hold a lock, or what belongs to the process, while it waits.
+
+    Parameters
+    ----------
+    estimator : estimator
+    parameters : mapping or None
+        That it is to get.
+    """
+    # who has none of them has not imported their module, which takes its time
+    module = sys.modules.get("sklearn_dnn.neural_network")
+    if module is None:
+        return False
+    kinds = {module.MLPClassifier, module.MLPRegressor}
+    parts = [estimator, *estimator.get_params().values(), *(parameters or {}).values()]
+    found = [part for part in parts if type(part) in kinds]
+    seeds = {name: value for name, value in (parameters or {}).items() if "random_state" in name}
+    # chance of the process is drawn from by one fit after the other
+    drawn = [part.random_state for part in found] + list(seeds.values())
+    return bool(found) and all(isinstance(seed, Integral) for seed in drawn)
 
 
 def path_of(estimator: Any) -> str:

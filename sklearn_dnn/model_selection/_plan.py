@@ -24,8 +24,8 @@ STACK_COST = 2.0
 def units(calls: Sequence[Call], n_workers: int) -> list[list[int]]:
     """Positions of calls, in groups that each go to one worker; the longest work first.
 
-    Calls that can't be stacked stand alone. The others are grouped by what surely keeps fits
-    out of one stack; the worker that opens them sees the rest.
+    Calls that can't be stacked stand alone; those in step are dealt out evenly. The others are
+    grouped by what surely keeps fits out of one stack; the worker that opens them sees the rest.
 
     Parameters
     ----------
@@ -33,12 +33,15 @@ def units(calls: Sequence[Call], n_workers: int) -> list[list[int]]:
     n_workers : int
     """
     groups: dict[Any, list[int]] = {}
-    alone = []
+    alone, in_step = [], []
     for i, call in enumerate(calls):
         if call.reason is None:
             groups.setdefault((*call.table_key, *_kind(call)), []).append(i)
+        elif call.in_step:
+            in_step.append(i)
         else:
             alone.append([i])
+    alone = (cut(in_step, -(-len(in_step) // n_workers)) if in_step else []) + alone
     length = min(MOST, balanced([len(group) for group in groups.values()], n_workers))
     found = [
         piece

@@ -165,6 +165,21 @@ class Batcher:
         y, weight, index = ordered
         return EpochData(y, weight, self._batches(y, weight, index))
 
+    def dealt(self, rows: Tensor) -> EpochData:
+        """The pass over rows of the table in an order that was drawn elsewhere.
+
+        Parameters
+        ----------
+        rows : Tensor of int64, shape (m, n)
+        """
+        offsets = self.data.offsets
+        there = (rows if offsets is None else rows + offsets).to(self.data.y.device)
+        y = self.data.y[there]
+        weight = None if self.data.weight is None else self.data.weight[there]
+        if len(rows) == 1:
+            y, rows, weight = y[0], rows[0], None if weight is None else weight[0]
+        return EpochData(y, weight, self._batches(y, weight, rows))
+
     def _order(
         self, generators: Sequence[torch.Generator], t: float, horizons: Sequence[float]
     ) -> tuple[Tensor, Tensor | None, Tensor]:
@@ -252,6 +267,17 @@ class Batcher:
                     if axis == 0:
                         total = total.unsqueeze(0)
                 yield Batch(x, target, share, total, rows)
+
+
+def counted_by_rows(epoch: EpochData, bounds: Sequence[slice]) -> EpochData:
+    """The epoch with weights that sum to the rows of each batch, as scikit-learn counts losses."""
+    if epoch.weight is None:
+        return epoch
+    weight = epoch.weight.clone()
+    for rows in bounds:
+        part = weight[..., rows]
+        part.mul_((rows.stop - rows.start) / part.sum(-1, keepdim=True))
+    return epoch._replace(weight=weight)
 
 
 def cut(tensor: Tensor, bounds: Sequence[slice], axis: int) -> Sequence[Tensor]:

@@ -92,7 +92,8 @@ class FitSpec:
     :func:`~.driven.driven_numbers`. `output_range` is what predictions lie between, and
     `accumulation_steps` the batches of a step. `by_recipe` tells whether the recipe for tables
     chose what was left at "auto", `whole_cycles` whether patience ends nothing before the
-    schedules' cycles are over.
+    schedules' cycles are over, and `loss_of_batches` whether an epoch's loss is the mean of what
+    its batches minimised, by their rows: each with the penalty of the weights that it found.
     """
 
     task: Task
@@ -145,6 +146,7 @@ class FitSpec:
     dtype: str
     by_recipe: bool = False
     whole_cycles: bool = False
+    loss_of_batches: bool = False
 
     @cached_property
     def objective(self) -> Loss:

@@ -76,7 +76,7 @@ def train(
     """
     first = specs[0]
     assert all(s is first or structure(s) == structure(first) for s in specs), (
-        "members differ in kind"
+        "members differ in kind: see COLUMNS in specification/stackable.py"
     )
     if n_epochs is None or isinstance(n_epochs, int):
         n_epochs = [n_epochs or spec.max_iter for spec in specs]

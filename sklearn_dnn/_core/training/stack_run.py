@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ..data.batches import Batcher, EpochData, TrainingSet
+from ..data.batches import Batcher, EpochData, TrainingSet, counted_by_rows
 from ..network.mlp import Evaluator
 from ..network.weights import Weights
 from ..specification import FitSpec
@@ -84,12 +84,23 @@ class StackRun:
         run.kept = self.kept.select(keep)
         return run
 
-    def epoch(self, started: float) -> list[dict[str, Any]]:
-        """One pass over the rows; a record of it for each member."""
+    def epoch(self, started: float, rows: Tensor | None = None) -> list[dict[str, Any]]:
+        """One pass over the rows; a record of it for each member.
+
+        Parameters
+        ----------
+        started : float
+            When training did, which ``max_time`` is counted from.
+        rows : Tensor of int64, shape (m, n), or None
+            Those of the table, in an order that was drawn elsewhere.
+        """
         progress = self.progress
         epoch_started = perf_counter()
-        horizons = [float(spec.max_iter) for spec in self.specs]
-        epoch = self.batcher.epoch(progress.orders, progress.passed("curriculum"), horizons)
+        if rows is None:
+            horizons = [float(spec.max_iter) for spec in self.specs]
+            epoch = self.batcher.epoch(progress.orders, progress.passed("curriculum"), horizons)
+        else:
+            epoch = self.batcher.dealt(rows)
         if self.spec.optimizer.full_batch:
             losses, rate, converged = self._iterate(epoch)
         else:
@@ -134,9 +145,16 @@ class StackRun:
     ) -> tuple[list[tuple[float, float]], float | Tensor, bool]:
         """Step over the batches: losses of each member, the last rate, never converged."""
         progress, spec, step = self.progress, self.spec, self.step
-        meter = LossMeter(spec.objective, epoch, step.gradients.target, spec.n_shared)
+        meter = LossMeter(
+            spec.objective,
+            counted_by_rows(epoch, self.batcher.bounds) if spec.loss_of_batches else epoch,
+            step.gradients.target,
+            spec.n_shared,
+        )
         # of the weights that the epoch begins with: with a single batch, its objective exactly
-        penalties = step.penalties().double()
+        penalties, seen = step.penalties().double(), 0
+        if spec.loss_of_batches:
+            penalties.zero_()
         n_steps = len(self.batcher.bounds)
         rate = self._rate()
         step.drive(self._factors())
@@ -145,11 +163,19 @@ class StackRun:
             if self.per_step:
                 rate = self._rate(i / n_steps)
                 step.drive(self._factors(i / n_steps))
+            n_rows = batch.rows.stop - batch.rows.start
+            if spec.loss_of_batches:
+                total = batch.total.flatten() if isinstance(batch.total, Tensor) else batch.total
+                penalties += step.penalties() * (n_rows / total)
             meter.add(batch, step(batch, rate, last=i + 1 == n_steps))
-            progress.samples += batch.rows.stop - batch.rows.start
+            progress.samples += n_rows
+            seen += n_rows
             if perf_counter() > deadline:
                 break
         bare, weight = meter.means()
+        if spec.loss_of_batches:
+            penalised = bare + penalties / seen
+            return list(zip(penalised.tolist(), bare.tolist(), strict=True)), rate, False
         # penalties are divided by the weights of a step, which may take several batches
         steps = math.ceil(meter.n_batches / spec.accumulation_steps)
         penalised = bare + penalties / (weight * (meter.n_batches / steps))
