@@ -874,3 +874,51 @@ def test_torchs_optimizers_are_not_made():
         "assert 'torch._dynamo' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+# The forms of scikit-learn and Keras
+
+
+def run_rule(rule, rates, columns=False):
+    """Where one number goes by gradients 1, 2, 3, ..., at those rates."""
+    theta = torch.zeros((2, 1) if columns else (1, 1), dtype=torch.float64)
+    state = rule.start(theta)
+    found = []
+    for i, rate in enumerate(rates):
+        grad = torch.full_like(theta, i + 1.0)
+        own = torch.tensor([[rate], [2 * rate]], dtype=torch.float64) if columns else rate
+        rule.step(theta, grad, state, own, rule.coefficients())
+        found.append(theta[0].item())
+    return found
+
+
+@pytest.mark.parametrize("columns", [False, True])
+def test_adams_epsilon_hat_is_beside_the_root_that_is_not_corrected(columns):
+    rule = Adam(0.9, 0.99, 0.5, epsilon_hat=True)
+    m = v = theta = 0.0
+    expected = []
+    for i in range(4):
+        m, v = 0.9 * m + 0.1 * (i + 1), 0.99 * v + 0.01 * (i + 1) ** 2
+        rate = 0.1 * math.sqrt(1 - 0.99 ** (i + 1)) / (1 - 0.9 ** (i + 1))
+        theta -= rate * m / (math.sqrt(v) + 0.5)
+        expected.append(theta)
+    assert run_rule(rule, [0.1] * 4, columns) == pytest.approx(expected, rel=1e-6)
+    assert run_rule(Adam(0.9, 0.99, 0.5), [0.1] * 4) != pytest.approx(expected, rel=1e-2)
+
+
+@pytest.mark.parametrize("columns", [False, True])
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_a_velocity_of_steps_keeps_the_rates_that_they_had(nesterov, columns):
+    rates = [0.1, 0.1, 0.02, 0.02]
+    velocity = theta = 0.0
+    expected = []
+    for i, rate in enumerate(rates):
+        step = -rate * (i + 1)
+        velocity = 0.9 * velocity + step
+        theta += 0.9 * velocity + step if nesterov else velocity
+        expected.append(theta)
+    rule = SGD(0.9, nesterov, velocity="steps")
+    assert run_rule(rule, rates, columns) == pytest.approx(expected)
+    gradients = run_rule(SGD(0.9, nesterov), rates)
+    assert gradients[:2] == pytest.approx(expected[:2])  # the same while the rate is
+    assert gradients[2:] != pytest.approx(expected[2:])
