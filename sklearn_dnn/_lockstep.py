@@ -95,7 +95,11 @@ class Meeting:
         if self._running > 0 or not self._asked:
             return
         asked, self._asked = self._asked, []
-        self._train(asked)
+        try:
+            self._train(asked)
+        except Exception as error:  # who waits must not wait for ever
+            for each in asked:
+                each.error = each.error or error
         self._running = len(asked)
         self._changed.notify_all()
 

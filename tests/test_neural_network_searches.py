@@ -273,6 +273,28 @@ def test_an_error_of_an_epoch_is_that_of_its_fit():
     assert dict(in_lockstep([task("good"), task("bad")], train)) == {"good": 0.0, "bad": "bad"}
 
 
+def test_an_error_where_all_are_trained_leaves_nobody_waiting():
+    def train(_asked):
+        raise MemoryError("too little")
+
+    def task():
+        try:
+            return meeting().epoch(_fits.Asked("fit", 0))
+        except MemoryError as error:
+            return str(error)
+
+    assert list(in_lockstep([task] * 4, train)) == ["too little"] * 4
+
+
+def test_a_stack_that_cannot_be_made_is_a_fit_that_fails(monkeypatch):
+    def broken(_fits_of_it):
+        raise MemoryError("too little")
+
+    monkeypatch.setattr(_fits, "Stack", broken)
+    with pytest.raises(MemoryError, match="too little"):
+        ours.cross_val_score(mine.MLPClassifier(**GIVEN), X, Y, cv=3, error_score="raise")
+
+
 def test_a_meeting_of_nobody():
     assert list(in_lockstep([], lambda _: None)) == []
     Meeting(lambda _: None, 1).end()

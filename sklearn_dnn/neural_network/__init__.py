@@ -69,8 +69,8 @@ class _OnTheEngine(EpochByEpoch):
     def train_epoch(self, rows: Rows) -> float:
         return self._fit_here.epoch(rows.index)
 
-    def gathered(self, rows: Rows) -> Any:
-        return rows.gathered
+    def gathered(self, rows: Any) -> Any:
+        return rows.gathered if isinstance(rows, Rows) else rows
 
     @contextmanager
     def evaluation(self, X: Any, y: np.ndarray, sample_weight: Any) -> Iterator[None]:
@@ -104,7 +104,12 @@ class _OnTheEngine(EpochByEpoch):
 
 
 class MLPClassifier(_OnTheEngine, theirs.MLPClassifier):
-    """scikit-learn's classifier, with all of its parameters, attributes and methods."""
+    """scikit-learn's classifier, whose epochs are trained by this package's engine.
+
+    Parameters, attributes, methods, warnings and errors are those of
+    :class:`sklearn.neural_network.MLPClassifier`; :doc:`/coming_from_sklearn` says how equal the
+    networks are.
+    """
 
     def to_sklearn_dnn(self) -> OurClassifier:
         """The fitted network as :class:`sklearn_dnn.MLPClassifier`, to go on with.
@@ -119,7 +124,12 @@ class MLPClassifier(_OnTheEngine, theirs.MLPClassifier):
 
 
 class MLPRegressor(_OnTheEngine, theirs.MLPRegressor):
-    """scikit-learn's regressor, with all of its parameters, attributes and methods."""
+    """scikit-learn's regressor, whose epochs are trained by this package's engine.
+
+    Parameters, attributes, methods, warnings and errors are those of
+    :class:`sklearn.neural_network.MLPRegressor`; :doc:`/coming_from_sklearn` says how equal the
+    networks are.
+    """
 
     def to_sklearn_dnn(self) -> OurRegressor:
         """The fitted network as :class:`sklearn_dnn.MLPRegressor`, to go on with.

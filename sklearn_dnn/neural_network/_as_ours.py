@@ -24,7 +24,7 @@ from .._core.training.streams import Streams
 from ..components.schedules import InverseScaling, Performance, Schedule
 from ..estimators._classifier import MLPClassifier
 from ..estimators._regressor import MLPRegressor
-from ._fits import kind_of, packed, rule_of
+from ._terms import kind_of, packed, rule_of
 
 
 def as_ours(network: Any) -> Any:
